@@ -1,0 +1,57 @@
+// Owns the contract of administration: topics, configurations, offsets. It retries what is retriable and answers whole.
+import type { TopicPartition } from '#libs/core';
+import type { IsolationLevel } from './record-reader.ts';
+
+export interface TopicDescription {
+  readonly name: string;
+  readonly topicId: string;
+  readonly partitionCount: number;
+}
+
+export interface NewTopic {
+  readonly name: string;
+  readonly partitionCount: number;
+  /** -1: the broker's default. */
+  readonly replicationFactor?: number;
+  readonly configs?: Readonly<Record<string, string>>;
+}
+
+export interface CommittedOffset {
+  readonly offset: number;
+  readonly leaderEpoch: number;
+  readonly metadata: string;
+}
+
+export type OffsetSpec = 'earliest' | 'latest' | { readonly timestampMs: number };
+
+export interface BrokerAdmin {
+  /** By name; a topic that does not exist is absent from the answer. */
+  describeTopics(names: readonly string[]): Promise<ReadonlyMap<string, TopicDescription>>;
+  listTopics(): Promise<readonly string[]>;
+  /** Creates what is missing; one that exists is left as it is (check it with `describeTopics` and `topicConfigs`). Waits until leaders exist. */
+  createTopics(topics: readonly NewTopic[]): Promise<void>;
+  deleteTopics(names: readonly string[]): Promise<void>;
+  topicConfigs(names: readonly string[]): Promise<ReadonlyMap<string, Readonly<Record<string, string>>>>;
+  /** Deletes records below the given offsets. */
+  deleteRecords(before: readonly (TopicPartition & { readonly offset: number })[]): Promise<void>;
+  /**
+   * Keyed by `formatTopicPartition`. `latest` under read_committed is the last stable offset, under read_uncommitted the
+   * high watermark. A timestamp later than all records answers the latest offset.
+   */
+  offsets(
+    partitions: readonly TopicPartition[],
+    spec: OffsetSpec,
+    isolation: IsolationLevel,
+  ): Promise<ReadonlyMap<string, number>>;
+  /** With require_stable: waits while a transaction with offsets of these partitions is pending. Absent: none committed. */
+  committedOffsets(
+    groupId: string,
+    partitions: readonly TopicPartition[] | null,
+  ): Promise<ReadonlyMap<string, CommittedOffset>>;
+  /** Non-transactional commit, for at-least-once and tools. `group` null: as an administrator of an empty group. */
+  commitOffsets(
+    groupId: string,
+    offsets: readonly (TopicPartition & CommittedOffset)[],
+    member: { readonly generationId: number; readonly memberId: string; readonly groupInstanceId: string | null } | null,
+  ): Promise<void>;
+}

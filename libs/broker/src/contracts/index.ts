@@ -1,0 +1,6 @@
+// The contracts the runtime is written against.
+export * from './record-reader.ts';
+export * from './transactional-writer.ts';
+export * from './group-member.ts';
+export * from './broker-admin.ts';
+export * from './broker-client.ts';

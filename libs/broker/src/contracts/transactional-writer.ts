@@ -1,0 +1,81 @@
+// Owns the contract of writing exactly once: one transactional id, one transaction at a time.
+//
+//   NEW ──initialise──► READY ──append──► IN_TRANSACTION ──commit──► READY
+//                         ▲                     │  └──────abort────────┘
+//                         │                     ▼ anything ambiguous
+//                         └──initialise── FAILED ──fenced──► FENCED (final)
+//
+// 1. The transaction begins with the first append after a commit. An empty one is never committed.
+// 2. A lost answer is answered with the identical request: same bytes, same sequence, at most 5 batches in flight per partition.
+// 3. After EpochAbortedError the writer is FAILED: only `initialise` or `close` are legal. Nothing of the epoch may be reused.
+import type { EncodedBatch } from '../record-batch/index.ts';
+
+/** What a consumer group knows a member by, as read when the offsets' records were fetched. */
+export interface GroupMetadata {
+  readonly groupId: string;
+  readonly generationId: number;
+  readonly memberId: string;
+  readonly groupInstanceId: string | null;
+}
+
+export interface CommittableOffset {
+  readonly topic: string;
+  readonly partition: number;
+  /** The next offset to read. */
+  readonly offset: number;
+  readonly leaderEpoch: number;
+  /** At most 4,096 bytes (`offset.metadata.max.bytes`). */
+  readonly metadata: string;
+}
+
+export type Compression = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
+
+export interface TransactionalWriterOptions {
+  readonly transactionalId: string;
+  /** Default 60,000. The broker aborts a transaction open for longer. */
+  readonly transactionTimeoutMs?: number;
+  /** Default `none`. Snappy is read, never written. */
+  readonly compression?: Compression;
+  /** Longest wait of one produce, offset commit or end of transaction over all its retries. Default: the transaction timeout. */
+  readonly deadlineMs?: number;
+}
+
+export type WriterState = 'NEW' | 'READY' | 'IN_TRANSACTION' | 'ENDING' | 'FAILED' | 'FENCED' | 'CLOSED';
+
+export interface TransactionalWriter {
+  readonly transactionalId: string;
+  readonly state: WriterState;
+  /**
+   * InitProducerId with -1/-1: fences the older holder of the id and settles its transaction. Retries until the deadline.
+   * Also the way back from FAILED: the transaction that was open is aborted or, if its commit had been decided, completed.
+   */
+  initialise(): Promise<void>;
+  /**
+   * Queues a batch for a partition of the current transaction and begins to send; the writer owns its bytes from here on.
+   * A failure shows at `commit`, and as state FAILED at once.
+   */
+  append(topic: string, partition: number, batch: EncodedBatch): void;
+  /** Bytes appended and not yet acknowledged. */
+  readonly pendingBytes: number;
+  /** Resolves when all that was appended is acknowledged. @throws as `commit`. */
+  flush(): Promise<void>;
+  /**
+   * Awaits every acknowledgement, adds the offsets with the group metadata they were read under, ends the transaction.
+   * @throws EpochAbortedError outcome is abort or unknown. TaskMigratedError the group no longer knows the member or generation (the
+   * transaction was aborted). FatalError fenced for good, not authorised, record too large.
+   */
+  commit(offsets: readonly CommittableOffset[], group: GroupMetadata | null): Promise<void>;
+  /** Aborts the open transaction if there is one. @throws EpochAbortedError when its outcome stays unknown: initialise. */
+  abort(): Promise<void>;
+  /** Aborts what is open, best effort, and releases the id. */
+  close(): Promise<void>;
+}
+
+/** Idempotent writes without transactions, for at-least-once. */
+export interface IdempotentWriter {
+  append(topic: string, partition: number, batch: EncodedBatch): void;
+  readonly pendingBytes: number;
+  /** @throws EpochAbortedError some batch was not written, or may not have been. */
+  flush(): Promise<void>;
+  close(): Promise<void>;
+}

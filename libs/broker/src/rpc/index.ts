@@ -1,0 +1,3 @@
+// The RPC port and its messages.
+export * from './port.ts';
+export * from './messages.ts';

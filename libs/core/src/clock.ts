@@ -1,0 +1,45 @@
+// Owns time and chance: the only place that may read the system's clock, set timers or draw random numbers.
+// Everything else takes a Clock, so that the simulation can run it on virtual time and replay it from a seed.
+
+export interface Timer {
+  cancel(): void;
+}
+
+export interface Clock {
+  /** Wall clock, milliseconds since the Unix epoch. May jump. */
+  now(): number;
+  /** Monotonic clock, milliseconds from an arbitrary start, with fractions. */
+  monotonic(): number;
+  /** Runs `action` once after `delayMs`. Does not keep the process alive when `background` is set. */
+  schedule(delayMs: number, action: () => void, background?: boolean): Timer;
+  /** Runs `action` after the I/O that is already pending had its turn (macrotask, no delay). */
+  defer(action: () => void): void;
+  /** Uniform in [0, 1). */
+  random(): number;
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  schedule(delayMs, action, background = false) {
+    const handle = setTimeout(action, delayMs);
+    if (background) handle.unref();
+    return { cancel: () => clearTimeout(handle) };
+  },
+  defer: (action) => {
+    setImmediate(action);
+  },
+  random: () => Math.random(),
+};
+
+/** Resolves after `delayMs` on `clock`. */
+export function sleep(clock: Clock, delayMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    clock.schedule(delayMs, resolve);
+  });
+}
+
+/** Resolves after pending I/O had its turn. */
+export function yieldToIo(clock: Clock): Promise<void> {
+  return new Promise((resolve) => clock.defer(resolve));
+}
