@@ -28,6 +28,15 @@ export interface CommittableOffset {
   readonly metadata: string;
 }
 
+/** What a committed transaction reached. */
+export interface CommittedTransaction {
+  /**
+   * By `formatTopicPartition`: the offset behind the last data record written to the partition in this transaction (the commit
+   * marker comes later). Absent where the broker answered a repeated batch without its offset: replaying from an older one is safe.
+   */
+  readonly endOffsets: ReadonlyMap<string, number>;
+}
+
 export type Compression = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
 
 export interface TransactionalWriterOptions {
@@ -64,7 +73,7 @@ export interface TransactionalWriter {
    * @throws EpochAbortedError outcome is abort or unknown. TaskMigratedError the group no longer knows the member or generation (the
    * transaction was aborted). FatalError fenced for good, not authorised, record too large.
    */
-  commit(offsets: readonly CommittableOffset[], group: GroupMetadata | null): Promise<void>;
+  commit(offsets: readonly CommittableOffset[], group: GroupMetadata | null): Promise<CommittedTransaction>;
   /** Aborts the open transaction if there is one. @throws EpochAbortedError when its outcome stays unknown: initialise. */
   abort(): Promise<void>;
   /** Aborts what is open, best effort, and releases the id. */
@@ -75,7 +84,7 @@ export interface TransactionalWriter {
 export interface IdempotentWriter {
   append(topic: string, partition: number, batch: EncodedBatch): void;
   readonly pendingBytes: number;
-  /** @throws EpochAbortedError some batch was not written, or may not have been. */
-  flush(): Promise<void>;
+  /** End offsets as in CommittedTransaction, of all since the last flush. @throws EpochAbortedError some batch was not written, or may not have been. */
+  flush(): Promise<CommittedTransaction>;
   close(): Promise<void>;
 }
