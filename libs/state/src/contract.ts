@@ -1,0 +1,169 @@
+// Owns the contract of task state: what operators and the runtime may ask of the stores of one task.
+//
+// A task's stores share one database and one cache. The cache is layered by epoch:
+//   open epoch ─seal─► sealed ─commit─► committed, not yet written ─write─► database
+// 1. A value is encoded the moment it is set; what the caller does to the object afterwards changes nothing.
+// 2. The newest value of a key is found in one look-up; older layers exist only as long as they can be needed.
+// 3. The database holds committed epochs only, with the changelog offsets they reach, in one atomic batch.
+// 4. A layer leaves memory only after its write resolved; a read-ahead never overwrites a newer layer.
+// 5. Abandoning an epoch abandons all later ones; what was decoded is forgotten, only committed encodings stay.
+import type { BinaryString, Serde } from '#libs/serde';
+
+/** A store as declared by a topology. */
+export interface KeyValueStoreSpec<K = unknown, V = unknown> {
+  readonly kind: 'keyValue';
+  readonly name: string;
+  readonly keySerde: Serde<K>;
+  readonly valueSerde: Serde<V>;
+  /** False: a store that starts empty after a restart and has no changelog. */
+  readonly logged: boolean;
+}
+
+/** One key of a store as the cache knows it. Owned by the store: read it, never keep it over a record. */
+export interface StateEntry<V = unknown> {
+  readonly key: BinaryString;
+  /** `null`: no such key. */
+  readonly encoded: BinaryString | null;
+  /** Milliseconds since the Unix epoch of the record that set the value. */
+  readonly timestamp: number;
+  /** Type carrier only; absent at run time. */
+  readonly valueType?: V;
+}
+
+/** Thrown by `entry` when the answer is not in memory: the runtime undoes the record, reads, and runs it again. */
+export class StateMiss extends Error {
+  readonly store: string;
+  readonly key: BinaryString;
+
+  constructor(store: string, key: BinaryString) {
+    super(`state of store "${store}" is not in memory`);
+    this.name = 'StateMiss';
+    this.store = store;
+    this.key = key;
+  }
+}
+
+/** The synchronous face of a store, as operators see it. */
+export interface KeyValueStoreCache<V = unknown> {
+  readonly name: string;
+  /** The entry of a key, also for a key that does not exist. @throws StateMiss */
+  entry(key: BinaryString): StateEntry<V>;
+  /** Decoded value, memoised in the entry until it is set or the epoch is abandoned; `undefined`: no such key. */
+  value(entry: StateEntry<V>): V | undefined;
+  /** Sets the value in the open epoch; `null` deletes. @throws MillraceError MILLRACE_SERIALIZATION_FAILED, nothing changed. */
+  set(entry: StateEntry<V>, value: V | null, timestamp: number): void;
+}
+
+/** What a changelog sink is given at seal, once per dirty key of the epoch. `null` value: deleted. */
+export type ChangelogVisitor = (
+  storeIndex: number,
+  key: BinaryString,
+  value: BinaryString | null,
+  timestamp: number,
+) => void;
+
+/** What the database says of itself when opened. */
+export interface StateCheckpoint {
+  /** Epoch id of the last write, -1 for an empty database. */
+  readonly epochId: number;
+  /** Changelog offset each store reached: the next offset to replay. Absent store: replay from the start. */
+  readonly changelogOffsets: ReadonlyMap<string, number>;
+  /** Anything else the runtime keeps with the state (stream time, input offsets), JSON-safe. */
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+export interface EpochCommit {
+  /** By store name. A store not named keeps its offset. */
+  readonly changelogOffsets: ReadonlyMap<string, number>;
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+/** Restored records of one store, column-wise; `values[i] === null` deletes. Arrays may be longer than `count`. */
+export interface RestoreBatch {
+  readonly count: number;
+  /** Section the columns point into. */
+  readonly bytes: Uint8Array;
+  readonly keyStart: Int32Array;
+  readonly keyEnd: Int32Array;
+  /** -1: null value. */
+  readonly valueStart: Int32Array;
+  readonly valueEnd: Int32Array;
+  readonly timestamps: Float64Array;
+}
+
+export interface TaskStateOptions {
+  readonly taskId: string;
+  readonly applicationId: string;
+  readonly stores: readonly KeyValueStoreSpec[];
+  /** Bytes of cached entries of this task, dirty ones included. */
+  readonly cacheBytesMax: number;
+  /** Committed and unwritten bytes that make a write due; and the longest time until one. */
+  readonly writeBehindBytes: number;
+  readonly writeBehindIntervalMs: number;
+}
+
+/**
+ * The stores of one task.
+ * Epoch ids ascend. At most two epochs are unsettled (one open, one sealed) besides those committed and unwritten.
+ */
+export interface TaskState {
+  readonly checkpoint: StateCheckpoint;
+  store<V>(name: string): KeyValueStoreCache<V>;
+
+  /**
+   * Makes the entries of `keys` (first `count`) resident for the epoch's batch. `undefined`: all are, nothing to await.
+   * Keys may repeat; absent ones become known as absent. Resident until the next call, also beyond `cacheBytesMax`.
+   */
+  readAhead(store: string, keys: readonly BinaryString[], count: number): Promise<void> | undefined;
+
+  /** Marks the start of a record. */
+  beginRecord(): void;
+  /** Takes back all sets since `beginRecord`. */
+  undoRecord(): void;
+
+  /** Ends the open epoch: visits each key it changed once, with its newest value, in unspecified order; then the next epoch is open. */
+  seal(epochId: number, changelog: ChangelogVisitor): void;
+  /** The sealed epoch is committed in Kafka. Writes to the database follow in the background, coalesced over epochs. */
+  commit(epochId: number, commit: EpochCommit): void;
+  /** Drops the open epoch and every sealed one. */
+  abandon(): void;
+  /** Rejects with what a background write failed with; resolves when nothing committed is unwritten. @throws TaskCorruptedError MILLRACE_STATE_FAILED */
+  flush(): Promise<void>;
+  /** Set when a background write failed; the runtime looks at it every turn. */
+  readonly failure: Error | null;
+  /** Committed and unwritten plus dirty bytes, for backpressure. */
+  readonly unwrittenBytes: number;
+
+  /**
+   * Applies changelog records behind everything cached (only while restoring: the cache is empty). May be called again before it
+   * resolves, order is kept; the caller bounds what is in flight. `nextOffset` becomes the store's changelog offset with the same write.
+   */
+  restore(store: string, batch: RestoreBatch, nextOffset: number): Promise<void>;
+  /** Restoring is over: reads are allowed. `metadata` is written with the checkpoint. */
+  restored(metadata: Readonly<Record<string, unknown>>): Promise<void>;
+
+  /** Committed value of a key, for queries and tests; reads the database when it must. */
+  committed(store: string, key: BinaryString): Promise<{ readonly value: BinaryString; readonly timestamp: number } | undefined>;
+  /** All committed pairs of a store in key order, for tests and tools. Flushes first. */
+  scan(store: string): AsyncIterable<{ readonly key: BinaryString; readonly value: BinaryString; readonly timestamp: number }>;
+
+  /** Clean: writes what is committed, flushes, releases the lock. */
+  close(): Promise<void>;
+  /** Dirty: drops what is unwritten, releases the lock; the database stays at its last write. */
+  closeDirty(): Promise<void>;
+}
+
+/** Opens the state of tasks: RocksDB, or memory. One per process. */
+export interface StateBackend {
+  readonly name: string;
+  /**
+   * @throws MillraceError MILLRACE_STATE_LOCKED another process or task holds it. TaskCorruptedError is not thrown: a corrupted or foreign
+   * directory is set aside (renamed, logged) and an empty one opened. MILLRACE_STATE_INCOMPATIBLE a store's serde identity or kind differs from what wrote it.
+   */
+  open(options: TaskStateOptions): Promise<TaskState>;
+  /** Task ids with state on this machine, for sticky assignment. */
+  localTasks(applicationId: string): Promise<readonly string[]>;
+  /** Deletes a task's state. Refused while it is open. */
+  destroy(applicationId: string, taskId: string): Promise<void>;
+  close(): Promise<void>;
+}

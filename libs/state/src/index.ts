@@ -1,0 +1,2 @@
+// libs/state: the contract of task state, its layered cache, and the in-memory backend.
+export * from './contract.ts';
