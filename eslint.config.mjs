@@ -43,7 +43,7 @@ const restrictedImports = (...paths) => ({
 });
 
 export default defineConfig(
-  globalIgnores(['dist/', 'coverage/', '.cache/', '.millrace/', '**/node_modules/', 'test/**/fixtures/']),
+  globalIgnores(['dist/', 'coverage/', '.cache/', '.millrace/', '**/node_modules/']),
   js.configs.recommended,
   tseslint.configs.recommendedTypeChecked,
   {
