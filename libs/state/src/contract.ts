@@ -7,7 +7,8 @@
 // 3. The database holds committed epochs only, with the changelog offsets they reach, in one atomic batch.
 // 4. A layer leaves memory only after its write resolved; a read-ahead never overwrites a newer layer.
 // 5. Abandoning an epoch abandons all later ones; what was decoded is forgotten, only committed encodings stay.
-import type { BinaryString, Serde } from '#libs/serde';
+import type { BinaryString } from '#libs/core';
+import type { Serde } from '#libs/serde';
 
 /** A store as declared by a topology. */
 export interface KeyValueStoreSpec<K = unknown, V = unknown> {
@@ -52,6 +53,8 @@ export interface KeyValueStoreCache<V = unknown> {
   value(entry: StateEntry<V>): V | undefined;
   /** Sets the value in the open epoch; `null` deletes. @throws MillraceError MILLRACE_SERIALIZATION_FAILED, nothing changed. */
   set(entry: StateEntry<V>, value: V | null, timestamp: number): void;
+  /** The encoding made by the last `set` of this record, when it was given this very object; otherwise `undefined`. */
+  encodingOf(value: V): BinaryString | undefined;
 }
 
 /** What a changelog sink is given at seal, once per dirty key of the epoch. `null` value: deleted. */
@@ -110,6 +113,8 @@ export interface TaskState {
   readonly checkpoint: StateCheckpoint;
   store<V>(name: string): KeyValueStoreCache<V>;
 
+  /** True: every key of the store is in memory or known to be absent, so nothing need be read ahead now. */
+  isResident(store: string): boolean;
   /**
    * Makes the entries of `keys` (first `count`) resident for the epoch's batch. `undefined`: all are, nothing to await.
    * Keys may repeat; absent ones become known as absent. Resident until the next call, also beyond `cacheBytesMax`.
