@@ -38,6 +38,7 @@ export default {
         '<rootDir>/libs/**/test/**/*.spec.ts',
         '<rootDir>/apps/**/*.spec.ts',
         '<rootDir>/test/architecture/**/*.spec.ts',
+        '<rootDir>/test/simulation/**/*.spec.ts',
       ],
       testPathIgnorePatterns: ['/node_modules/', '\\.integration\\.spec\\.ts$'],
     },
@@ -47,6 +48,7 @@ export default {
       testMatch: [
         '<rootDir>/test/integration/**/*.spec.ts',
         '<rootDir>/test/contract/**/*.spec.ts',
+        '<rootDir>/test/package/**/*.spec.ts',
         '<rootDir>/**/*.integration.spec.ts',
       ],
     },

@@ -1,9 +1,9 @@
 // Builds libs/ and apps/ into dist/ with the TypeScript compiler, and copies what is not TypeScript beside it.
-// A build with no changed file ends without starting the compiler.
+// A build with no changed file ends without starting the compiler; `--clean` starts from nothing.
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
@@ -45,6 +45,9 @@ function fingerprint(files) {
   }
   return hash.digest('hex');
 }
+
+// Outputs of deleted sources stay in dist/ otherwise, and must not be published.
+if (process.argv.includes('--clean')) rmSync(join(root, 'dist'), { recursive: true, force: true });
 
 const files = sourceFiles();
 const current = fingerprint(files);

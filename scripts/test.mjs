@@ -46,7 +46,7 @@ const staticChecks = [
     name: 'architecture',
     remedy: 'npm run arch',
     ...script(
-      'dependency-cruiser/bin/dependency-cruise.mjs',
+      'dependency-cruiser/bin/dependency-cruiser.mjs',
       '--config=.dependency-cruiser.mjs',
       'libs',
       'apps',
@@ -162,7 +162,12 @@ async function runIntegrationTests() {
 
 const started_ms = performance.now();
 await runStaticChecks();
-await runJest('unit', ['--selectProjects', 'unit', '--maxWorkers=2', ...(quick ? ['libs/'] : [])]);
+await runJest('unit', [
+  '--selectProjects',
+  'unit',
+  '--maxWorkers=2',
+  ...(quick ? ['libs/', 'test/architecture/'] : []),
+]);
 if (!quick) await runIntegrationTests();
 
 console.log(
