@@ -111,6 +111,8 @@ export interface TaskStateOptions {
  */
 export interface TaskState {
   readonly checkpoint: StateCheckpoint;
+  /** In declaration order; `ChangelogVisitor` counts in it. */
+  readonly stores: readonly KeyValueStoreSpec[];
   store<V>(name: string): KeyValueStoreCache<V>;
 
   /** True: every key of the store is in memory or known to be absent, so nothing need be read ahead now. */
