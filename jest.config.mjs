@@ -45,8 +45,7 @@ export default {
     {
       ...shared,
       displayName: 'integration',
-      // Starting a broker takes seconds, on a busy machine tens of them; a hang must still end.
-      testTimeout: 120_000,
+      setupFilesAfterEnv: ['<rootDir>/test/support/integration-timeout.mjs'],
       // The broker that specs share: started when the first of them asks, ended with the run.
       globalSetup: '<rootDir>/test/support/broker-global-setup.mjs',
       globalTeardown: '<rootDir>/test/support/broker-global-teardown.mjs',
