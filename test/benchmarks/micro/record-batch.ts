@@ -11,7 +11,13 @@ const texts: string[] = [];
 for (let i = 0; i < RECORDS; i++) {
   keys.push(`k${(i * 7919) % 100_000}` as BinaryString);
   texts.push(
-    JSON.stringify({ id: i * 31, account: `k${(i * 7919) % 100_000}`, amount: i * 1.5, ts: 1_700_000_000_000 + i, note: 'abcdefghijkl' }),
+    JSON.stringify({
+      id: i * 31,
+      account: `k${(i * 7919) % 100_000}`,
+      amount: i * 1.5,
+      ts: 1_700_000_000_000 + i,
+      note: 'abcdefghijkl',
+    }),
   );
 }
 
@@ -24,7 +30,9 @@ function measure(name: string, run: () => void): void {
     best = Math.min(best, performance.now() - start);
   }
   const nanoseconds = (best * 1e6) / RECORDS;
-  console.log(`${name.padEnd(44)} ${nanoseconds.toFixed(1).padStart(7)} ns/record ${(1e3 / nanoseconds).toFixed(1).padStart(6)} M/s`);
+  console.log(
+    `${name.padEnd(44)} ${nanoseconds.toFixed(1).padStart(7)} ns/record ${(1e3 / nanoseconds).toFixed(1).padStart(6)} M/s`,
+  );
 }
 
 const encoder = new RecordBatchEncoder();
@@ -42,7 +50,8 @@ measure('encode text', () => {
   encoder.reset();
 });
 measure('encode binary', () => {
-  for (let i = 0; i < RECORDS; i++) encoder.append(1_700_000_000_000 + i, keys[i]!, texts[i]! as BinaryString);
+  for (let i = 0; i < RECORDS; i++)
+    encoder.append(1_700_000_000_000 + i, keys[i]!, texts[i]! as BinaryString);
   encoder.reset();
 });
 measure('stamp (CRC-32C)', () => stampBatch(batch, stamp));

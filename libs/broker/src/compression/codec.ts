@@ -33,7 +33,9 @@ export function decompress(
     case 'gzip':
       return inZlib(type, limits.maxBytes, () => gunzipSync(bytes, { maxOutputLength: limits.maxBytes }));
     case 'zstd':
-      return inZlib(type, limits.maxBytes, () => zstdDecompressSync(bytes, { maxOutputLength: limits.maxBytes }));
+      return inZlib(type, limits.maxBytes, () =>
+        zstdDecompressSync(bytes, { maxOutputLength: limits.maxBytes }),
+      );
     case 'lz4':
       return lz4Decompress(bytes, limits.maxBytes);
     case 'snappy':
@@ -68,7 +70,8 @@ function inZlib(type: CompressionType, maxBytes: number, run: () => Buffer): Buf
   try {
     return run();
   } catch (error) {
-    if ((error as { code?: string }).code === 'ERR_BUFFER_TOO_LARGE') throw decompressedTooLarge(type, maxBytes);
+    if ((error as { code?: string }).code === 'ERR_BUFFER_TOO_LARGE')
+      throw decompressedTooLarge(type, maxBytes);
     throw corruptCompressedData(type, 'its content breaks the format', error);
   }
 }

@@ -5,7 +5,8 @@ export function corruptBatch(why: string, context: Readonly<Record<string, unkno
   return new MillraceError({
     code: 'MILLRACE_CORRUPT_BATCH',
     message: `A record batch is corrupt: ${why}.`,
-    remedy: "Check the broker's disks and logs; to go on without these records, move the group past the batch.",
+    remedy:
+      "Check the broker's disks and logs; to go on without these records, move the group past the batch.",
     context,
   });
 }

@@ -27,7 +27,9 @@ export function crc32cByTable(bytes: Uint8Array): number {
 
 function load(): Crc32c {
   try {
-    const native = createRequire(import.meta.url)('@node-rs/crc32') as { crc32c: (bytes: Uint8Array) => number };
+    const native = createRequire(import.meta.url)('@node-rs/crc32') as {
+      crc32c: (bytes: Uint8Array) => number;
+    };
     return (bytes) => native.crc32c(bytes) >>> 0;
   } catch {
     return crc32cByTable;

@@ -66,7 +66,13 @@ export function compressBatch(batch: EncodedBatch, type: CompressionType): Encod
   bytes.set(records, layout.RECORDS);
   bytes.writeInt32BE(bytes.length - layout.LENGTH_PREFIX_BYTES, layout.BATCH_LENGTH);
   bytes.writeInt16BE(idOfCompression(type), layout.ATTRIBUTES);
-  const compressed = new EncodedBatch(bytes, batch.recordCount, batch.baseTimestamp, batch.maxTimestamp, type);
+  const compressed = new EncodedBatch(
+    bytes,
+    batch.recordCount,
+    batch.baseTimestamp,
+    batch.maxTimestamp,
+    type,
+  );
   batch.release();
   return compressed;
 }
@@ -74,7 +80,8 @@ export function compressBatch(batch: EncodedBatch, type: CompressionType): Encod
 /** Writes the producer's numbers and, last, the checksum over them and all records. */
 export function stampBatch(batch: EncodedBatch, stamp: BatchStamp): void {
   const { bytes } = batch;
-  const attributes = idOfCompression(batch.compression) | (stamp.isTransactional ? layout.TRANSACTIONAL_BIT : 0);
+  const attributes =
+    idOfCompression(batch.compression) | (stamp.isTransactional ? layout.TRANSACTIONAL_BIT : 0);
   bytes.writeInt16BE(attributes, layout.ATTRIBUTES);
   layout.writeInt64(bytes, stamp.producerId, layout.PRODUCER_ID);
   bytes.writeInt16BE(stamp.producerEpoch, layout.PRODUCER_EPOCH);

@@ -66,7 +66,12 @@ export class RecordBatchEncoder {
    * Appends a record whose key and value are bytes. `timestamp` in milliseconds, `headers` as `encodeHeaders` makes them.
    * Returns the record's encoded size in bytes; the caller compares it with its limit and rolls back.
    */
-  append(timestamp: number, key: BinaryString | null, value: BinaryString | null, headers?: BinaryString): number {
+  append(
+    timestamp: number,
+    key: BinaryString | null,
+    value: BinaryString | null,
+    headers?: BinaryString,
+  ): number {
     const keyLength = key === null ? 0 : key.length;
     const valueLength = value === null ? 0 : value.length;
     const headersLength = headers === undefined || headers.length === 0 ? 1 : headers.length;

@@ -52,7 +52,10 @@ export class RecordBatchView {
     if (!Number.isSafeInteger(this.producerId)) throw corruptBatch('its producer id is beyond 2^53', context);
     if (lastOffsetDelta < 0) throw corruptBatch('its last offset lies before its first', context);
     if (this.recordCount < 0 || this.recordCount > lastOffsetDelta + 1) {
-      throw corruptBatch(`it claims ${this.recordCount} records over ${lastOffsetDelta + 1} offsets`, context);
+      throw corruptBatch(
+        `it claims ${this.recordCount} records over ${lastOffsetDelta + 1} offsets`,
+        context,
+      );
     }
     const compression = compressionOfId(this.attributes & layout.COMPRESSION_MASK);
     if (compression === undefined) throw corruptBatch('its compression type is unknown', context);
@@ -98,7 +101,8 @@ export class RecordBatchView {
     cursor.next(); // offset delta
     const key = cursor.nextBytes();
     // Key: int16 version, int16 type (0 abort, 1 commit).
-    if (key === null || key.length < 4) throw corruptBatch('a control record has no type', { baseOffset: this.baseOffset });
+    if (key === null || key.length < 4)
+      throw corruptBatch('a control record has no type', { baseOffset: this.baseOffset });
     const type = (key[2]! << 8) | key[3]!;
     return type === 0 ? 'abort' : type === 1 ? 'commit' : 'unknown';
   }
@@ -128,7 +132,8 @@ export function readRecordBatches(bytes: Buffer, options?: ReadBatchesOptions): 
       });
     }
     const size = layout.LENGTH_PREFIX_BYTES + length;
-    if (size < layout.RECORDS) throw corruptBatch(`its length of ${length} is too small for a header`, { baseOffset });
+    if (size < layout.RECORDS)
+      throw corruptBatch(`its length of ${length} is too small for a header`, { baseOffset });
     if (at + size > bytes.length) break;
     const batch = new RecordBatchView(bytes.subarray(at, at + size));
     if (checkCrc && !batch.hasValidCrc()) {

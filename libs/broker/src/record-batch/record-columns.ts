@@ -19,6 +19,14 @@ const INITIAL_RECORDS = 1024;
 /** Where `readLongVarint` stopped: a second result without an object per call. */
 let cursor = 0;
 
+/**
+ * The batch in decode with the high bits of its varints taken out: lengths of 64 and more would hide whether the rest is
+ * ASCII, which is one native question then. Shared by all columns; it means nothing outside `decode`.
+ */
+let scratch: Buffer = EMPTY;
+/** Beyond this it is let go after use. */
+const SCRATCH_RETAINED_BYTES_MAX = 16 * 1024 * 1024;
+
 export class RecordColumns {
   count = 0;
   /** The record section that all ranges point into. */
@@ -42,9 +50,6 @@ export class RecordColumns {
   headersEnd = new Int32Array(INITIAL_RECORDS);
   headerCount = new Int32Array(INITIAL_RECORDS);
 
-  /** `bytes` with the high bits of varints taken out, to ask one native question about all that is left. */
-  #scratch: Buffer = EMPTY;
-
   /**
    * Decodes the batch's records from `fromOffset` on; those before are checked and skipped. Returns the count.
    * @throws MillraceError MILLRACE_CORRUPT_BATCH, and as `RecordBatchView.recordSection`. The columns are then empty.
@@ -55,12 +60,23 @@ export class RecordColumns {
     const length = bytes.length;
     const total = batch.recordCount;
     // Before anything is allocated for it: a count that the bytes cannot hold.
-    if (total * RECORD_BYTES_MIN > length) throw this.#corrupt(batch, 0, 'it claims more records than its bytes can hold');
+    if (total * RECORD_BYTES_MIN > length)
+      throw this.#corrupt(batch, 0, 'it claims more records than its bytes can hold');
     this.#reserve(total, length);
 
-    const scratch = this.#scratch;
-    scratch.set(bytes);
-    const { offsets, timestamps, keyStart, keyEnd, valueStart, valueEnd, headersStart, headersEnd, headerCount } = this;
+    const masked = scratch;
+    masked.set(bytes);
+    const {
+      offsets,
+      timestamps,
+      keyStart,
+      keyEnd,
+      valueStart,
+      valueEnd,
+      headersStart,
+      headersEnd,
+      headerCount,
+    } = this;
     const baseOffset = batch.baseOffset;
     const lastOffset = batch.lastOffset;
     const baseTimestamp = batch.baseTimestamp;
@@ -75,7 +91,7 @@ export class RecordColumns {
         number = (number >>> 1) ^ -(number & 1);
         at++;
       } else {
-        number = readLongVarint(bytes, at, scratch);
+        number = readLongVarint(bytes, at, masked);
         at = cursor;
       }
       const end = at + number;
@@ -89,7 +105,7 @@ export class RecordColumns {
         number = (number >>> 1) ^ -(number & 1);
         at++;
       } else {
-        number = readLongVarint(bytes, at, scratch);
+        number = readLongVarint(bytes, at, masked);
         at = cursor;
       }
       const timestamp = appendTime === -Infinity ? baseTimestamp + number : appendTime;
@@ -99,7 +115,7 @@ export class RecordColumns {
         number = (number >>> 1) ^ -(number & 1);
         at++;
       } else {
-        number = readLongVarint(bytes, at, scratch);
+        number = readLongVarint(bytes, at, masked);
         at = cursor;
       }
       const offset = baseOffset + number;
@@ -113,7 +129,7 @@ export class RecordColumns {
         number = (number >>> 1) ^ -(number & 1);
         at++;
       } else {
-        number = readLongVarint(bytes, at, scratch);
+        number = readLongVarint(bytes, at, masked);
         at = cursor;
       }
       let keyFrom = -1;
@@ -132,7 +148,7 @@ export class RecordColumns {
         number = (number >>> 1) ^ -(number & 1);
         at++;
       } else {
-        number = readLongVarint(bytes, at, scratch);
+        number = readLongVarint(bytes, at, masked);
         at = cursor;
       }
       let valueFrom = -1;
@@ -152,15 +168,16 @@ export class RecordColumns {
         number = (number >>> 1) ^ -(number & 1);
         at++;
       } else {
-        number = readLongVarint(bytes, at, scratch);
+        number = readLongVarint(bytes, at, masked);
         at = cursor;
       }
       if (number === 0) {
         if (at !== end) throw this.#corrupt(batch, record, 'it is longer than its fields');
       } else {
         // Two bytes a header at least. What they hold is checked when they are read; that it is text is no matter here.
-        if (!(number > 0 && at + 2 * number <= end)) throw this.#corrupt(batch, record, 'its header count is impossible');
-        scratch.fill(0, at, end);
+        if (!(number > 0 && at + 2 * number <= end))
+          throw this.#corrupt(batch, record, 'its header count is impossible');
+        masked.fill(0, at, end);
         at = end;
       }
 
@@ -183,25 +200,26 @@ export class RecordColumns {
     this.text = bytes.toString('latin1') as BinaryString;
     this.count = count;
     this.#classify(length);
+    if (scratch.length > SCRATCH_RETAINED_BYTES_MAX) scratch = EMPTY;
     return count;
   }
 
   /** The key's bytes, or null. A view of the batch's text: see the file's head before keeping it. */
   key(i: number): BinaryString | null {
     const start = this.keyStart[i]!;
-    return start < 0 ? null : (this.text.substring(start, this.keyEnd[i]!) as BinaryString);
+    return start < 0 ? null : (this.text.substring(start, this.keyEnd[i]) as BinaryString);
   }
 
   /** The value's bytes, or null. A view of the batch's text: see the file's head before keeping it. */
   value(i: number): BinaryString | null {
     const start = this.valueStart[i]!;
-    return start < 0 ? null : (this.text.substring(start, this.valueEnd[i]!) as BinaryString);
+    return start < 0 ? null : (this.text.substring(start, this.valueEnd[i]) as BinaryString);
   }
 
   /** Record i's headers, still encoded, as `RecordBatchEncoder.append` takes them; '' without any. */
   encodedHeaders(i: number): BinaryString {
     if (this.headerCount[i] === 0) return '' as BinaryString;
-    return this.text.substring(this.headersStart[i]!, this.headersEnd[i]!) as BinaryString;
+    return this.text.substring(this.headersStart[i]!, this.headersEnd[i]) as BinaryString;
   }
 
   /** Record i's headers, decoded anew at each call. @throws MillraceError MILLRACE_CORRUPT_BATCH */
@@ -218,7 +236,6 @@ export class RecordColumns {
   }
 
   #classify(length: number): void {
-    const scratch = this.#scratch;
     const all = scratch.subarray(0, length);
     this.asciiKeys = true;
     this.asciiValues = true;
@@ -249,9 +266,7 @@ export class RecordColumns {
       this.headersEnd = new Int32Array(capacity);
       this.headerCount = new Int32Array(capacity);
     }
-    if (bytes > this.#scratch.length) {
-      this.#scratch = Buffer.allocUnsafeSlow(Math.max(bytes, this.#scratch.length * 2));
-    }
+    if (bytes > scratch.length) scratch = Buffer.allocUnsafeSlow(Math.max(bytes, scratch.length * 2));
   }
 
   #corrupt(batch: RecordBatchView, record: number, why: string): Error {
@@ -264,10 +279,10 @@ export class RecordColumns {
 }
 
 /**
- * Reads a number of two bytes or more, leaves the position behind it in `cursor`, and clears its high bits in `scratch`.
+ * Reads a number of two bytes or more, leaves the position behind it in `cursor`, and clears its high bits in `masked`.
  * Numbers beyond 2^53 lose their low digits: only a timestamp difference can be so large, and none that means anything is.
  */
-function readLongVarint(bytes: Uint8Array, at: number, scratch: Uint8Array): number {
+function readLongVarint(bytes: Uint8Array, at: number, masked: Uint8Array): number {
   let byte = bytes[at];
   let low = 0;
   let shift = 0;
@@ -279,7 +294,7 @@ function readLongVarint(bytes: Uint8Array, at: number, scratch: Uint8Array): num
       return (low >>> 1) ^ -(low & 1);
     }
     low |= (byte & 0x7f) << shift;
-    scratch[at] = 0;
+    masked[at] = 0;
     shift += 7;
     byte = bytes[++at];
   }
@@ -292,7 +307,7 @@ function readLongVarint(bytes: Uint8Array, at: number, scratch: Uint8Array): num
       cursor = at + 1;
       return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
     }
-    scratch[at] = 0;
+    masked[at] = 0;
     scale *= 0x80;
     byte = bytes[++at];
   }

@@ -10,7 +10,8 @@ export function encodeHeaders(headers: readonly RecordHeader[]): BinaryString {
   let size = varintSize(headers.length);
   for (const { key, value } of headers) {
     const keyLength = Buffer.byteLength(key);
-    size += varintSize(keyLength) + keyLength + (value === null ? 1 : varintSize(value.length) + value.length);
+    size +=
+      varintSize(keyLength) + keyLength + (value === null ? 1 : varintSize(value.length) + value.length);
   }
   const bytes = Buffer.allocUnsafe(size);
   let at = writeVarint(bytes, headers.length, 0);
@@ -35,7 +36,10 @@ export function decodeHeaders(bytes: Uint8Array, start: number, end: number): Re
     const key = cursor.nextBytes();
     if (key === null) throw corruptBatch('a header has no key');
     const value = cursor.nextBytes();
-    headers.push({ key: Buffer.from(key).toString('utf8'), value: value === null ? null : Buffer.from(value) });
+    headers.push({
+      key: Buffer.from(key).toString('utf8'),
+      value: value === null ? null : Buffer.from(value),
+    });
   }
   if (cursor.position !== end) throw corruptBatch('headers do not fill their record');
   return headers;

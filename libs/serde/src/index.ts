@@ -1,0 +1,17 @@
+// libs/serde: how values become bytes. Public serdes, and the compiled codecs the runtime calls per record.
+export { createSerde, createTextSerde } from './serde.ts';
+export type { Serde, TextCodec } from './serde.ts';
+export { Serdes } from './serdes.ts';
+export { SerdeError } from './serde-error.ts';
+export { SchemaPending } from './schema-pending.ts';
+export { compileCodec } from './codec.ts';
+export type { Codec } from './codec.ts';
+export {
+  binaryFromBytes,
+  binaryFromUtf8,
+  bytesFromBinary,
+  detachBinary,
+  isAsciiText,
+  utf8FromBinary,
+} from './binary.ts';
+export type { BinaryString } from './binary.ts';
