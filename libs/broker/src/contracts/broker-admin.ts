@@ -43,15 +43,23 @@ export interface BrokerAdmin {
     spec: OffsetSpec,
     isolation: IsolationLevel,
   ): Promise<ReadonlyMap<string, number>>;
-  /** With require_stable: waits while a transaction with offsets of these partitions is pending. Absent: none committed. */
+  /**
+   * Waits while a transaction with offsets of these partitions is pending (require_stable), unless told not to: then the last
+   * committed ones are answered, whatever is pending. Absent: none committed.
+   */
   committedOffsets(
     groupId: string,
     partitions: readonly TopicPartition[] | null,
+    options?: { readonly requireStable?: boolean },
   ): Promise<ReadonlyMap<string, CommittedOffset>>;
   /** Non-transactional commit, for at-least-once and tools. `group` null: as an administrator of an empty group. */
   commitOffsets(
     groupId: string,
     offsets: readonly (TopicPartition & CommittedOffset)[],
-    member: { readonly generationId: number; readonly memberId: string; readonly groupInstanceId: string | null } | null,
+    member: {
+      readonly generationId: number;
+      readonly memberId: string;
+      readonly groupInstanceId: string | null;
+    } | null,
   ): Promise<void>;
 }
