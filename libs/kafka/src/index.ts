@@ -1,4 +1,4 @@
-// The RPC port of libs/broker on real sockets. Owns codecs, connections, TLS and SASL; the only importer of the Kafka
-// client. Never decides what a broker answer means: that is for the state machines of libs/broker.
-
-export {};
+// libs/kafka: the RPC port of libs/broker on real sockets. Owns codecs, connections, TLS and SASL. Never decides what a
+// broker's answer means: that is for the state machines of libs/broker.
+export { createKafkaRpc, type KafkaDeps } from './kafka-rpc.ts';
+export type { KafkaConfig, OauthBearerToken, SaslConfig } from './config.ts';

@@ -1,0 +1,137 @@
+// Codecs of the transaction coordinator's APIs: InitProducerId, AddPartitionsToTxn, AddOffsetsToTxn, TxnOffsetCommit,
+// EndTxn. The newest version of the last two belongs to transaction version 2 (KIP-890) and is chosen by the request.
+import type {
+  AddOffsetsToTxnAnswer,
+  AddOffsetsToTxnRequest,
+  AddPartitionsToTxnAnswer,
+  AddPartitionsToTxnRequest,
+  EndTxnAnswer,
+  EndTxnRequest,
+  InitProducerIdAnswer,
+  InitProducerIdRequest,
+  OffsetCommitAnswer,
+  TxnOffsetCommitRequest,
+} from '#libs/broker';
+import type { Codec } from './codec.ts';
+import { readPartitionErrors, writeOffsetCommitTopics } from './shared.ts';
+
+export const initProducerId: Codec<InitProducerIdRequest, InitProducerIdAnswer> = {
+  name: 'InitProducerId',
+  apiKey: 22,
+  minVersion: 5,
+  maxVersion: 5,
+  encode(writer, request) {
+    writer
+      .nullableString(request.transactionalId)
+      .int32(request.transactionTimeoutMs)
+      .int64Exact(request.producerId)
+      .int16(request.producerEpoch)
+      .noTags();
+  },
+  decode(reader) {
+    reader.int32(); // throttle time
+    const answer = {
+      errorCode: reader.int16(),
+      producerId: reader.int64Exact(),
+      producerEpoch: reader.int16(),
+    };
+    reader.tags();
+    return answer;
+  },
+};
+
+export const addPartitionsToTxn: Codec<AddPartitionsToTxnRequest, AddPartitionsToTxnAnswer> = {
+  name: 'AddPartitionsToTxn',
+  apiKey: 24,
+  // Versions 4 and 5 are spoken between brokers only.
+  minVersion: 3,
+  maxVersion: 3,
+  encode(writer, request) {
+    writer.string(request.transactionalId).int64Exact(request.producerId).int16(request.producerEpoch);
+    writer.array(request.topics, (topic) => {
+      writer
+        .string(topic.name)
+        .array(topic.partitions, (partition) => writer.int32(partition))
+        .noTags();
+    });
+    writer.noTags();
+  },
+  decode(reader) {
+    reader.int32(); // throttle time
+    const topics = readPartitionErrors(reader);
+    reader.tags();
+    // Up to version 3 errors are told per partition only.
+    return { errorCode: 0, topics };
+  },
+};
+
+export const addOffsetsToTxn: Codec<AddOffsetsToTxnRequest, AddOffsetsToTxnAnswer> = {
+  name: 'AddOffsetsToTxn',
+  apiKey: 25,
+  minVersion: 4,
+  maxVersion: 4,
+  encode(writer, request) {
+    writer
+      .string(request.transactionalId)
+      .int64Exact(request.producerId)
+      .int16(request.producerEpoch)
+      .string(request.groupId)
+      .noTags();
+  },
+  decode(reader) {
+    reader.int32(); // throttle time
+    const errorCode = reader.int16();
+    reader.tags();
+    return { errorCode };
+  },
+};
+
+export const txnOffsetCommit: Codec<TxnOffsetCommitRequest, OffsetCommitAnswer> = {
+  name: 'TxnOffsetCommit',
+  apiKey: 28,
+  minVersion: 4,
+  maxVersion: 5,
+  version: (request) => (request.transactionVersion2 ? 5 : 4),
+  encode(writer, request) {
+    writer
+      .string(request.transactionalId)
+      .string(request.groupId)
+      .int64Exact(request.producerId)
+      .int16(request.producerEpoch)
+      .int32(request.generationId)
+      .string(request.memberId)
+      .nullableString(request.groupInstanceId);
+    writeOffsetCommitTopics(writer, request.topics);
+    writer.noTags();
+  },
+  decode(reader) {
+    reader.int32(); // throttle time
+    const topics = readPartitionErrors(reader);
+    reader.tags();
+    return { topics };
+  },
+};
+
+export const endTxn: Codec<EndTxnRequest, EndTxnAnswer> = {
+  name: 'EndTxn',
+  apiKey: 26,
+  minVersion: 4,
+  maxVersion: 5,
+  version: (request) => (request.transactionVersion2 ? 5 : 4),
+  encode(writer, request) {
+    writer
+      .string(request.transactionalId)
+      .int64Exact(request.producerId)
+      .int16(request.producerEpoch)
+      .boolean(request.committed)
+      .noTags();
+  },
+  decode(reader, version) {
+    reader.int32(); // throttle time
+    const errorCode = reader.int16();
+    const producerId = version >= 5 ? reader.int64Exact() : -1n;
+    const producerEpoch = version >= 5 ? reader.int16() : -1;
+    reader.tags();
+    return { errorCode, producerId, producerEpoch };
+  },
+};
