@@ -170,6 +170,8 @@ export interface StateBackend {
   open(options: TaskStateOptions): Promise<TaskState>;
   /** Task ids with state on this machine, for sticky assignment. */
   localTasks(applicationId: string): Promise<readonly string[]>;
+  /** Renames a task's state away, so that the next `open` starts empty; for state that cannot be trusted. Refused while it is open. */
+  setAside(applicationId: string, taskId: string, reason: string): Promise<void>;
   /** Deletes a task's state. Refused while it is open. */
   destroy(applicationId: string, taskId: string): Promise<void>;
   close(): Promise<void>;
