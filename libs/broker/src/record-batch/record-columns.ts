@@ -298,14 +298,15 @@ function readLongVarint(bytes: Uint8Array, at: number, masked: Uint8Array): numb
     shift += 7;
     byte = bytes[++at];
   }
-  let scale = 0x1000_0000;
-  let zigzag = low;
+  // Beyond 28 bits by arithmetic, and with the sign bit taken off first: zigzag of a safe integer need not be one.
+  let magnitude = low >>> 1;
+  let scale = 0x800_0000;
   for (; shift < 70; shift += 7) {
     if (byte === undefined) throw corruptBatch('a number is cut off');
-    zigzag += (byte & 0x7f) * scale;
+    magnitude += (byte & 0x7f) * scale;
     if (byte < 0x80) {
       cursor = at + 1;
-      return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
+      return (low & 1) === 0 ? magnitude : -magnitude - 1;
     }
     masked[at] = 0;
     scale *= 0x80;

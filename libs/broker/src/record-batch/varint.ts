@@ -26,13 +26,14 @@ export function writeVarint(bytes: Uint8Array, value: number, at: number): numbe
   return at;
 }
 
-/** Bytes that the integer `value` takes, up to ±2^52: 1 to 8. */
+/** Bytes that the safe integer `value` takes: 1 to 8. */
 export function varlongSize(value: number): number {
   if (value <= INT32_MAX && value >= INT32_MIN) return varintSize(value);
-  let zigzag = value < 0 ? -2 * value - 1 : 2 * value;
+  // The first byte holds the sign and six bits: zigzag of a safe integer need not be safe, so it is never made.
+  let rest = Math.floor((value < 0 ? -value - 1 : value) / 0x40);
   let size = 1;
-  while (zigzag >= 0x80) {
-    zigzag = Math.floor(zigzag / 0x80);
+  while (rest > 0) {
+    rest = Math.floor(rest / 0x80);
     size++;
   }
   return size;
@@ -40,13 +41,15 @@ export function varlongSize(value: number): number {
 
 export function writeVarlong(bytes: Uint8Array, value: number, at: number): number {
   if (value <= INT32_MAX && value >= INT32_MIN) return writeVarint(bytes, value, at);
-  let zigzag = value < 0 ? -2 * value - 1 : 2 * value;
-  while (zigzag >= 0x80) {
-    const rest = Math.floor(zigzag / 0x80);
-    bytes[at++] = (zigzag - rest * 0x80) | 0x80;
-    zigzag = rest;
+  const magnitude = value < 0 ? -value - 1 : value;
+  let rest = Math.floor(magnitude / 0x40);
+  bytes[at++] = ((magnitude - rest * 0x40) << 1) | (value < 0 ? 1 : 0) | 0x80;
+  while (rest >= 0x80) {
+    const higher = Math.floor(rest / 0x80);
+    bytes[at++] = (rest - higher * 0x80) | 0x80;
+    rest = higher;
   }
-  bytes[at++] = zigzag;
+  bytes[at++] = rest;
   return at;
 }
 
