@@ -1,13 +1,15 @@
 // Owns the contract of writing exactly once: one transactional id, one transaction at a time.
 //
-//   NEW ──initialise──► READY ──append──► IN_TRANSACTION ──commit──► READY
-//                         ▲                     │  └──────abort────────┘
-//                         │                     ▼ anything ambiguous
-//                         └──initialise── FAILED ──fenced──► FENCED (final)
+//   NEW ──initialise──► READY ──append──► IN_TRANSACTION ──commit, abort──► ENDING ──► READY
+//                         ▲                     │                             │
+//                         ├──initialise── FAILED ◄────── anything ambiguous ──┤
+//                         └──initialise── FENCED ◄────── a newer holder ──────┘     any ──close──► CLOSED
 //
 // 1. The transaction begins with the first append after a commit. An empty one is never committed.
 // 2. A lost answer is answered with the identical request: same bytes, same sequence, at most 5 batches in flight per partition.
 // 3. After EpochAbortedError the writer is FAILED: only `initialise` or `close` are legal. Nothing of the epoch may be reused.
+// 4. FENCED: another holder initialised the same transactional id. `initialise` fences it in turn, so it is for a worker that
+//    has rejoined its group first; one that is fenced while the group still knows it shares its name with another process.
 import type { EncodedBatch } from '../record-batch/index.ts';
 
 /** What a consumer group knows a member by, as read when the offsets' records were fetched. */
@@ -70,8 +72,9 @@ export interface TransactionalWriter {
   flush(): Promise<void>;
   /**
    * Awaits every acknowledgement, adds the offsets with the group metadata they were read under, ends the transaction.
-   * @throws EpochAbortedError outcome is abort or unknown. TaskMigratedError the group no longer knows the member or generation (the
-   * transaction was aborted). FatalError fenced for good, not authorised, record too large.
+   * @throws EpochAbortedError outcome is abort or unknown (the transaction timeout among them). TaskMigratedError either
+   * MILLRACE_GENERATION_LOST: the group no longer knows the member or generation, the transaction was aborted; or
+   * MILLRACE_PRODUCER_FENCED: a newer holder of the id, the writer is FENCED. FatalError not authorised, record too large.
    */
   commit(offsets: readonly CommittableOffset[], group: GroupMetadata | null): Promise<CommittedTransaction>;
   /** Aborts the open transaction if there is one. @throws EpochAbortedError when its outcome stays unknown: initialise. */

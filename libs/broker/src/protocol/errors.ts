@@ -1,0 +1,110 @@
+// Owns how a broker's refusal becomes an error of ours. State machines choose the class of error by the table of
+// error-codes.ts; the texts are made here, so that each says who refused what and what to do.
+import { EpochAbortedError, FatalError, MillraceError, TaskMigratedError, asError } from '#libs/core';
+import type { ErrorCode } from '#libs/core';
+import { RpcFailure } from '../rpc/index.ts';
+import { classify, errorName } from './error-codes.ts';
+
+type Context = Readonly<Record<string, unknown>>;
+
+/** A refusal that no retry and no re-initialisation mends. `what` is the operation, as in `Produce to orders-3`. */
+export function refused(
+  what: string,
+  code: number,
+  context: Context = {},
+  detail?: string | null,
+): FatalError {
+  const name = errorName(code);
+  const unauthorized = classify(code) === 'unauthorized';
+  return new FatalError({
+    code: unauthorized ? 'MILLRACE_AUTHORIZATION_FAILED' : 'MILLRACE_REQUEST_FAILED',
+    message: `${what} was refused by the broker with ${name}${detail ? ` (${detail})` : ''}.`,
+    remedy: unauthorized
+      ? 'Grant the missing ACL to the principal this client authenticates as.'
+      : 'Look the error up in the Kafka protocol guide and in the broker log of the same time.',
+    context: { ...context, kafkaError: name, kafkaErrorCode: code },
+  });
+}
+
+/** The transaction cannot be committed, or nobody knows whether it was. */
+export function epochAborted(why: string, context: Context = {}, cause?: unknown): EpochAbortedError {
+  return new EpochAbortedError({
+    code: 'MILLRACE_EPOCH_ABORTED',
+    message: `${why}, so nothing of this epoch may be kept.`,
+    remedy:
+      'The worker re-initialises and goes on from the committed offsets; if it repeats, see the broker log.',
+    context,
+    cause,
+  });
+}
+
+/** Somebody else initialised this transactional id after us. */
+export function producerFenced(transactionalId: string, what: string, code: number): TaskMigratedError {
+  return new TaskMigratedError({
+    code: 'MILLRACE_PRODUCER_FENCED',
+    message: `${what} was refused with ${errorName(code)}: a newer holder of transactional id "${transactionalId}" fenced this writer.`,
+    remedy:
+      'If another process took this one for dead, rejoin the group. If two processes run with the same instance name, stop one.',
+    context: { transactionalId, kafkaError: errorName(code), kafkaErrorCode: code },
+  });
+}
+
+/** The group gave the member's work to others. */
+export function generationLost(what: string, code: number, context: Context): TaskMigratedError {
+  return new TaskMigratedError({
+    code: 'MILLRACE_GENERATION_LOST',
+    message: `${what} was refused with ${errorName(code)}: the group does not know this member or generation any more.`,
+    remedy:
+      'The worker closes its tasks and rejoins; if it repeats, raise the session timeout or lower the load.',
+    context: { ...context, kafkaError: errorName(code), kafkaErrorCode: code },
+  });
+}
+
+export function topicMissing(topic: string, context: Context = {}): FatalError {
+  return new FatalError({
+    code: 'MILLRACE_TOPIC_MISSING',
+    message: `Topic "${topic}" does not exist.`,
+    remedy: 'Create it with the partition count the topology needs, or correct its name.',
+    context: { topic, ...context },
+  });
+}
+
+/** An operation that ran out of time. `last` is what stood in its way at the end. */
+export function timedOut(what: string, waitedMs: number, last: string, context: Context = {}): MillraceError {
+  return new MillraceError({
+    code: 'MILLRACE_BROKER_UNREACHABLE',
+    message: `${what} did not succeed within ${Math.round(waitedMs)} ms; the last obstacle was: ${last}.`,
+    remedy: 'Check that the brokers are up and reachable from here, and their logs of the same time.',
+    context,
+  });
+}
+
+/**
+ * `error`, thrown by the RPC port, as a final error. A coded error keeps its code: authentication, TLS, version and
+ * protocol faults are final whoever meets them.
+ */
+export function finalRpcError(error: unknown): MillraceError {
+  if (error instanceof MillraceError) return error instanceof FatalError ? error : asFatal(error.code, error);
+  const cause = asError(error);
+  return new FatalError({
+    code: 'MILLRACE_PROTOCOL_ERROR',
+    message: `The connection to the broker failed in an unforeseen way: ${cause.message}.`,
+    remedy: 'Report this with the log: it is a defect of the client.',
+    cause,
+  });
+}
+
+function asFatal(code: ErrorCode, error: MillraceError): FatalError {
+  const fatal = new FatalError({
+    code,
+    message: error.message.replace(`${code}: `, ''),
+    cause: error,
+    context: error.context,
+  });
+  return fatal;
+}
+
+/** True for the one rejection of the RPC port that says nothing final. */
+export function isRpcFailure(error: unknown): error is RpcFailure {
+  return error instanceof RpcFailure;
+}

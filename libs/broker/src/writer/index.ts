@@ -1,0 +1,3 @@
+// Writing: transactional and idempotent.
+export { KafkaIdempotentWriter } from './idempotent-writer.ts';
+export { KafkaTransactionalWriter } from './transactional-writer.ts';
