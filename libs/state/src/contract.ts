@@ -18,6 +18,11 @@ export interface KeyValueStoreSpec<K = unknown, V = unknown> {
   readonly valueSerde: Serde<V>;
   /** False: a store that starts empty after a restart and has no changelog. */
   readonly logged: boolean;
+  /**
+   * True: an object decoded for one record is given to later ones too, until it is set or an epoch is abandoned. Only for
+   * an operator that alone sees the store's objects: what it changes in place without setting it would be seen. Default false.
+   */
+  readonly reuseDecoded?: boolean;
 }
 
 /** One key of a store as the cache knows it. Owned by the store: read it, never keep it over a record. */
@@ -25,7 +30,7 @@ export interface StateEntry<V = unknown> {
   readonly key: BinaryString;
   /** `null`: no such key. */
   readonly encoded: BinaryString | null;
-  /** Milliseconds since the Unix epoch of the record that set the value. */
+  /** Milliseconds since the Unix epoch of the record that set the value. Says nothing when there is no value. */
   readonly timestamp: number;
   /** Type carrier only; absent at run time. */
   readonly valueType?: V;
@@ -49,11 +54,14 @@ export interface KeyValueStoreCache<V = unknown> {
   readonly name: string;
   /** The entry of a key, also for a key that does not exist. @throws StateMiss */
   entry(key: BinaryString): StateEntry<V>;
-  /** Decoded value, memoised in the entry until it is set or the epoch is abandoned; `undefined`: no such key. */
+  /** Decoded value; `undefined`: no such key. Objects are shared within a record, not between records (see `reuseDecoded`). */
   value(entry: StateEntry<V>): V | undefined;
   /** Sets the value in the open epoch; `null` deletes. @throws MillraceError MILLRACE_SERIALIZATION_FAILED, nothing changed. */
   set(entry: StateEntry<V>, value: V | null, timestamp: number): void;
-  /** The encoding made by the last `set` of this record, when it was given this very object; otherwise `undefined`. */
+  /**
+   * The encoding made by the last `set` of this record, when it was given this very value; otherwise `undefined`. An object
+   * changed in place since then is not noticed: ask only where no user code ran in between.
+   */
   encodingOf(value: V): BinaryString | undefined;
 }
 
@@ -150,9 +158,14 @@ export interface TaskState {
   restored(metadata: Readonly<Record<string, unknown>>): Promise<void>;
 
   /** Committed value of a key, for queries and tests; reads the database when it must. */
-  committed(store: string, key: BinaryString): Promise<{ readonly value: BinaryString; readonly timestamp: number } | undefined>;
+  committed(
+    store: string,
+    key: BinaryString,
+  ): Promise<{ readonly value: BinaryString; readonly timestamp: number } | undefined>;
   /** All committed pairs of a store in key order, for tests and tools. Flushes first. */
-  scan(store: string): AsyncIterable<{ readonly key: BinaryString; readonly value: BinaryString; readonly timestamp: number }>;
+  scan(
+    store: string,
+  ): AsyncIterable<{ readonly key: BinaryString; readonly value: BinaryString; readonly timestamp: number }>;
 
   /** Clean: writes what is committed, flushes, releases the lock. */
   close(): Promise<void>;

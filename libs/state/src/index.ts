@@ -1,2 +1,9 @@
 // libs/state: the contract of task state, its layered cache, and the in-memory backend.
 export * from './contract.ts';
+export { EMPTY_CHECKPOINT } from './database.ts';
+export type { DatabaseBatch, DatabaseRow, ReadColumns, ScanRange, StateDatabase } from './database.ts';
+export { createMemoryStateBackend } from './memory-backend.ts';
+export type { MemoryStateBackend, MemoryStateOptions } from './memory-backend.ts';
+export { storeIdentity, stateInUse, stateIncompatible, stateLocked } from './store-identity.ts';
+export { TaskStateImpl } from './task-state.ts';
+export type { TaskStateEnvironment } from './task-state.ts';

@@ -1,0 +1,176 @@
+// Owns a task's committed state in memory, for tests and for users who restore from the changelog at every start.
+// It keeps what a disk would keep apart from what a crash may lose, so that a test can lose it.
+import { assert } from '#libs/core';
+import type { BinaryString } from '#libs/core';
+import { binaryFromBytes } from '#libs/serde';
+import type { RestoreBatch, StateCheckpoint } from './contract.ts';
+import { EMPTY_CHECKPOINT } from './database.ts';
+import type { DatabaseBatch, DatabaseRow, ReadColumns, ScanRange, StateDatabase } from './database.ts';
+
+interface Stored {
+  readonly value: BinaryString;
+  readonly timestamp: number;
+}
+
+/** A change as it was applied, with what it replaced. */
+interface Undo {
+  readonly table: Map<BinaryString, Stored>;
+  readonly key: BinaryString;
+  readonly replaced: Stored | undefined;
+}
+
+/** What outlives an open database: the stand-in for a task's directory. */
+export class MemoryDisk {
+  /** By store name: a store keeps its pairs wherever it stands in the topology. */
+  readonly tables = new Map<string, Map<BinaryString, Stored>>();
+  /** By store name: the identity of what wrote it. */
+  readonly identities = new Map<string, string>();
+  checkpoint: StateCheckpoint = EMPTY_CHECKPOINT;
+  locked = false;
+  /** Counts deaths: what was opened before the last one can do no more. */
+  deaths = 0;
+  /** Batches written since the last flush, oldest first, with the checkpoint before them. */
+  private unsynced: { readonly undo: readonly Undo[]; readonly checkpoint: StateCheckpoint }[] = [];
+
+  get unsyncedBatches(): number {
+    return this.unsynced.length;
+  }
+
+  table(store: string): Map<BinaryString, Stored> {
+    let table = this.tables.get(store);
+    if (table === undefined) this.tables.set(store, (table = new Map()));
+    return table;
+  }
+
+  apply(changes: readonly MemoryChange[], checkpoint: StateCheckpoint): void {
+    const undo: Undo[] = [];
+    for (const { table, key, stored } of changes) {
+      undo.push({ table, key, replaced: table.get(key) });
+      if (stored === null) table.delete(key);
+      else table.set(key, stored);
+    }
+    this.unsynced.push({ undo, checkpoint: this.checkpoint });
+    this.checkpoint = checkpoint;
+  }
+
+  sync(): void {
+    this.unsynced = [];
+  }
+
+  /** Takes back the newest `batches` of what was not flushed, as a loss of power would. */
+  loseUnsynced(batches: number = this.unsynced.length): void {
+    for (let i = 0; i < batches; i++) {
+      const last = this.unsynced.pop();
+      if (last === undefined) return;
+      for (const { table, key, replaced } of last.undo.toReversed()) {
+        if (replaced === undefined) table.delete(key);
+        else table.set(key, replaced);
+      }
+      this.checkpoint = last.checkpoint;
+    }
+  }
+}
+
+interface MemoryChange {
+  readonly table: Map<BinaryString, Stored>;
+  readonly key: BinaryString;
+  /** `null`: deleted. */
+  readonly stored: Stored | null;
+}
+
+export class MemoryDatabase implements StateDatabase {
+  readonly checkpoint: StateCheckpoint;
+  private readonly disk: MemoryDisk;
+  private readonly tables: readonly Map<BinaryString, Stored>[];
+  private readonly empty: readonly boolean[];
+  private readonly deaths: number;
+  private closed = false;
+
+  constructor(disk: MemoryDisk, stores: readonly string[]) {
+    this.disk = disk;
+    this.deaths = disk.deaths;
+    this.checkpoint = disk.checkpoint;
+    this.tables = stores.map((store) => disk.table(store));
+    this.empty = this.tables.map((table) => table.size === 0);
+  }
+
+  isEmpty(store: number): boolean {
+    return this.empty[store]!;
+  }
+
+  async read(store: number, keys: readonly BinaryString[], count: number): Promise<ReadColumns> {
+    this.assertOpen();
+    const table = this.tables[store]!;
+    const values: (BinaryString | null)[] = [];
+    const timestamps = new Float64Array(count);
+    for (let i = 0; i < count; i++) {
+      const stored = table.get(keys[i]!);
+      values.push(stored === undefined ? null : stored.value);
+      timestamps[i] = stored === undefined ? -1 : stored.timestamp;
+    }
+    return { values, timestamps };
+  }
+
+  batch(): DatabaseBatch {
+    this.assertOpen();
+    const changes: MemoryChange[] = [];
+    return {
+      put: (store, key, value, timestamp) => {
+        changes.push({ table: this.tables[store]!, key, stored: { value, timestamp } });
+      },
+      delete: (store, key) => {
+        changes.push({ table: this.tables[store]!, key, stored: null });
+      },
+      write: async (checkpoint) => {
+        this.assertOpen();
+        this.disk.apply(changes, checkpoint);
+      },
+    };
+  }
+
+  async restore(store: number, records: RestoreBatch, checkpoint: StateCheckpoint): Promise<void> {
+    this.assertOpen();
+    const table = this.tables[store]!;
+    const { bytes } = records;
+    const changes: MemoryChange[] = [];
+    for (let i = 0; i < records.count; i++) {
+      const key = binaryFromBytes(bytes.subarray(records.keyStart[i], records.keyEnd[i]));
+      const start = records.valueStart[i]!;
+      const stored =
+        start < 0
+          ? null
+          : {
+              value: binaryFromBytes(bytes.subarray(start, records.valueEnd[i])),
+              timestamp: records.timestamps[i]!,
+            };
+      changes.push({ table, key, stored });
+    }
+    this.disk.apply(changes, checkpoint);
+  }
+
+  async *scan(store: number, range: ScanRange = {}): AsyncGenerator<DatabaseRow> {
+    this.assertOpen();
+    const { from, to } = range;
+    const rows = [...this.tables[store]!]
+      .filter(([key]) => (from === undefined || key >= from) && (to === undefined || key < to))
+      .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+    for (const [key, { value, timestamp }] of rows) yield { key, value, timestamp };
+  }
+
+  async flush(): Promise<void> {
+    this.disk.sync();
+  }
+
+  async close(clean: boolean): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    if (this.deaths !== this.disk.deaths) return;
+    if (clean) this.disk.sync();
+    this.disk.locked = false;
+  }
+
+  private assertOpen(): void {
+    assert(!this.closed, 'the in-memory database is closed');
+    if (this.deaths !== this.disk.deaths) throw new Error('the process that opened this database is dead');
+  }
+}

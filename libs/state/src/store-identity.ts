@@ -1,0 +1,41 @@
+// Owns what a store must have in common with what wrote it, and the refusals all backends share.
+import { MillraceError } from '#libs/core';
+import type { KeyValueStoreSpec } from './contract.ts';
+
+/** Kind and serde names: state written under another identity would be decoded wrongly. */
+export function storeIdentity(store: KeyValueStoreSpec): string {
+  return `${store.kind} key=${store.keySerde.name} value=${store.valueSerde.name}`;
+}
+
+export function stateIncompatible(
+  taskId: string,
+  store: string,
+  written: string,
+  expected: string,
+): MillraceError {
+  return new MillraceError({
+    code: 'MILLRACE_STATE_INCOMPATIBLE',
+    message: `Store "${store}" of task ${taskId} was written as (${written}), but the topology declares it as (${expected}).`,
+    remedy: 'Give the changed store a new name, or go back to the serdes that wrote it.',
+    context: { taskId, store, written, expected },
+  });
+}
+
+export function stateLocked(taskId: string, where: string, cause?: unknown): MillraceError {
+  return new MillraceError({
+    code: 'MILLRACE_STATE_LOCKED',
+    message: `The state of task ${taskId} (${where}) is held by another process or task.`,
+    remedy: 'Stop the other process, or give each process a state directory of its own.',
+    cause,
+    context: { taskId, where },
+  });
+}
+
+export function stateInUse(taskId: string): MillraceError {
+  return new MillraceError({
+    code: 'MILLRACE_ILLEGAL_STATE',
+    message: `The state of task ${taskId} cannot be removed while it is open.`,
+    remedy: 'Close the task first.',
+    context: { taskId },
+  });
+}

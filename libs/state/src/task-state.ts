@@ -1,0 +1,237 @@
+// Owns the stores of one task: it puts cache, layers, read-ahead, write-behind and database together, and its life.
+// It never encodes for Kafka and never decides when to seal or commit: the runtime does.
+//
+//   RESTORING ─restored─► RUNNING ─close, closeDirty─► CLOSED
+//       ▲────────restore────┘        (a restore drops the cache: the database is ahead of it)
+import { MillraceError, assert, silentLogger, systemClock } from '#libs/core';
+import type { BinaryString, Clock, Logger } from '#libs/core';
+import { compileCodec } from '#libs/serde';
+import type {
+  ChangelogVisitor,
+  EpochCommit,
+  KeyValueStoreCache,
+  KeyValueStoreSpec,
+  RestoreBatch,
+  StateCheckpoint,
+  TaskState,
+  TaskStateOptions,
+} from './contract.ts';
+import type { DatabaseRow, StateDatabase } from './database.ts';
+import { versionAt } from './entry.ts';
+import { Layers } from './layers.ts';
+import type { CacheAccount } from './layers.ts';
+import { ReadAhead } from './read-ahead.ts';
+import { Residency } from './residency.ts';
+import { StoreCache } from './store-cache.ts';
+import { WriteBehind } from './write-behind.ts';
+
+export interface TaskStateEnvironment {
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+}
+
+export class TaskStateImpl implements TaskState {
+  readonly checkpoint: StateCheckpoint;
+  readonly stores: readonly KeyValueStoreSpec[];
+
+  private readonly taskId: string;
+  private readonly database: StateDatabase;
+  private readonly account: CacheAccount = { cached: 0, dirty: 0 };
+  private readonly layers: Layers;
+  private readonly residency: Residency;
+  private readonly writeBehind: WriteBehind;
+  private readonly caches: StoreCache[] = [];
+  private readonly readers: ReadAhead[] = [];
+  private readonly byName = new Map<string, StoreCache>();
+  /** The last of the restores handed to the database; they run one after the other. */
+  private restoring: Promise<void> = Promise.resolve();
+  private closed = false;
+
+  constructor(options: TaskStateOptions, database: StateDatabase, environment: TaskStateEnvironment = {}) {
+    const { clock = systemClock, logger = silentLogger } = environment;
+    this.taskId = options.taskId;
+    this.database = database;
+    this.checkpoint = database.checkpoint;
+    this.stores = options.stores;
+    this.layers = new Layers(this.account);
+    this.residency = new Residency(this.account, options.cacheBytesMax, options.stores.length);
+    this.writeBehind = new WriteBehind(options, database, this.account, clock, logger);
+    for (const [index, spec] of options.stores.entries()) {
+      const codec = compileCodec(spec.valueSerde);
+      const store = new StoreCache(spec, index, database.isEmpty(index), codec, this.layers, this.residency);
+      this.caches.push(store);
+      this.readers.push(new ReadAhead(database, store));
+      this.byName.set(spec.name, store);
+    }
+  }
+
+  get failure(): Error | null {
+    return this.writeBehind.failure;
+  }
+
+  get unwrittenBytes(): number {
+    return this.account.dirty + this.writeBehind.bytes;
+  }
+
+  /** Estimated bytes of all entries and versions in memory, for metrics. */
+  get cachedBytes(): number {
+    return this.account.cached;
+  }
+
+  store<V>(name: string): KeyValueStoreCache<V> {
+    return this.storeCache(name) as KeyValueStoreCache as KeyValueStoreCache<V>;
+  }
+
+  isResident(store: string): boolean {
+    return this.storeCache(store).complete;
+  }
+
+  readAhead(store: string, keys: readonly BinaryString[], count: number): Promise<void> | undefined {
+    const cache = this.storeCache(store);
+    this.residency.nextBatch();
+    if (cache.complete) return undefined;
+    const answer = this.readers[cache.index]!.fetch(keys, count, this.residency.batch);
+    return answer?.catch((error: unknown) => {
+      throw this.writeBehind.fail(error);
+    });
+  }
+
+  beginRecord(): void {
+    this.layers.beginRecord();
+  }
+
+  undoRecord(): void {
+    this.layers.undoRecord();
+  }
+
+  seal(epochId: number, changelog: ChangelogVisitor): void {
+    this.layers.seal(epochId, changelog);
+    this.residency.sealed();
+  }
+
+  commit(epochId: number, commit: EpochCommit): void {
+    this.assertOpen();
+    this.writeBehind.take(this.layers.takeCommitted(epochId), commit);
+  }
+
+  abandon(): void {
+    this.layers.abandon();
+  }
+
+  flush(): Promise<void> {
+    return this.writeBehind.flush();
+  }
+
+  restore(store: string, batch: RestoreBatch, nextOffset: number): Promise<void> {
+    this.assertOpen();
+    const cache = this.storeCache(store);
+    assert(!this.layers.hasUnsettled, 'a store is restored only when no epoch is open or sealed');
+    if (this.residency.entryCount > 0) this.restoring = this.restoring.then(() => this.dropCache());
+    if (batch.count > 0) cache.complete = false;
+    const changelogOffsets = new Map(this.writeBehind.reached.changelogOffsets);
+    changelogOffsets.set(store, nextOffset);
+    const checkpoint = { ...this.writeBehind.reached, changelogOffsets };
+    this.writeBehind.restoredTo(checkpoint);
+    return this.apply(cache.index, batch, checkpoint);
+  }
+
+  async restored(metadata: Readonly<Record<string, unknown>>): Promise<void> {
+    await this.restoring;
+    this.writeBehind.setCheckpoint({ ...this.writeBehind.reached, metadata });
+    await this.writeBehind.flush();
+  }
+
+  async committed(
+    store: string,
+    key: BinaryString,
+  ): Promise<{ readonly value: BinaryString; readonly timestamp: number } | undefined> {
+    this.assertOpen();
+    const cache = this.storeCache(store);
+    const entry = cache.entries.get(key);
+    if (entry !== undefined) {
+      const version = versionAt(entry, this.writeBehind.committedEpoch);
+      if (version === null || version.encoded === null) return undefined;
+      return { value: version.encoded, timestamp: version.timestamp };
+    }
+    if (cache.complete) return undefined;
+    const { values, timestamps } = await this.database.read(cache.index, [key], 1);
+    const value = values[0] ?? null;
+    return value === null ? undefined : { value, timestamp: timestamps[0]! };
+  }
+
+  async *scan(store: string): AsyncGenerator<DatabaseRow> {
+    const cache = this.storeCache(store);
+    await this.flush();
+    this.assertOpen();
+    yield* this.database.scan(cache.index);
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    try {
+      await this.restoring;
+      await this.writeBehind.flush();
+    } catch (error) {
+      await this.release(false);
+      throw error;
+    }
+    await this.release(true);
+  }
+
+  async closeDirty(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    await this.restoring.catch(() => undefined);
+    await this.release(false);
+  }
+
+  private async release(clean: boolean): Promise<void> {
+    await this.writeBehind.stop();
+    await this.database.close(clean);
+  }
+
+  private async apply(index: number, batch: RestoreBatch, checkpoint: StateCheckpoint): Promise<void> {
+    const done =
+      this.residency.entryCount > 0
+        ? this.restoring.then(() => this.database.restore(index, batch, checkpoint))
+        : this.database.restore(index, batch, checkpoint);
+    this.restoring = Promise.all([this.restoring, done]).then(() => undefined);
+    // Observed by the caller through `done`; the chain is looked at by `restored` and `close`.
+    this.restoring.catch(() => undefined);
+    try {
+      await done;
+    } catch (error) {
+      throw this.writeBehind.fail(error);
+    }
+  }
+
+  private async dropCache(): Promise<void> {
+    await this.writeBehind.flush();
+    for (const reader of this.readers) reader.cleared();
+    for (const store of this.caches) {
+      for (const entry of store.entries.values()) if (entry.encoded !== null) store.complete = false;
+    }
+    this.residency.clear();
+    assert(this.account.cached === 0, `a cleared cache holds no bytes, but ${this.account.cached}`);
+  }
+
+  private storeCache(name: string): StoreCache {
+    const store = this.byName.get(name);
+    if (store !== undefined) return store;
+    throw new MillraceError({
+      code: 'MILLRACE_INVALID_CONFIG',
+      message: `Task ${this.taskId} has no store "${name}"; it has ${[...this.byName.keys()].join(', ') || 'none'}.`,
+      remedy: 'Name the store in the topology of the node that uses it.',
+    });
+  }
+
+  private assertOpen(): void {
+    if (!this.closed) return;
+    throw new MillraceError({
+      code: 'MILLRACE_ILLEGAL_STATE',
+      message: `The state of task ${this.taskId} is closed.`,
+      remedy: 'Open the task again before using its stores.',
+    });
+  }
+}

@@ -1,0 +1,254 @@
+// Owns what is committed and not yet in the database: merging epochs, building one batch off the hot path, writing it.
+// It never writes what is not committed, and never has more than one write under way.
+//
+// 1. While a batch is built, later commits wait in `committed`: the batch is one moment, keys and offsets agree.
+// 2. An entry changed again while its value is being written is pending again; only what the write covered becomes clean.
+// 3. Once a write failed nothing more is written: what the database holds is its last good write.
+import { TaskCorruptedError, asError, yieldToIo } from '#libs/core';
+import type { Clock, Logger, Timer } from '#libs/core';
+import type { EpochCommit, StateCheckpoint } from './contract.ts';
+import type { DatabaseBatch, StateDatabase } from './database.ts';
+import { WriteState, versionAt, versionBytes } from './entry.ts';
+import type { Entry } from './entry.ts';
+import type { CacheAccount, Layer } from './layers.ts';
+
+/** How long building a batch may hold the loop. */
+const SLICE_MS = 2;
+/** Entries between two looks at the clock. */
+const SLICE_ENTRIES = 128;
+
+export interface WriteBehindOptions {
+  readonly taskId: string;
+  readonly writeBehindBytes: number;
+  readonly writeBehindIntervalMs: number;
+}
+
+interface CommittedLayer {
+  readonly layer: Layer;
+  readonly commit: EpochCommit;
+}
+
+export class WriteBehind {
+  failure: Error | null = null;
+
+  private readonly options: WriteBehindOptions;
+  private readonly database: StateDatabase;
+  private readonly account: CacheAccount;
+  private readonly clock: Clock;
+  private readonly logger: Logger;
+
+  /** Committed while a batch was being built; oldest first. */
+  private readonly committed: CommittedLayer[] = [];
+  private committedBytes = 0;
+  private pending: Entry[] = [];
+  private pendingBytes = 0;
+  private writingBytes = 0;
+  /** What the pending entries reach. */
+  private checkpoint: StateCheckpoint;
+  private checkpointPending = false;
+  private settledEpoch = 0;
+
+  private building = false;
+  private writing: Promise<void> | null = null;
+  private timer: Timer | null = null;
+  private stopped = false;
+
+  constructor(
+    options: WriteBehindOptions,
+    database: StateDatabase,
+    account: CacheAccount,
+    clock: Clock,
+    logger: Logger,
+  ) {
+    this.options = options;
+    this.database = database;
+    this.account = account;
+    this.clock = clock;
+    this.logger = logger;
+    this.checkpoint = database.checkpoint;
+  }
+
+  /** Keys and values that are committed and not written. */
+  get bytes(): number {
+    return this.committedBytes + this.pendingBytes + this.writingBytes;
+  }
+
+  /** Internal number of the newest committed epoch. */
+  get committedEpoch(): number {
+    return this.committed.at(-1)?.layer.epoch ?? this.settledEpoch;
+  }
+
+  get idle(): boolean {
+    return this.writing === null && this.pending.length === 0 && !this.checkpointPending;
+  }
+
+  /** What the database reaches once everything taken so far is written. */
+  get reached(): StateCheckpoint {
+    return this.checkpoint;
+  }
+
+  take(layer: Layer, commit: EpochCommit): void {
+    if (this.building) {
+      this.committed.push({ layer, commit });
+      this.committedBytes += layer.bytes;
+    } else {
+      this.settle(layer, commit);
+    }
+    if (this.failure !== null || this.stopped || this.writing !== null) return;
+    this.startWhenDue();
+  }
+
+  /** Replaces the checkpoint's metadata, or what a restore reached; written with the next batch. */
+  setCheckpoint(checkpoint: StateCheckpoint): void {
+    this.checkpoint = checkpoint;
+    this.checkpointPending = true;
+  }
+
+  /** The restore wrote this itself. */
+  restoredTo(checkpoint: StateCheckpoint): void {
+    this.checkpoint = checkpoint;
+  }
+
+  /** Resolves when nothing that was committed before is unwritten. @throws TaskCorruptedError MILLRACE_STATE_FAILED */
+  async flush(): Promise<void> {
+    while (this.failure === null && !this.idle) {
+      if (this.writing === null) this.start();
+      await this.writing;
+    }
+    if (this.failure !== null) throw this.failure;
+  }
+
+  /** Starts no further write; resolves when the one under way has ended, well or not. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.timer?.cancel();
+    this.timer = null;
+    await this.writing;
+  }
+
+  /** Records that the database failed; nothing is written from here on. */
+  fail(cause: unknown): Error {
+    this.failure ??= new TaskCorruptedError([this.options.taskId], {
+      code: 'MILLRACE_STATE_FAILED',
+      message: `The state of task ${this.options.taskId} could not be read or written: ${asError(cause).message}.`,
+      remedy:
+        'Look at free space and permissions of the state directory; the task is restored from its changelog.',
+      cause,
+      context: { taskId: this.options.taskId },
+    });
+    return this.failure;
+  }
+
+  private startWhenDue(): void {
+    if (this.pendingBytes >= this.options.writeBehindBytes) {
+      this.start();
+    } else if (this.timer === null && (this.pending.length > 0 || this.checkpointPending)) {
+      this.timer = this.clock.schedule(
+        this.options.writeBehindIntervalMs,
+        () => {
+          this.timer = null;
+          if (this.writing === null && !this.stopped && this.failure === null && !this.idle) this.start();
+        },
+        true,
+      );
+    }
+  }
+
+  private start(): void {
+    this.timer?.cancel();
+    this.timer = null;
+    this.writing = this.write().then(
+      () => this.ended(),
+      (error: unknown) => {
+        this.logger.error('a write to the state database failed', {
+          taskId: this.options.taskId,
+          error: this.fail(error).message,
+        });
+        this.ended();
+      },
+    );
+  }
+
+  private ended(): void {
+    this.writing = null;
+    this.building = false;
+    this.settleCommitted();
+    if (this.failure === null && !this.stopped) this.startWhenDue();
+  }
+
+  private async write(): Promise<void> {
+    const entries = this.pending;
+    const epoch = this.settledEpoch;
+    const checkpoint = this.checkpoint;
+    this.building = true;
+    this.pending = [];
+    this.writingBytes = this.pendingBytes;
+    this.pendingBytes = 0;
+    this.checkpointPending = false;
+    const batch = await this.build(entries, epoch);
+    this.building = false;
+    this.settleCommitted();
+    await batch.write(checkpoint);
+    for (let i = 0; i < entries.length; i++) {
+      const entry = entries[i]!;
+      if (entry.writeState === WriteState.WRITING) entry.writeState = WriteState.CLEAN;
+    }
+    this.writingBytes = 0;
+  }
+
+  private async build(entries: readonly Entry[], epoch: number): Promise<DatabaseBatch> {
+    await yieldToIo(this.clock);
+    const batch = this.database.batch(entries.length);
+    let sliceStart = this.clock.monotonic();
+    for (let i = 0; i < entries.length; i++) {
+      if (i % SLICE_ENTRIES === 0 && this.clock.monotonic() - sliceStart > SLICE_MS) {
+        await yieldToIo(this.clock);
+        sliceStart = this.clock.monotonic();
+      }
+      const entry = entries[i]!;
+      const version = versionAt(entry, epoch)!;
+      if (version.encoded === null) batch.delete(entry.store.index, entry.key);
+      else batch.put(entry.store.index, entry.key, version.encoded, version.timestamp);
+      entry.writeState = WriteState.WRITING;
+    }
+    return batch;
+  }
+
+  private settleCommitted(): void {
+    for (const { layer, commit } of this.committed) {
+      this.committedBytes -= layer.bytes;
+      this.settle(layer, commit);
+    }
+    this.committed.length = 0;
+  }
+
+  // The layer's values become the newest settled ones: what they replaced is never needed again.
+  private settle(layer: Layer, commit: EpochCommit): void {
+    const epoch = layer.epoch;
+    const entries = layer.entries;
+    for (let i = 0; i < entries.length; i++) {
+      const entry = entries[i]!;
+      const version = versionAt(entry, epoch)!;
+      const replaced = version.older!;
+      version.older = null;
+      this.account.cached -= versionBytes(replaced);
+      const length = version.encoded === null ? 0 : version.encoded.length;
+      if (entry.writeState === WriteState.PENDING) {
+        this.pendingBytes += length - (replaced.encoded === null ? 0 : replaced.encoded.length);
+      } else {
+        entry.writeState = WriteState.PENDING;
+        this.pending.push(entry);
+        this.pendingBytes += entry.key.length + length;
+      }
+    }
+    this.settledEpoch = epoch;
+    this.checkpoint = merge(this.checkpoint, layer.epochId, commit);
+    this.checkpointPending = true;
+  }
+}
+
+function merge(before: StateCheckpoint, epochId: number, commit: EpochCommit): StateCheckpoint {
+  const changelogOffsets = new Map(before.changelogOffsets);
+  for (const [store, offset] of commit.changelogOffsets) changelogOffsets.set(store, offset);
+  return { epochId, changelogOffsets, metadata: commit.metadata };
+}
