@@ -1,0 +1,51 @@
+// Owns what the harness itself asks of the broker: topics, and how far a group has committed.
+import { Kafka, logLevel } from 'kafkajs';
+import type { Admin } from 'kafkajs';
+
+export class BenchCluster {
+  readonly bootstrapServers: string;
+  readonly #admin: Admin;
+
+  constructor(bootstrapServers: readonly string[]) {
+    this.bootstrapServers = bootstrapServers.join(',');
+    const kafka = new Kafka({
+      clientId: 'bench',
+      brokers: [...bootstrapServers],
+      logLevel: logLevel.NOTHING,
+    });
+    this.#admin = kafka.admin();
+  }
+
+  async connect(): Promise<void> {
+    await this.#admin.connect();
+    // The group coordinator's topic is made at the first question, not in the first run.
+    await this.committed('bench-warmup', 'none').catch(() => 0);
+  }
+
+  async close(): Promise<void> {
+    await this.#admin.disconnect();
+  }
+
+  async createTopic(topic: string, partitions: number): Promise<void> {
+    const configEntries = [
+      // The input's timestamps lie in the past.
+      { name: 'retention.ms', value: '-1' },
+      { name: 'compression.type', value: 'producer' },
+    ];
+    await this.#admin.createTopics({ topics: [{ topic, numPartitions: partitions, configEntries }] });
+  }
+
+  /** Removes the topics that `keep` does not want. */
+  async deleteTopics(doomed: (topic: string) => boolean): Promise<void> {
+    const topics = (await this.#admin.listTopics()).filter(doomed);
+    if (topics.length > 0) await this.#admin.deleteTopics({ topics });
+  }
+
+  /** Records of `topic` that `group` has committed: the sum of its committed offsets, as the topic begins at 0. */
+  async committed(group: string, topic: string): Promise<number> {
+    const [answer] = await this.#admin.fetchOffsets({ groupId: group, topics: [topic] });
+    let sum = 0;
+    for (const { offset } of answer?.partitions ?? []) sum += Math.max(0, Number(offset));
+    return sum;
+  }
+}

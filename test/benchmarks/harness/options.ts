@@ -1,0 +1,105 @@
+// Owns the command line of `npm run bench`.
+import { parseArgs } from 'node:util';
+
+export type Workload = 'aggregate' | 'passthrough' | 'restore';
+
+export interface BenchOptions {
+  readonly workload: Workload;
+  readonly records: number;
+  readonly keys: number;
+  readonly partitions: number;
+  readonly repeat: number;
+  /** Stream threads of the peer, workers of ours. */
+  readonly threads: number;
+  readonly peerHeap: string;
+  /** The peer's garbage collector. */
+  readonly peerCollector: string;
+  /** Kafka Streams settings on top of the peer's own, to look for better ones. */
+  readonly peerOverrides: Readonly<Record<string, string>>;
+  readonly only: 'millrace' | 'kafka-streams' | undefined;
+  readonly json: boolean;
+  /** Tries the peer's heaps instead of measuring both sides. */
+  readonly tunePeerHeap: boolean;
+}
+
+export const PEER_HEAPS = ['256m', '512m', '1g'] as const;
+
+export const USAGE = `npm run bench -- aggregate | passthrough | restore
+  --records N      default 2,000,000 (restore: as many as keys)
+  --keys N         default 100,000 (restore: 1,000,000)
+  --partitions N   default 4
+  --repeat R       runs of each side, interleaved; default 3
+  --threads T      workers of ours, stream threads of the peer; default 1
+  --peer NAME      kafka-streams (default)
+  --peer-heap SIZE default: the smallest of 256m, 512m, 1g that costs the peer less than 3 % (see --tune-peer-heap)
+  --peer-gc NAME   its garbage collector; default Parallel
+  --peer-set K=V   a Kafka Streams setting, repeatable
+  --only NAME      millrace or kafka-streams alone
+  --tune-peer-heap runs the peer with each heap
+  --json           the last line is one JSON object`;
+
+/** The smallest heap that costs the peer under 3 %, as measured by --tune-peer-heap (README.md). */
+const PEER_HEAP: Readonly<Record<Workload, string>> = {
+  aggregate: '512m',
+  passthrough: '512m',
+  restore: '512m',
+};
+
+/** @throws Error with a sentence for the terminal. */
+export function readOptions(args: readonly string[]): BenchOptions {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      records: { type: 'string' },
+      keys: { type: 'string' },
+      partitions: { type: 'string', default: '4' },
+      repeat: { type: 'string', default: '3' },
+      threads: { type: 'string', default: '1' },
+      peer: { type: 'string', default: 'kafka-streams' },
+      'peer-heap': { type: 'string' },
+      'peer-gc': { type: 'string', default: 'Parallel' },
+      'peer-set': { type: 'string', multiple: true, default: [] },
+      only: { type: 'string' },
+      'tune-peer-heap': { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+    },
+  });
+  const [workload] = positionals;
+  if (workload !== 'aggregate' && workload !== 'passthrough' && workload !== 'restore') {
+    throw new Error(`Which workload?\n${USAGE}`);
+  }
+  if (values.peer !== 'kafka-streams') throw new Error(`There is no peer '${values.peer}'.\n${USAGE}`);
+  if (values.only !== undefined && values.only !== 'millrace' && values.only !== 'kafka-streams') {
+    throw new Error(`--only takes millrace or kafka-streams.\n${USAGE}`);
+  }
+  const keys = count('keys', values.keys, workload === 'restore' ? 1_000_000 : 100_000);
+  return {
+    workload,
+    keys,
+    // Restoring is about a store of so many keys, each written once.
+    records: workload === 'restore' ? keys : count('records', values.records, 2_000_000),
+    partitions: count('partitions', values.partitions, 4),
+    repeat: count('repeat', values.repeat, 3),
+    threads: count('threads', values.threads, 1),
+    peerHeap: values['peer-heap'] ?? PEER_HEAP[workload],
+    peerCollector: values['peer-gc'],
+    peerOverrides: Object.fromEntries(
+      values['peer-set'].map((pair): [string, string] => {
+        const [key = '', ...value] = pair.split('=');
+        return [key, value.join('=')];
+      }),
+    ),
+    only: values.only,
+    json: values.json,
+    tunePeerHeap: values['tune-peer-heap'],
+  };
+}
+
+function count(name: string, text: string | undefined, preset: number): number {
+  if (text === undefined) return preset;
+  const value = Number(text.replaceAll(/[,_]/g, ''));
+  if (!Number.isInteger(value) || value < 1)
+    throw new Error(`--${name} takes a whole number above 0, not '${text}'.`);
+  return value;
+}

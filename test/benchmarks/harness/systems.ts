@@ -1,0 +1,41 @@
+// Owns how each side is started.
+import { join } from 'node:path';
+
+import type { BenchOptions } from './options.ts';
+import type { System } from './system-process.ts';
+
+/** Ours: product defaults, the public JSON serde. */
+export function millrace(options: BenchOptions): System {
+  return {
+    name: 'millrace',
+    config: `Node ${process.versions.node}, ${workers(options.threads, 'worker')}, product defaults`,
+    command: process.execPath,
+    args: ['--conditions=millrace-source', join(import.meta.dirname, '../millrace-app.ts')],
+  };
+}
+
+export function kafkaStreams(
+  options: BenchOptions,
+  java: string,
+  classpath: string,
+  heap = options.peerHeap,
+): System {
+  return {
+    name: 'kafka-streams',
+    config: `Kafka Streams 4.3.1, ${workers(options.threads, 'stream thread')}, exactly_once_v2, heap ${heap} (${options.peerCollector} GC)`,
+    command: java,
+    args: [
+      `-Xmx${heap}`,
+      `-Xms${heap}`,
+      `-XX:+Use${options.peerCollector}GC`,
+      '-cp',
+      classpath,
+      'bench.KafkaStreamsPeer',
+    ],
+    overrides: options.peerOverrides,
+  };
+}
+
+function workers(count: number, name: string): string {
+  return `${count} ${name}${count === 1 ? '' : 's'}`;
+}

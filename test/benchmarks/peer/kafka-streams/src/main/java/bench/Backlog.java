@@ -1,0 +1,60 @@
+package bench;
+
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
+import java.util.Properties;
+import java.util.SplittableRandom;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+
+/**
+ * Writes the input: payments of some 100 bytes, keyed by account, the same for the same arguments.
+ *
+ * <p>Arguments: bootstrap servers, topic, records, keys. With as many keys as records each key comes once; else they
+ * are drawn evenly.
+ */
+public final class Backlog {
+  private static final long FIRST_TIMESTAMP = 1_750_000_000_000L;
+
+  private Backlog() {}
+
+  public static void main(String[] args) throws Exception {
+    String topic = args[1];
+    int records = Integer.parseInt(args[2]);
+    int keys = Integer.parseInt(args[3]);
+    Properties config = new Properties();
+    config.put("bootstrap.servers", args[0]);
+    config.put("key.serializer", ByteArraySerializer.class);
+    config.put("value.serializer", ByteArraySerializer.class);
+    config.put("acks", "all");
+    config.put("batch.size", 256 << 10);
+    config.put("linger.ms", 20);
+    config.put("buffer.memory", 64 << 20);
+    SplittableRandom random = new SplittableRandom(42);
+    long sum = 0;
+    try (KafkaProducer<byte[], byte[]> producer = new KafkaProducer<>(config)) {
+      for (int i = 0; i < records; i++) {
+        int key = keys == records ? i : random.nextInt(keys);
+        int amount = 1 + random.nextInt(9_999);
+        sum += amount;
+        String account = "k" + String.valueOf(10_000_000 + key).substring(1);
+        String value = "{\"id\":" + i + ",\"account\":\"" + account + "\",\"amount\":" + amount
+            + ",\"currency\":\"EUR\",\"merchant\":\"m" + (10_000 + key % 9_973) + "\",\"at\":" + (FIRST_TIMESTAMP + i) + "}";
+        producer.send(
+            new ProducerRecord<>(topic, null, FIRST_TIMESTAMP + i, account.getBytes(StandardCharsets.UTF_8),
+                value.getBytes(StandardCharsets.UTF_8)),
+            (metadata, error) -> {
+              if (error != null) {
+                error.printStackTrace();
+                Runtime.getRuntime().halt(1);
+              }
+            });
+        if (i % 100_000 == 99_999) {
+          Json.event("produced", Map.of("records", (long) i + 1));
+        }
+      }
+    }
+    Json.event("done", Map.of("records", (long) records, "sum", sum));
+  }
+}

@@ -1,0 +1,166 @@
+// `npm run bench`: both systems over the same backlog on the same broker, runs interleaved, outputs checked.
+// Owns the order of things; how a run is measured is in harness/measure.ts.
+import { randomBytes } from 'node:crypto';
+
+import { findJava, progressLine, startLocalBroker } from '#libs/broker-local';
+
+import { BenchCluster } from './harness/cluster.ts';
+import { runJavaMain } from './harness/java-main.ts';
+import { measureRestore, measureThroughput, stateFolder } from './harness/measure.ts';
+import type { Run } from './harness/measure.ts';
+import { PEER_HEAPS, readOptions } from './harness/options.ts';
+import type { BenchOptions } from './harness/options.ts';
+import { buildPeer } from './harness/peer-build.ts';
+import { toJson, toTable } from './harness/report.ts';
+import type { System, SystemTask } from './harness/system-process.ts';
+import { kafkaStreams, millrace } from './harness/systems.ts';
+
+interface Bench {
+  readonly options: BenchOptions;
+  readonly cluster: BenchCluster;
+  readonly java: string;
+  readonly classpath: string;
+  readonly input: string;
+}
+
+const progress = progressLine();
+let running = 0;
+
+function show(message: string, done?: number): void {
+  progress({ step: 'start', message, finished: done === undefined, ...(done === undefined ? {} : { done }) });
+}
+
+async function main(): Promise<void> {
+  const options = readOptions(process.argv.slice(2));
+  const java = (await findJava())?.java ?? 'java';
+  const classpath = await buildPeer(show);
+  const broker = await startLocalBroker({ heapMegabytes: 1024 });
+  const cluster = new BenchCluster(broker.bootstrapServers);
+  try {
+    await cluster.connect();
+    const bench: Bench = { options, cluster, java, classpath, input: uniqueName('payments') };
+    await produceBacklog(bench);
+    const systems = systemsOf(bench);
+    const runs = new Map(systems.map((system): [System, Run[]] => [system, []]));
+    if (options.workload === 'restore') await measureRestores(bench, runs);
+    else await measureThroughputs(bench, runs);
+    // Heaps under trial are told apart by their configuration.
+    const results = [...runs].map(([{ name, config }, measured]) => ({ name, config, runs: measured }));
+    const json = toJson(options.workload, results);
+    console.log(toTable(json));
+    if (options.json) console.log(JSON.stringify(json));
+  } finally {
+    await cluster.close();
+    await broker.stop();
+  }
+}
+
+function systemsOf({ options, java, classpath }: Bench): System[] {
+  if (options.tunePeerHeap) return PEER_HEAPS.map((heap) => kafkaStreams(options, java, classpath, heap));
+  const both = [millrace(options), kafkaStreams(options, java, classpath)];
+  return options.only === undefined ? both : both.filter(({ name }) => name === options.only);
+}
+
+async function produceBacklog({ options, cluster, java, classpath, input }: Bench): Promise<void> {
+  const { records, keys, partitions } = options;
+  await cluster.createTopic(input, partitions);
+  const message = `producing ${records.toLocaleString('en')} records, ${keys.toLocaleString('en')} keys`;
+  const args = [cluster.bootstrapServers, input, String(records), String(keys)];
+  await runJavaMain(java, classpath, 'bench.Backlog', args, (event) => show(message, event.records ?? 0));
+  show(message);
+}
+
+/** A, B, B, A, …: what drifts on the machine meets both. */
+async function* interleaved(systems: readonly System[], repeat: number): AsyncGenerator<System> {
+  for (let round = 0; round < repeat; round++) {
+    yield* round % 2 === 0 ? systems : [...systems].reverse();
+  }
+}
+
+async function measureThroughputs(bench: Bench, runs: Map<System, Run[]>): Promise<void> {
+  const { options, cluster } = bench;
+  for await (const system of interleaved([...runs.keys()], options.repeat)) {
+    const state = await stateFolder();
+    const task = taskOf(bench, system, state.path);
+    await cluster.createTopic(task.output, options.partitions);
+    const message = `run ${++running} of ${options.repeat * runs.size}: ${system.name}, ${system.config}`;
+    try {
+      const run = await measureThroughput(cluster, system, task, options.records, (done) =>
+        show(message, done),
+      );
+      await checkOutput(bench, task);
+      runs.get(system)?.push(run);
+      show(`${message}: ${Math.round(run.recordsPerSecond).toLocaleString('en')} records/s, output correct`);
+    } finally {
+      await cluster.deleteTopics((topic) => topic === task.output || topic.startsWith(task.applicationId));
+      await state.remove();
+    }
+  }
+}
+
+async function measureRestores(bench: Bench, runs: Map<System, Run[]>): Promise<void> {
+  const { options, cluster } = bench;
+  const prepared = new Map<System, { task: SystemTask; remove: () => Promise<void> }>();
+  try {
+    for (const system of runs.keys()) {
+      const state = await stateFolder();
+      const task = taskOf(bench, system, `${state.path}/state`);
+      prepared.set(system, { task, remove: state.remove });
+      await cluster.createTopic(task.output, options.partitions);
+      const message = `filling the store of ${system.name}`;
+      await measureThroughput(cluster, system, task, options.records, (done) => show(message, done));
+      await checkOutput(bench, task);
+      show(message);
+    }
+    for await (const system of interleaved([...runs.keys()], options.repeat)) {
+      const { task } = prepared.get(system)!;
+      const run = await measureRestore(system, task, options.keys);
+      runs.get(system)?.push(run);
+      const rate = Math.round(run.recordsPerSecond).toLocaleString('en');
+      show(
+        `run ${++running} of ${options.repeat * runs.size}: ${system.name}, ${rate} records/s, ` +
+          `running after ${(run.runningAfterSeconds ?? 0).toFixed(2)} s`,
+      );
+    }
+  } finally {
+    for (const { remove } of prepared.values()) await remove();
+  }
+}
+
+function taskOf({ options, cluster, input }: Bench, system: System, stateDir: string): SystemTask {
+  const applicationId = uniqueName(system.name);
+  const { workload, threads } = options;
+  const { bootstrapServers } = cluster;
+  return {
+    workload,
+    bootstrapServers,
+    applicationId,
+    input,
+    output: `${applicationId}-out`,
+    stateDir,
+    threads,
+  };
+}
+
+/** Every update of every key, in order, and nothing else: checked by a Java consumer against the input. */
+async function checkOutput(
+  { options, cluster, java, classpath, input }: Bench,
+  task: SystemTask,
+): Promise<void> {
+  const kind = options.workload === 'passthrough' ? 'passthrough' : 'aggregate';
+  await runJavaMain(java, classpath, 'bench.OutputCheck', [
+    cluster.bootstrapServers,
+    kind,
+    input,
+    task.output,
+  ]);
+}
+
+function uniqueName(prefix: string): string {
+  return `${prefix}-${randomBytes(4).toString('hex')}`;
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+});
