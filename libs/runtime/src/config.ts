@@ -1,0 +1,149 @@
+// Owns the configuration of a stream application as the runtime reads it: every option with its default. Validation of
+// what users write is done here too, once, and names all that is wrong.
+import { MillraceError } from '#libs/core';
+import type { Compression } from '#libs/broker';
+import { DEFAULT_EXCEPTION_HANDLERS } from './failure-policy.ts';
+import type { ExceptionHandlers } from './failure-policy.ts';
+
+export type ProcessingGuarantee = 'exactly_once' | 'at_least_once';
+
+export interface RuntimeConfig {
+  /** Consumer group, and prefix of internal topics and transactional ids. */
+  readonly applicationId: string;
+  /** Tells instances of the application apart; stable over restarts, so that a restart settles its own open transaction. */
+  readonly instanceId: string;
+  readonly processingGuarantee: ProcessingGuarantee;
+  /** Longest time between two commits of a worker while records flow; idle workers commit at once. */
+  readonly commitIntervalMs: number;
+  /** Outputs and changes of one epoch that make it end before the interval. */
+  readonly epochBytesMax: number;
+  readonly transactionTimeoutMs: number;
+  readonly compression: Compression;
+  readonly autoOffsetReset: 'earliest' | 'latest' | 'none';
+  /** How long a task with several inputs waits for one that is empty though not known to be caught up is Kafka Streams' `max.task.idle.ms`. */
+  readonly maxTaskIdleMs: number;
+  /** Encoded records buffered per partition before its reading pauses. */
+  readonly bufferedBytesPerPartition: number;
+  readonly cacheBytesMax: number;
+  readonly writeBehindBytes: number;
+  readonly writeBehindIntervalMs: number;
+  /** Largest batch built for a partition, and largest record accepted. */
+  readonly batchBytes: number;
+  readonly recordBytesMax: number;
+  readonly replicationFactor: number;
+  readonly sessionTimeoutMs: number;
+  readonly heartbeatIntervalMs: number;
+  readonly rebalanceTimeoutMs: number;
+  readonly groupInstanceId: string | null;
+  readonly exceptionHandlers: ExceptionHandlers;
+  /** `latest`: stop when the input that existed at start is processed. */
+  readonly until: 'stopped' | 'latest';
+}
+
+/** What must be given, and whatever of the rest differs from the defaults. */
+export type RuntimeOptions = Pick<RuntimeConfig, 'applicationId' | 'instanceId'> &
+  Partial<Omit<RuntimeConfig, 'exceptionHandlers'>> & {
+    readonly exceptionHandlers?: Partial<ExceptionHandlers>;
+  };
+
+const MEBIBYTE = 1024 * 1024;
+
+/** @throws MillraceError MILLRACE_INVALID_CONFIG naming every fault. */
+export function resolveRuntimeConfig(options: RuntimeOptions): RuntimeConfig {
+  const guarantee = options.processingGuarantee ?? 'exactly_once';
+  const config: RuntimeConfig = {
+    applicationId: options.applicationId,
+    instanceId: options.instanceId,
+    processingGuarantee: guarantee,
+    commitIntervalMs: options.commitIntervalMs ?? (guarantee === 'exactly_once' ? 100 : 30_000),
+    epochBytesMax: options.epochBytesMax ?? 32 * MEBIBYTE,
+    transactionTimeoutMs: options.transactionTimeoutMs ?? 60_000,
+    compression: options.compression ?? 'none',
+    autoOffsetReset: options.autoOffsetReset ?? 'earliest',
+    maxTaskIdleMs: options.maxTaskIdleMs ?? 0,
+    bufferedBytesPerPartition: options.bufferedBytesPerPartition ?? 4 * MEBIBYTE,
+    cacheBytesMax: options.cacheBytesMax ?? 64 * MEBIBYTE,
+    writeBehindBytes: options.writeBehindBytes ?? 16 * MEBIBYTE,
+    writeBehindIntervalMs: options.writeBehindIntervalMs ?? 1_000,
+    batchBytes: options.batchBytes ?? MEBIBYTE / 2,
+    recordBytesMax: options.recordBytesMax ?? MEBIBYTE - 1024,
+    replicationFactor: options.replicationFactor ?? -1,
+    sessionTimeoutMs: options.sessionTimeoutMs ?? 45_000,
+    heartbeatIntervalMs: options.heartbeatIntervalMs ?? 3_000,
+    rebalanceTimeoutMs: options.rebalanceTimeoutMs ?? 300_000,
+    groupInstanceId: options.groupInstanceId ?? null,
+    exceptionHandlers: { ...DEFAULT_EXCEPTION_HANDLERS, ...options.exceptionHandlers },
+    until: options.until ?? 'stopped',
+  };
+  const faults = findFaults(config);
+  if (faults.length > 0) {
+    throw new MillraceError({
+      code: 'MILLRACE_INVALID_CONFIG',
+      message: `The configuration of application "${String(config.applicationId)}" has ${faults.length} fault(s): ${faults.join('; ')}.`,
+      remedy: 'Correct the named options.',
+      context: { faults },
+    });
+  }
+  return config;
+}
+
+const LEGAL_NAME = /^[a-zA-Z0-9._-]{1,200}$/;
+
+function findFaults(config: RuntimeConfig): string[] {
+  const faults: string[] = [];
+  const positive = (name: keyof RuntimeConfig): void => {
+    const value: unknown = config[name];
+    if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0) {
+      faults.push(`${name} must be a positive number, is ${JSON.stringify(value)}`);
+    }
+  };
+  for (const name of ['applicationId', 'instanceId'] as const) {
+    if (typeof config[name] !== 'string' || !LEGAL_NAME.test(config[name])) {
+      faults.push(
+        `${name} must be 1 to 200 characters of a-z A-Z 0-9 . _ - (it names topics), is "${String(config[name])}"`,
+      );
+    }
+  }
+  if (config.processingGuarantee !== 'exactly_once' && config.processingGuarantee !== 'at_least_once') {
+    faults.push(
+      `processingGuarantee must be exactly_once or at_least_once, is "${String(config.processingGuarantee)}"`,
+    );
+  }
+  positive('commitIntervalMs');
+  positive('epochBytesMax');
+  positive('transactionTimeoutMs');
+  positive('bufferedBytesPerPartition');
+  positive('cacheBytesMax');
+  positive('writeBehindBytes');
+  positive('writeBehindIntervalMs');
+  positive('batchBytes');
+  positive('recordBytesMax');
+  positive('sessionTimeoutMs');
+  positive('heartbeatIntervalMs');
+  positive('rebalanceTimeoutMs');
+  if (
+    config.processingGuarantee === 'exactly_once' &&
+    config.transactionTimeoutMs < config.commitIntervalMs * 5
+  ) {
+    faults.push(
+      `transactionTimeoutMs (${config.transactionTimeoutMs}) must be at least 5 times commitIntervalMs (${config.commitIntervalMs}), or the broker aborts epochs that are still being committed`,
+    );
+  }
+  if (config.heartbeatIntervalMs * 3 > config.sessionTimeoutMs) {
+    faults.push(
+      `heartbeatIntervalMs (${config.heartbeatIntervalMs}) must be at most a third of sessionTimeoutMs (${config.sessionTimeoutMs})`,
+    );
+  }
+  if (config.maxTaskIdleMs < 0 && config.maxTaskIdleMs !== -1) {
+    faults.push(`maxTaskIdleMs must be -1, 0 or positive, is ${config.maxTaskIdleMs}`);
+  }
+  if (!['none', 'gzip', 'lz4', 'zstd'].includes(config.compression)) {
+    faults.push(
+      `compression must be none, gzip, lz4 or zstd (snappy is read only), is "${config.compression}"`,
+    );
+  }
+  if (!['earliest', 'latest', 'none'].includes(config.autoOffsetReset)) {
+    faults.push(`autoOffsetReset must be earliest, latest or none, is "${config.autoOffsetReset}"`);
+  }
+  return faults;
+}

@@ -1,0 +1,173 @@
+// Owns the commit of one epoch, in five steps that this file, docs/ARCHITECTURE.md and the tests name alike:
+//
+//   1. seal       outputs and changelogs are cut into batches, positions noted; the next epoch is open   (synchronous)
+//   2. produce    every batch goes to the writer and is acknowledged
+//   3. offsets    the input offsets go to the group under its current generation, in the same transaction
+//   4. end        the transaction is committed
+//   5. settle     the stores learn that the epoch is committed and which changelog offsets it reached    (synchronous)
+//
+// Steps 2 to 4 run beside the processing of the next epoch. A failure in any of them is the worker's to recover from:
+// nothing of this epoch, nor of the one that was opened on top of it, is kept.
+import type {
+  BrokerAdmin,
+  CommittableOffset,
+  GroupMetadata,
+  IdempotentWriter,
+  TransactionalWriter,
+} from '#libs/broker';
+import { EpochAbortedError, TaskMigratedError, formatTopicPartition } from '#libs/core';
+import type { BinaryString } from '#libs/core';
+import { changelogTopic } from './names.ts';
+import { encodeOffsetMetadata } from './offset-metadata.ts';
+import type { OutputCollector, PendingBatch } from './output-collector.ts';
+import type { Task } from './task.ts';
+
+/** One task's share of a sealed epoch. */
+interface SealedTask {
+  readonly task: Task;
+  readonly epochId: number;
+  readonly streamTime: number;
+}
+
+export interface SealedEpoch {
+  readonly batches: readonly PendingBatch[];
+  readonly offsets: readonly CommittableOffset[];
+  readonly tasks: readonly SealedTask[];
+}
+
+/** Step 1. Nothing is awaited: the loop goes on with the next epoch at once. */
+export function sealEpoch(
+  tasks: Iterable<Task>,
+  collector: OutputCollector,
+  applicationId: string,
+  transactionalId: string,
+): SealedEpoch {
+  const sealed: SealedTask[] = [];
+  const offsets: CommittableOffset[] = [];
+  collector.beginRecord();
+  for (const task of tasks) {
+    if (!task.touched) continue;
+    task.touched = false;
+    const epochId = task.epochId++;
+    sealChangelog(task, epochId, collector, applicationId);
+    sealed.push({ task, epochId, streamTime: task.streamTime });
+    const metadata = encodeOffsetMetadata({ epochId, streamTime: task.streamTime, transactionalId });
+    for (const queue of task.group.queues) {
+      queue.settlePosition();
+      offsets.push({
+        topic: queue.topic,
+        partition: queue.partition,
+        offset: queue.position,
+        leaderEpoch: queue.leaderEpoch,
+        metadata,
+      });
+    }
+  }
+  collector.cutAll();
+  return { batches: collector.takeBatches(), offsets, tasks: sealed };
+}
+
+function sealChangelog(task: Task, epochId: number, collector: OutputCollector, applicationId: string): void {
+  const state = task.state;
+  if (state === null) return;
+  const partition = task.id.partition;
+  const outputs = state.stores.map((store) =>
+    store.logged ? collector.topic(changelogTopic(applicationId, store.name)).partitions[partition]! : null,
+  );
+  const noHeaders = '' as BinaryString;
+  state.seal(epochId, (store, key, value, timestamp) => {
+    const output = outputs[store]!;
+    if (output === null) return;
+    collector.open(output);
+    collector.checkSize(output, output.encoder.append(timestamp, key, value, noHeaders));
+  });
+}
+
+export interface CommitTarget {
+  /** Begins to send batches of the open epoch; only while no earlier epoch is being committed. */
+  stream(batches: readonly PendingBatch[]): void;
+  /** @throws as TransactionalWriter.commit */
+  commit(epoch: SealedEpoch): Promise<ReadonlyMap<string, number>>;
+}
+
+/** Steps 2 to 4 for exactly-once: one transaction. */
+export class TransactionalCommit implements CommitTarget {
+  private readonly writer: TransactionalWriter;
+  private readonly groupMetadata: () => GroupMetadata | null;
+
+  constructor(writer: TransactionalWriter, groupMetadata: () => GroupMetadata | null) {
+    this.writer = writer;
+    this.groupMetadata = groupMetadata;
+  }
+
+  stream(batches: readonly PendingBatch[]): void {
+    for (const { topic, partition, batch } of batches) this.writer.append(topic, partition, batch);
+  }
+
+  async commit(epoch: SealedEpoch): Promise<ReadonlyMap<string, number>> {
+    this.stream(epoch.batches);
+    await this.writer.flush();
+    // Read as late as can be: every partition of the epoch has been owned without a break, so a later generation may carry it.
+    const group = this.groupMetadata();
+    if (group === null) throw generationLost();
+    const { endOffsets } = await this.writer.commit(epoch.offsets, group);
+    return endOffsets;
+  }
+}
+
+/** Steps 2 to 4 for at-least-once: outputs first, then the offsets. */
+export class AtLeastOnceCommit implements CommitTarget {
+  private readonly writer: IdempotentWriter;
+  private readonly admin: BrokerAdmin;
+  private readonly groupMetadata: () => GroupMetadata | null;
+
+  constructor(writer: IdempotentWriter, admin: BrokerAdmin, groupMetadata: () => GroupMetadata | null) {
+    this.writer = writer;
+    this.admin = admin;
+    this.groupMetadata = groupMetadata;
+  }
+
+  stream(batches: readonly PendingBatch[]): void {
+    for (const { topic, partition, batch } of batches) this.writer.append(topic, partition, batch);
+  }
+
+  async commit(epoch: SealedEpoch): Promise<ReadonlyMap<string, number>> {
+    this.stream(epoch.batches);
+    const { endOffsets } = await this.writer.flush();
+    const group = this.groupMetadata();
+    if (group === null) throw generationLost();
+    if (epoch.offsets.length > 0) await this.admin.commitOffsets(group.groupId, epoch.offsets, group);
+    return endOffsets;
+  }
+}
+
+/** Step 5. */
+export function settleEpoch(
+  epoch: SealedEpoch,
+  endOffsets: ReadonlyMap<string, number>,
+  applicationId: string,
+): void {
+  for (const { task, epochId, streamTime } of epoch.tasks) {
+    if (task.state === null) continue;
+    const changelogOffsets = new Map<string, number>();
+    for (const store of task.state.stores) {
+      const topic = changelogTopic(applicationId, store.name);
+      const end = endOffsets.get(formatTopicPartition(topic, task.id.partition));
+      if (end !== undefined) changelogOffsets.set(store.name, end);
+    }
+    task.state.commit(epochId, { changelogOffsets, metadata: { streamTime } });
+  }
+}
+
+function generationLost(): TaskMigratedError {
+  return new TaskMigratedError({
+    code: 'MILLRACE_GENERATION_LOST',
+    message: 'The worker left its consumer group generation before the epoch could be committed.',
+    remedy: 'None needed: the worker rejoins and goes on from the committed offsets.',
+  });
+}
+
+/** What a failed commit asks of the worker. */
+export function isEpochFailure(error: unknown): error is EpochAbortedError | TaskMigratedError {
+  return error instanceof EpochAbortedError || error instanceof TaskMigratedError;
+}

@@ -1,0 +1,142 @@
+// Owns when an epoch ends and that at most one is being committed: one open, one in commit, never more.
+// The five steps of a commit are in epoch-commit.ts; what to do when one fails is the worker's.
+import type { Clock } from '#libs/core';
+import { sealEpoch, settleEpoch } from './epoch-commit.ts';
+import type { CommitTarget } from './epoch-commit.ts';
+import type { OutputCollector } from './output-collector.ts';
+import type { Task } from './task.ts';
+
+export interface EpochLimits {
+  readonly commitIntervalMs: number;
+  /** Exactly-once: outputs are visible only once committed, so nothing to do means commit. At-least-once: just send them. */
+  readonly commitWhenIdle: boolean;
+  readonly epochBytesMax: number;
+}
+
+export class EpochCoordinator {
+  /** Set by a failed commit until the worker has recovered. */
+  failure: unknown = null;
+  /** While the group rebalances, no commit is begun: its generation would be the wrong one. */
+  held = false;
+  committedEpochs = 0;
+
+  private readonly tasks: () => Iterable<Task>;
+  private readonly collector: OutputCollector;
+  private readonly target: CommitTarget;
+  private readonly limits: EpochLimits;
+  private readonly applicationId: string;
+  private readonly transactionalId: string;
+  private readonly clock: Clock;
+  private readonly onCommitEnd: () => void;
+  private committing: Promise<void> | null = null;
+  private openedAt: number;
+  /** Counts up when the worker recovers, so that the end of a commit from before is told apart. */
+  private incarnation = 0;
+
+  constructor(parts: {
+    readonly tasks: () => Iterable<Task>;
+    readonly collector: OutputCollector;
+    readonly target: CommitTarget;
+    readonly limits: EpochLimits;
+    readonly applicationId: string;
+    readonly transactionalId: string;
+    readonly clock: Clock;
+    readonly onCommitEnd: () => void;
+  }) {
+    this.tasks = parts.tasks;
+    this.collector = parts.collector;
+    this.target = parts.target;
+    this.limits = parts.limits;
+    this.applicationId = parts.applicationId;
+    this.transactionalId = parts.transactionalId;
+    this.clock = parts.clock;
+    this.onCommitEnd = parts.onCommitEnd;
+    this.openedAt = this.clock.monotonic();
+  }
+
+  get isCommitting(): boolean {
+    return this.committing !== null;
+  }
+
+  /** Has the open epoch anything to commit? */
+  get hasWork(): boolean {
+    for (const task of this.tasks()) if (task.touched) return true;
+    return false;
+  }
+
+  /** The open epoch is as large as it may get: no further record before it is sealed. */
+  get isFull(): boolean {
+    if (this.collector.bytes >= this.limits.epochBytesMax) return true;
+    let unwritten = 0;
+    for (const task of this.tasks()) if (task.state !== null) unwritten += task.state.unwrittenBytes;
+    return unwritten >= 4 * this.limits.epochBytesMax;
+  }
+
+  /** Milliseconds until the open epoch is due by time. */
+  get dueInMs(): number {
+    return this.openedAt + this.limits.commitIntervalMs - this.clock.monotonic();
+  }
+
+  /** Between turns: begins to send what is full, and begins a commit when one is due. `idle`: there is nothing to process. */
+  turn(idle: boolean): void {
+    if (this.committing !== null || this.failure !== null) return;
+    const due = (idle && this.limits.commitWhenIdle) || this.dueInMs <= 0 || this.isFull;
+    if (due && !this.held && this.hasWork) {
+      this.begin();
+      return;
+    }
+    if (idle && !this.limits.commitWhenIdle) this.collector.cutAll();
+    else this.collector.cutFull();
+    const batches = this.collector.takeBatches();
+    if (batches.length > 0) this.target.stream(batches);
+  }
+
+  /** Commits all that is processed and waits for it. @throws what the commit failed with. */
+  async commitAll(): Promise<void> {
+    await this.settled();
+    if (this.failure !== null) throw asThrowable(this.failure);
+    if (!this.hasWork) return;
+    this.begin();
+    await this.settled();
+    if (this.failure !== null) throw asThrowable(this.failure);
+  }
+
+  /** Resolves when no commit is under way, whatever its end. */
+  async settled(): Promise<void> {
+    while (this.committing !== null) await this.committing;
+  }
+
+  /** Forgets the open epoch and the failure; the tasks are closed, the writer is initialised anew. */
+  restart(): void {
+    this.incarnation++;
+    this.collector.clear();
+    this.failure = null;
+    this.committing = null;
+    this.openedAt = this.clock.monotonic();
+  }
+
+  private begin(): void {
+    const epoch = sealEpoch(this.tasks(), this.collector, this.applicationId, this.transactionalId);
+    this.openedAt = this.clock.monotonic();
+    const incarnation = this.incarnation;
+    this.committing = this.target.commit(epoch).then(
+      (endOffsets) => {
+        if (incarnation !== this.incarnation) return;
+        settleEpoch(epoch, endOffsets, this.applicationId);
+        this.committedEpochs++;
+        this.committing = null;
+        this.onCommitEnd();
+      },
+      (error: unknown) => {
+        if (incarnation !== this.incarnation) return;
+        this.failure = error;
+        this.committing = null;
+        this.onCommitEnd();
+      },
+    );
+  }
+}
+
+function asThrowable(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

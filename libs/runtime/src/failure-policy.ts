@@ -1,0 +1,51 @@
+// Owns what happens to a record that cannot be decoded, processed or produced: fail, continue, or dead-letter.
+// Whatever the answer, the record leaves nothing behind: no state, no output (unlike Kafka Streams, which keeps partial effects).
+import type { MillraceError, RecordMetadata } from '#libs/core';
+
+/** Where in the way of a record it failed. */
+export type FailureStage = 'deserialization' | 'processing' | 'production';
+
+export interface RecordFailure extends RecordMetadata {
+  readonly stage: FailureStage;
+  readonly taskId: string;
+  readonly error: MillraceError;
+}
+
+/** `fail` stops the worker; `continue` skips the record; a dead letter goes out in the same transaction as the offsets. */
+export type FailureResponse = 'fail' | 'continue' | { readonly deadLetterTopic: string };
+
+/** Decides on one failed record. Synchronous; a throw counts as `fail`. */
+export type ExceptionHandler = (failure: RecordFailure) => FailureResponse;
+
+export const logAndFail: ExceptionHandler = () => 'fail';
+export const logAndContinue: ExceptionHandler = () => 'continue';
+
+/** Sends the original record with the error in its headers to `topic`, which must exist. */
+export function deadLetter(topic: string): ExceptionHandler {
+  const response: FailureResponse = { deadLetterTopic: topic };
+  return () => response;
+}
+
+export interface ExceptionHandlers {
+  readonly deserialization: ExceptionHandler;
+  readonly processing: ExceptionHandler;
+  readonly production: ExceptionHandler;
+}
+
+export const DEFAULT_EXCEPTION_HANDLERS: ExceptionHandlers = {
+  deserialization: logAndFail,
+  processing: logAndFail,
+  production: logAndFail,
+};
+
+/** Header names of a dead letter: those of Kafka Streams (KIP-1034), so that existing tools read them. */
+export const DEAD_LETTER_HEADERS = {
+  exception: '__streams.errors.exception',
+  message: '__streams.errors.message',
+  stacktrace: '__streams.errors.stacktrace',
+  topic: '__streams.errors.topic',
+  partition: '__streams.errors.partition',
+  offset: '__streams.errors.offset',
+  code: 'millrace.errors.code',
+  stage: 'millrace.errors.stage',
+} as const;

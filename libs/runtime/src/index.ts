@@ -1,0 +1,23 @@
+// libs/runtime: the worker that runs tasks. The way of a record through these files:
+//   input-router → record-queue → partition-group → task → (operator chain, state) → sink → partition-output
+//   → output-collector → epoch-commit
+export { StreamsRuntime } from './streams-runtime.ts';
+export type { StreamsRuntimeParts } from './streams-runtime.ts';
+export { resolveRuntimeConfig } from './config.ts';
+export type { ProcessingGuarantee, RuntimeConfig, RuntimeOptions } from './config.ts';
+export { Lifecycle } from './lifecycle.ts';
+export type { LifecycleListener, LifecycleState } from './lifecycle.ts';
+export { DEAD_LETTER_HEADERS, deadLetter, logAndContinue, logAndFail } from './failure-policy.ts';
+export type {
+  ExceptionHandler,
+  ExceptionHandlers,
+  FailureResponse,
+  FailureStage,
+  RecordFailure,
+} from './failure-policy.ts';
+export type { PartitionCheck } from './internal-topics.ts';
+export type { RestoreListener, RestoreProgress } from './store-restorer.ts';
+export type { WorkerFigures } from './worker.ts';
+export { changelogTopic, repartitionTopic, transactionalId } from './names.ts';
+export { decodeOffsetMetadata, encodeOffsetMetadata } from './offset-metadata.ts';
+export type { OffsetMetadata } from './offset-metadata.ts';

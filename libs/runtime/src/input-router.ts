@@ -1,0 +1,46 @@
+// Owns the way of chunks from the reader to the queues of the tasks, and the pausing of partitions that have enough.
+import type { RecordReader } from '#libs/broker';
+import { formatTopicPartition } from '#libs/core';
+import type { RecordQueue } from './record-queue.ts';
+import type { TaskRegistry } from './task-registry.ts';
+
+export class InputRouter {
+  private readonly reader: RecordReader;
+  private readonly bufferedBytesMax: number;
+  private readonly paused = new Map<string, RecordQueue>();
+
+  constructor(reader: RecordReader, bufferedBytesMax: number) {
+    this.reader = reader;
+    this.bufferedBytesMax = bufferedBytesMax;
+  }
+
+  /** @throws MillraceError of a partition that cannot be read. */
+  route(registry: TaskRegistry): void {
+    this.resume(registry);
+    for (;;) {
+      const chunk = this.reader.take();
+      if (chunk === undefined) return;
+      const queue = registry.queue(formatTopicPartition(chunk.topic, chunk.partition));
+      if (queue === undefined) continue;
+      queue.offer(chunk);
+      if (queue.bufferedBytes >= this.bufferedBytesMax) this.pause(queue);
+    }
+  }
+
+  private pause(queue: RecordQueue): void {
+    const key = formatTopicPartition(queue.topic, queue.partition);
+    if (this.paused.has(key)) return;
+    this.paused.set(key, queue);
+    this.reader.pause(queue.topic, queue.partition);
+  }
+
+  private resume(registry: TaskRegistry): void {
+    for (const [key, queue] of this.paused) {
+      const current = registry.queue(key);
+      if (current === queue && queue.bufferedBytes > this.bufferedBytesMax / 2) continue;
+      this.paused.delete(key);
+      // A partition that was given up, or assigned anew, is no longer paused in the reader.
+      if (current === queue) this.reader.resume(queue.topic, queue.partition);
+    }
+  }
+}

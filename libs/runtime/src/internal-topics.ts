@@ -1,0 +1,106 @@
+// Owns the changelog and repartition topics of an application: what they must be, and that they are. User topics are never created.
+import type { BrokerClient, NewTopic } from '#libs/broker';
+import { FatalError } from '#libs/core';
+import type { Topology } from '#libs/topology';
+import type { RuntimeConfig } from './config.ts';
+import { ClusterLayout } from './cluster-layout.ts';
+import { changelogTopic, repartitionTopic } from './names.ts';
+
+/**
+ * Finds the user's topics, decides the repartition topics' sizes, creates what is internal and missing, checks what exists.
+ * @throws FatalError MILLRACE_TOPIC_MISSING, MILLRACE_PARTITIONS_MISMATCH, MILLRACE_INTERNAL_TOPIC_INVALID
+ */
+export async function layOut(
+  topology: Topology,
+  config: RuntimeConfig,
+  client: BrokerClient,
+  checkPartitions: PartitionCheck,
+): Promise<ClusterLayout> {
+  const { applicationId } = config;
+  const external = externalTopics(topology);
+  const described = await client.admin.describeTopics(external);
+  const counts = new Map<string, number>();
+  for (const [name, topic] of described) counts.set(name, topic.partitionCount);
+  const repartitions = checkPartitions(topology, counts);
+
+  const partitionCounts = new Map(counts);
+  for (const [name, count] of repartitions) partitionCounts.set(repartitionTopic(applicationId, name), count);
+  const layout = new ClusterLayout(applicationId, topology, partitionCounts);
+
+  const wanted: NewTopic[] = [];
+  for (const [name, count] of repartitions) {
+    wanted.push({
+      name: repartitionTopic(applicationId, name),
+      partitionCount: count,
+      replicationFactor: config.replicationFactor,
+      configs: { 'cleanup.policy': 'delete', 'retention.ms': '-1', 'message.timestamp.type': 'CreateTime' },
+    });
+  }
+  for (const sub of topology.subTopologies) {
+    for (const store of sub.stores) {
+      if (!store.logged) continue;
+      wanted.push({
+        name: changelogTopic(applicationId, store.name),
+        partitionCount: layout.taskCount(sub),
+        replicationFactor: config.replicationFactor,
+        configs: {
+          'cleanup.policy': 'compact',
+          'message.timestamp.type': 'CreateTime',
+          ...store.changelogConfig,
+        },
+      });
+    }
+  }
+  await ensure(wanted, client);
+  return layout;
+}
+
+/** Partition count of every repartition topic, by its name without prefix. @throws as `layOut` */
+export type PartitionCheck = (
+  topology: Topology,
+  counts: ReadonlyMap<string, number>,
+) => ReadonlyMap<string, number>;
+
+/** Topics of the user that the topology names: sources and fixed sinks. */
+function externalTopics(topology: Topology): string[] {
+  const names = new Set<string>();
+  for (const sub of topology.subTopologies) {
+    for (const source of sub.sources) if (source.kind !== 'repartition') names.add(source.topic);
+    for (const sink of sub.sinks)
+      if (sink.kind === 'topic' && typeof sink.topic === 'string') names.add(sink.topic);
+  }
+  return [...names];
+}
+
+async function ensure(wanted: readonly NewTopic[], client: BrokerClient): Promise<void> {
+  if (wanted.length === 0) return;
+  const names = wanted.map((topic) => topic.name);
+  const existing = await client.admin.describeTopics(names);
+  const missing = wanted.filter((topic) => !existing.has(topic.name));
+  if (missing.length > 0) await client.admin.createTopics(missing);
+  const found = missing.length === 0 ? existing : await client.admin.describeTopics(names);
+  const configs = await client.admin.topicConfigs(names);
+  const faults: string[] = [];
+  for (const topic of wanted) {
+    const partitionCount = found.get(topic.name)?.partitionCount;
+    if (partitionCount !== topic.partitionCount) {
+      faults.push(
+        `${topic.name} has ${partitionCount ?? 'no'} partitions, ${topic.partitionCount} are needed`,
+      );
+    }
+    const policy = configs.get(topic.name)?.['cleanup.policy'];
+    const expected = topic.configs?.['cleanup.policy'];
+    if (policy !== undefined && expected === 'compact' && !policy.includes('compact')) {
+      faults.push(`${topic.name} has cleanup.policy=${policy}, ${expected} is needed`);
+    }
+  }
+  if (faults.length > 0) {
+    throw new FatalError({
+      code: 'MILLRACE_INTERNAL_TOPIC_INVALID',
+      message: `Internal topics do not fit the topology: ${faults.join('; ')}.`,
+      remedy:
+        'If the input was repartitioned or the topology changed, reset the application or give it a new application.id.',
+      context: { faults },
+    });
+  }
+}

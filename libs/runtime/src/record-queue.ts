@@ -1,0 +1,169 @@
+// Owns one input partition of a task: chunks as fetched, the one being worked on decoded into columns, and the cursor in it.
+// It never decodes keys or values, and never fetches.
+import { RecordColumns } from '#libs/broker';
+import type { FetchedChunk } from '#libs/broker';
+import { FatalError, asError } from '#libs/core';
+import type { SourceSpec } from '#libs/topology';
+import type { Codec } from '#libs/serde';
+
+export class RecordQueue {
+  readonly source: SourceSpec;
+  readonly sourceIndex: number;
+  readonly topic: string;
+  readonly partition: number;
+  readonly keyCodec: Codec<unknown>;
+  readonly valueCodec: Codec<unknown>;
+
+  /** Bytes fetched and not yet processed, the chunk in work included. */
+  bufferedBytes = 0;
+  /** The columns in work and the next record in them; `index === columns.count`: all done. */
+  columns: RecordColumns;
+  index = 0;
+  /** Highest timestamp of the partition; what Kafka Streams calls partition time. */
+  partitionTime = -1;
+
+  /** Timestamp of the next record where an extractor must be asked: NaN until it was. */
+  extractedTimestamp = Number.NaN;
+
+  private readonly waiting: FetchedChunk[] = [];
+  private chunk: FetchedChunk | null = null;
+  /** Decoded batches of the chunk in work; the arrays are kept and used again. */
+  private readonly pool: RecordColumns[] = [];
+  private batchIndex = 0;
+  /** Batches of the chunk that lie decoded in `pool`. */
+  private decodedCount = 0;
+  private nextOffset: number;
+  private lastLeaderEpoch = -1;
+
+  constructor(
+    source: SourceSpec,
+    sourceIndex: number,
+    topic: string,
+    partition: number,
+    keyCodec: Codec<unknown>,
+    valueCodec: Codec<unknown>,
+    startOffset: number,
+  ) {
+    this.source = source;
+    this.sourceIndex = sourceIndex;
+    this.topic = topic;
+    this.partition = partition;
+    this.keyCodec = keyCodec;
+    this.valueCodec = valueCodec;
+    this.nextOffset = startOffset;
+    this.columns = new RecordColumns();
+    this.pool.push(this.columns);
+  }
+
+  offer(chunk: FetchedChunk): void {
+    this.waiting.push(chunk);
+    this.bufferedBytes += chunk.byteLength;
+  }
+
+  /** The offset to commit: everything below is processed. Behind control and aborted batches once they are passed. */
+  get position(): number {
+    return this.nextOffset;
+  }
+
+  get leaderEpoch(): number {
+    return this.lastLeaderEpoch;
+  }
+
+  /** Is there a next record in the columns? If not, `prepare` may bring one. */
+  get hasRecord(): boolean {
+    return this.index < this.columns.count;
+  }
+
+  /** Nothing decoded, nothing waiting. */
+  get isEmpty(): boolean {
+    return !this.hasRecord && this.atLastBatch && this.waiting.length === 0;
+  }
+
+  /**
+   * Moves on to the next batch with records. Without `onChunk` batches are decoded one at a time; with it a new chunk is decoded
+   * whole and `onChunk` sees its columns before any of it is processed. Returns false when nothing is left.
+   */
+  prepare(onChunk: ((batches: readonly RecordColumns[], count: number) => void) | null): boolean {
+    while (!this.hasRecord) {
+      if (this.chunk !== null && this.batchIndex + 1 < this.chunk.batches.length) {
+        this.batchIndex++;
+        if (this.batchIndex < this.decodedCount) this.columns = this.pool[this.batchIndex]!;
+        else this.decode(this.chunk, this.batchIndex, this.columns);
+        this.index = 0;
+        continue;
+      }
+      this.finishChunk();
+      const chunk = this.waiting.shift();
+      if (chunk === undefined) return false;
+      this.beginChunk(chunk, onChunk);
+    }
+    return true;
+  }
+
+  /** Called when the record at `index` is done: the cursor moves, and with it the position. */
+  advance(): void {
+    this.nextOffset = this.columns.offsets[this.index]! + 1;
+    this.index++;
+    this.extractedTimestamp = Number.NaN;
+  }
+
+  /** As `advance`, for all records below `index` at once. */
+  advanceTo(index: number): void {
+    if (index > 0) this.nextOffset = this.columns.offsets[index - 1]! + 1;
+    this.index = index;
+  }
+
+  /** Passes control batches at the end of what is processed, so that a drained partition shows no lag. */
+  settlePosition(): void {
+    if (!this.hasRecord && this.atLastBatch) this.finishChunk();
+  }
+
+  private get atLastBatch(): boolean {
+    return this.chunk === null || this.batchIndex + 1 >= this.chunk.batches.length;
+  }
+
+  private beginChunk(
+    chunk: FetchedChunk,
+    onChunk: ((batches: readonly RecordColumns[], count: number) => void) | null,
+  ): void {
+    this.chunk = chunk;
+    this.lastLeaderEpoch = chunk.leaderEpoch;
+    this.batchIndex = 0;
+    this.index = 0;
+    this.columns = this.pool[0]!;
+    if (chunk.batches.length === 0) return;
+    const eager = onChunk === null ? 1 : chunk.batches.length;
+    while (this.pool.length < eager) this.pool.push(new RecordColumns());
+    for (let i = 0; i < eager; i++) this.decode(chunk, i, this.pool[i]!);
+    this.decodedCount = eager;
+    if (onChunk !== null) onChunk(this.pool, eager);
+  }
+
+  private finishChunk(): void {
+    if (this.chunk === null) return;
+    this.nextOffset = this.chunk.nextOffset;
+    this.bufferedBytes -= this.chunk.byteLength;
+    this.chunk = null;
+    for (let i = 0; i < this.decodedCount; i++) this.pool[i]!.clear();
+    this.decodedCount = 0;
+    this.batchIndex = 0;
+    this.columns = this.pool[0]!;
+    this.index = 0;
+  }
+
+  private decode(chunk: FetchedChunk, batchIndex: number, columns: RecordColumns): void {
+    const batch = chunk.batches[batchIndex]!;
+    try {
+      columns.decode(batch, chunk.startOffset);
+    } catch (error) {
+      throw new FatalError({
+        code: 'MILLRACE_CORRUPT_BATCH',
+        message: `A batch of ${this.topic}-${this.partition} at offset ${batch.baseOffset} cannot be decoded: ${asError(error).message}`,
+        remedy:
+          'Check the broker and what produced the batch; to go on without it, reset the offsets of the group behind it.',
+        cause: error,
+        context: { topic: this.topic, partition: this.partition, offset: batch.baseOffset },
+      });
+    }
+  }
+}

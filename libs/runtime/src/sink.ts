@@ -1,0 +1,93 @@
+// Owns the last step of a record inside a task: serialise, choose the partition, append. One object per sink and task.
+import type { BinaryString } from '#libs/core';
+import { MillraceError } from '#libs/core';
+import { compileCodec } from '#libs/serde';
+import type { Codec } from '#libs/serde';
+import type { SinkPort, SinkSpec } from '#libs/topology';
+import type { KeyValueStoreCache } from '#libs/state';
+import type { OutputCollector, TopicOutput } from './output-collector.ts';
+import type { PartitionOutput } from './partition-output.ts';
+import type { TaskContext } from './task-context.ts';
+
+export class TaskSink implements SinkPort {
+  private readonly spec: SinkSpec;
+  private readonly context: TaskContext;
+  private readonly collector: OutputCollector;
+  private readonly keyCodec: Codec<unknown>;
+  private readonly valueCodec: Codec<unknown>;
+  /** Fixed topics are resolved once. */
+  private readonly fixed: TopicOutput | null;
+  private readonly valueStore: KeyValueStoreCache | null;
+
+  constructor(
+    spec: SinkSpec,
+    topic: string | null,
+    context: TaskContext,
+    collector: OutputCollector,
+    valueStore: KeyValueStoreCache | null,
+  ) {
+    this.spec = spec;
+    this.context = context;
+    this.collector = collector;
+    this.keyCodec = compileCodec(spec.keySerde);
+    this.valueCodec = compileCodec(spec.valueSerde);
+    this.fixed = topic === null ? null : collector.topic(topic);
+    this.valueStore = valueStore;
+  }
+
+  send(key: unknown, value: unknown, timestamp: number): void {
+    const context = this.context;
+    const keyBytes = this.spec.keyIsSourceKey ? context.rawKey : this.encodeKey(key);
+    const topic = this.fixed ?? this.resolve(key, value);
+    const output =
+      this.spec.partitioner === null ? topic.choose(keyBytes) : this.choose(topic, key, value, keyBytes);
+    this.collector.open(output);
+    const size = this.append(output, keyBytes, value, timestamp);
+    this.collector.checkSize(output, size);
+  }
+
+  private append(
+    output: PartitionOutput,
+    key: BinaryString | null,
+    value: unknown,
+    timestamp: number,
+  ): number {
+    const headers = this.context.encodedHeaders();
+    if (value === null || value === undefined) return output.encoder.append(timestamp, key, null, headers);
+    const reusable = this.valueStore === null ? undefined : this.valueStore.encodingOf(value);
+    if (reusable !== undefined) return output.encoder.append(timestamp, key, reusable, headers);
+    const toText = this.valueCodec.toText;
+    if (toText !== undefined) return output.encoder.appendText(timestamp, key, toText(value), headers);
+    return output.encoder.append(timestamp, key, this.valueCodec.toBinary(value), headers);
+  }
+
+  private encodeKey(key: unknown): BinaryString | null {
+    return key === null || key === undefined ? null : this.keyCodec.toBinary(key);
+  }
+
+  private resolve(key: unknown, value: unknown): TopicOutput {
+    const chooser = this.spec.topic;
+    return this.collector.topic(typeof chooser === 'function' ? chooser(key, value) : chooser);
+  }
+
+  private choose(
+    topic: TopicOutput,
+    key: unknown,
+    value: unknown,
+    keyBytes: BinaryString | null,
+  ): PartitionOutput {
+    const count = topic.partitions.length;
+    const chosen = this.spec.partitioner!(topic.topic, key, value, count);
+    if (chosen === null) return topic.choose(keyBytes);
+    const output = topic.partitions[chosen];
+    if (output === undefined) {
+      throw new MillraceError({
+        code: 'MILLRACE_PROCESSING_FAILED',
+        message: `The partitioner of sink "${this.spec.name}" chose partition ${chosen} of topic "${topic.topic}", which has ${count}.`,
+        remedy: 'Return an integer from 0 to the partition count less one, or null for the default.',
+        context: { topic: topic.topic, chosen, count },
+      });
+    }
+    return output;
+  }
+}

@@ -1,0 +1,312 @@
+// Owns the rebuilding of stores from their changelogs: one reader for all stores that restore, beside the worker's loop.
+// It ends a store by position, never by counting records, at the uncommitted end offset (KAFKA-10167). It never touches inputs.
+import { RecordColumns } from '#libs/broker';
+import type { BrokerClient, FetchedChunk, RecordReader } from '#libs/broker';
+import { FatalError, TaskCorruptedError, asError, formatTopicPartition } from '#libs/core';
+import type { Clock, Logger, TopicPartition } from '#libs/core';
+import type { TaskState } from '#libs/state';
+
+/** Writes to one task's database that may be under way at once. */
+const WRITES_IN_FLIGHT_MAX = 4;
+const WAIT_MS = 100;
+const PROGRESS_INTERVAL_MS = 2_000;
+
+/** One store's way from the offset its database reached to the end of its changelog. */
+interface StoreRestore extends TopicPartition {
+  readonly store: string;
+  readonly task: TaskRestore;
+  readonly startOffset: number;
+  readonly endOffset: number;
+  /** Position up to which records were handed to the state. */
+  position: number;
+}
+
+interface TaskRestore {
+  readonly name: string;
+  readonly state: TaskState;
+  readonly stores: StoreRestore[];
+  open: number;
+  inFlight: number;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+  failed: boolean;
+}
+
+export interface RestoreProgress {
+  readonly taskId: string;
+  readonly store: string;
+  readonly startOffset: number;
+  readonly position: number;
+  readonly endOffset: number;
+}
+
+export type RestoreListener = (
+  event: 'start' | 'batch' | 'end' | 'suspended',
+  progress: RestoreProgress,
+) => void;
+
+export class StoreRestorer {
+  /** Records restored since the start, for metrics. */
+  restoredRecords = 0;
+  private readonly client: BrokerClient;
+  private readonly clock: Clock;
+  private readonly logger: Logger;
+  private readonly listener: RestoreListener | null;
+  private readonly reader: RecordReader;
+  private readonly stores = new Map<string, StoreRestore>();
+  private readonly columns = new RecordColumns();
+  private running: Promise<void> | null = null;
+  private closed = false;
+  private lastProgressLog = -Infinity;
+
+  constructor(client: BrokerClient, clock: Clock, logger: Logger, listener: RestoreListener | null) {
+    this.client = client;
+    this.clock = clock;
+    this.logger = logger;
+    this.listener = listener;
+    this.reader = client.createReader({ isolation: 'read_committed' });
+  }
+
+  /** What restores right now. */
+  get progress(): readonly RestoreProgress[] {
+    return [...this.stores.values()].map((store) => describe(store));
+  }
+
+  /**
+   * Brings a task's stores up to the end of their changelogs. Call it once the group's committed offsets were read with
+   * require_stable: from then on no transaction of an earlier owner is open.
+   * @throws TaskCorruptedError the database claims more than the changelog holds, or the changelog no longer reaches back to it.
+   */
+  async restore(
+    name: string,
+    state: TaskState,
+    changelogs: readonly (TopicPartition & { readonly store: string })[],
+  ): Promise<void> {
+    if (changelogs.length === 0) return;
+    const [ends, starts] = await Promise.all([
+      this.client.admin.offsets(changelogs, 'latest', 'read_uncommitted'),
+      this.client.admin.offsets(changelogs, 'earliest', 'read_uncommitted'),
+    ]);
+    let pending: TaskRestore | null = null;
+    const done = new Promise<void>((resolve, reject) => {
+      pending = { name, state, stores: [], open: 0, inFlight: 0, resolve, reject, failed: false };
+    });
+    const task = pending as unknown as TaskRestore;
+    for (const { store, topic, partition } of changelogs) {
+      const key = formatTopicPartition(topic, partition);
+      const end = ends.get(key) ?? 0;
+      const begin = starts.get(key) ?? 0;
+      const reached = state.checkpoint.changelogOffsets.get(store);
+      if (reached !== undefined && (reached > end || reached < begin))
+        throw checkpointOutOfRange(name, store, key, reached, begin, end);
+      const from = reached ?? begin;
+      if (from >= end) continue;
+      task.stores.push({ store, task, topic, partition, startOffset: from, endOffset: end, position: from });
+    }
+    task.open = task.stores.length;
+    if (task.open === 0) return;
+    for (const store of task.stores) {
+      this.stores.set(formatTopicPartition(store.topic, store.partition), store);
+      this.reader.assign(store.topic, store.partition, store.position);
+      this.listener?.('start', describe(store));
+    }
+    this.running ??= this.run().finally(() => {
+      this.running = null;
+    });
+    await done;
+  }
+
+  /** Stops restoring a task's stores; what is restored stays. The pending `restore` rejects. */
+  cancel(name: string): void {
+    for (const [key, store] of this.stores) {
+      if (store.task.name !== name) continue;
+      this.drop(key, store);
+      this.listener?.('suspended', describe(store));
+      this.fail(store.task, new Error(`the restore of task ${name} was cancelled`));
+    }
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    for (const store of [...this.stores.values()]) this.cancel(store.task.name);
+    this.reader.wake();
+    await this.running;
+    await this.reader.close();
+  }
+
+  private async run(): Promise<void> {
+    while (!this.closed && this.stores.size > 0) {
+      let chunk: FetchedChunk | undefined;
+      try {
+        chunk = this.reader.take();
+      } catch (error) {
+        this.onReadFailure(error);
+        continue;
+      }
+      if (chunk === undefined) {
+        this.finishReached();
+        this.logProgress();
+        if (this.stores.size > 0) await this.reader.waitForChunk(WAIT_MS);
+        continue;
+      }
+      const store = this.stores.get(formatTopicPartition(chunk.topic, chunk.partition));
+      if (store === undefined) continue;
+      try {
+        await this.apply(store, chunk);
+      } catch (error) {
+        this.fail(store.task, error);
+      }
+    }
+  }
+
+  private async apply(store: StoreRestore, chunk: FetchedChunk): Promise<void> {
+    const { task } = store;
+    for (const batch of chunk.batches) {
+      const columns = this.columns;
+      const count = columns.decode(batch, chunk.startOffset);
+      const nextOffset = batch.nextOffset;
+      if (count > 0) {
+        while (task.inFlight >= WRITES_IN_FLIGHT_MAX && !task.failed) await this.aWriteEnds(task);
+        if (task.failed) return;
+        this.restoredRecords += count;
+        this.write(store, columns, nextOffset);
+      }
+    }
+    store.position = chunk.nextOffset;
+    this.listener?.('batch', describe(store));
+    this.logProgress();
+    if (store.position >= store.endOffset) await this.finish(store);
+  }
+
+  private waiters: (() => void)[] = [];
+
+  private aWriteEnds(task: TaskRestore): Promise<void> {
+    return new Promise((resolve) => {
+      if (task.inFlight === 0) resolve();
+      else this.waiters.push(resolve);
+    });
+  }
+
+  private write(store: StoreRestore, columns: RecordColumns, nextOffset: number): void {
+    const { task } = store;
+    task.inFlight++;
+    // The state copies the columns before it returns, so the same columns serve the next batch.
+    task.state.restore(store.store, columns, nextOffset).then(
+      () => this.onWriteEnd(task),
+      (error: unknown) => {
+        this.onWriteEnd(task);
+        this.fail(task, error);
+      },
+    );
+  }
+
+  private onWriteEnd(task: TaskRestore): void {
+    task.inFlight--;
+    const waiters = this.waiters;
+    this.waiters = [];
+    for (const resolve of waiters) resolve();
+  }
+
+  private finishReached(): void {
+    for (const store of this.stores.values()) {
+      const position = this.reader.position(store.topic, store.partition);
+      if (position < store.endOffset) continue;
+      store.position = position;
+      this.finish(store).catch((error: unknown) => this.fail(store.task, error));
+    }
+  }
+
+  private async finish(store: StoreRestore): Promise<void> {
+    const { task } = store;
+    this.drop(formatTopicPartition(store.topic, store.partition), store);
+    this.listener?.('end', describe(store));
+    task.open--;
+    if (task.open > 0) return;
+    while (task.inFlight > 0) await this.aWriteEnds(task);
+    if (!task.failed) task.resolve();
+  }
+
+  private drop(key: string, store: StoreRestore): void {
+    this.stores.delete(key);
+    this.reader.unassign(store.topic, store.partition);
+  }
+
+  private fail(task: TaskRestore, error: unknown): void {
+    if (task.failed) return;
+    task.failed = true;
+    for (const store of task.stores) {
+      const key = formatTopicPartition(store.topic, store.partition);
+      if (this.stores.get(key) === store) this.drop(key, store);
+    }
+    task.reject(error);
+  }
+
+  private onReadFailure(error: unknown): void {
+    const context = (error as { context?: { topic?: unknown; partition?: unknown } }).context;
+    const key = formatTopicPartition(String(context?.topic), Number(context?.partition));
+    const store = this.stores.get(key);
+    if (store === undefined) {
+      const tasks = new Set([...this.stores.values()].map((restoring) => restoring.task));
+      for (const task of tasks) this.fail(task, error);
+      return;
+    }
+    this.fail(store.task, changelogUnreadable(store, error));
+  }
+
+  private logProgress(): void {
+    const now = this.clock.monotonic();
+    if (now - this.lastProgressLog < PROGRESS_INTERVAL_MS) return;
+    this.lastProgressLog = now;
+    for (const store of this.stores.values()) {
+      const total = store.endOffset - store.startOffset;
+      const percent = Math.min(100, Math.floor(((store.position - store.startOffset) / total) * 100));
+      this.logger.info(`Restoring store "${store.store}" of task ${store.task.name}: ${percent} %`, {
+        ...describe(store),
+      });
+    }
+  }
+}
+
+function describe(store: StoreRestore): RestoreProgress {
+  return {
+    taskId: store.task.name,
+    store: store.store,
+    startOffset: store.startOffset,
+    position: store.position,
+    endOffset: store.endOffset,
+  };
+}
+
+function checkpointOutOfRange(
+  task: string,
+  store: string,
+  partition: string,
+  reached: number,
+  begin: number,
+  end: number,
+): Error {
+  return new TaskCorruptedError([task], {
+    code: 'MILLRACE_STATE_CORRUPTED',
+    message: `Store "${store}" of task ${task} reached changelog offset ${reached}, but ${partition} holds ${begin} to ${end}: the changelog was truncated or created anew.`,
+    remedy: 'None needed: the state is set aside and restored from what the changelog holds.',
+    context: { task, store, partition, reached, begin, end },
+  });
+}
+
+function changelogUnreadable(store: StoreRestore, cause: unknown): Error {
+  const where = formatTopicPartition(store.topic, store.partition);
+  if ((cause as { code?: unknown }).code === 'MILLRACE_OFFSET_OUT_OF_RANGE') {
+    return new TaskCorruptedError([store.task.name], {
+      code: 'MILLRACE_STATE_CORRUPTED',
+      message: `Changelog ${where} was truncated while store "${store.store}" was restored from offset ${store.position}.`,
+      remedy: 'None needed: the state is set aside and restored from what the changelog holds.',
+      cause,
+    });
+  }
+  return new FatalError({
+    code: 'MILLRACE_STATE_FAILED',
+    message: `Changelog ${where} of store "${store.store}" cannot be read: ${asError(cause).message}`,
+    remedy: 'See the cause; the store is left as it is and goes on from offset of its last write.',
+    cause,
+  });
+}

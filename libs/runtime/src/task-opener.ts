@@ -1,0 +1,218 @@
+// Owns the way of a task from assigned to runnable: settle predecessors, read committed offsets, open state, restore, build.
+// It runs beside the loop; the loop takes the finished task. A cancelled opening leaves nothing open.
+//
+// Order matters: predecessors' transactions are settled before offsets are read, and offsets are read (require_stable) before
+// the changelogs' ends are, so that what was pending when we came is decided on both sides.
+import type { BrokerClient, RecordReader } from '#libs/broker';
+import { FatalError, TaskCorruptedError, formatTopicPartition, parseTaskId } from '#libs/core';
+import type { Clock, Logger, TaskIdText, TopicPartition } from '#libs/core';
+import { compileCodec } from '#libs/serde';
+import type { StateBackend, TaskState } from '#libs/state';
+import type { SourceSpec } from '#libs/topology';
+import type { ClusterLayout } from './cluster-layout.ts';
+import type { RuntimeConfig } from './config.ts';
+import type { DroppedRecords } from './dropped-records.ts';
+import { decodeOffsetMetadata } from './offset-metadata.ts';
+import type { OutputCollector } from './output-collector.ts';
+import { PartitionGroup } from './partition-group.ts';
+import { RecordQueue } from './record-queue.ts';
+import type { StoreRestorer } from './store-restorer.ts';
+import { TaskContext } from './task-context.ts';
+import { TaskSink } from './sink.ts';
+import { Task } from './task.ts';
+
+/** Attempts at a task whose state turns out corrupted: the second starts from an empty directory. */
+const OPEN_ATTEMPTS_MAX = 3;
+
+export interface TaskOpenerParts {
+  readonly config: RuntimeConfig;
+  readonly layout: ClusterLayout;
+  readonly client: BrokerClient;
+  readonly backend: StateBackend;
+  readonly restorer: StoreRestorer;
+  readonly reader: RecordReader;
+  readonly collector: OutputCollector;
+  readonly dropped: DroppedRecords;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Where a task starts, from the group's committed offsets. */
+interface StartingPoint {
+  readonly offsets: ReadonlyMap<string, number>;
+  readonly leaderEpochs: ReadonlyMap<string, number>;
+  readonly epochId: number;
+  readonly streamTime: number;
+}
+
+export class TaskOpener {
+  private readonly parts: TaskOpenerParts;
+
+  constructor(parts: TaskOpenerParts) {
+    this.parts = parts;
+  }
+
+  /** @throws whatever stands in the way; nothing stays open then. Rejects early when `isCancelled` turns true. */
+  async open(name: TaskIdText, isCancelled: () => boolean): Promise<Task> {
+    const start = await this.startingPoint(name);
+    if (isCancelled()) throw cancelled(name);
+    for (let attempt = 1; ; attempt++) {
+      const state = await this.openState(name);
+      try {
+        if (state !== null) await this.restore(name, state, start.streamTime);
+        if (isCancelled()) throw cancelled(name);
+        return this.build(name, state, start);
+      } catch (error) {
+        await state?.closeDirty();
+        if (!(error instanceof TaskCorruptedError) || attempt === OPEN_ATTEMPTS_MAX) throw error;
+        this.parts.logger.warn(`The state of task ${name} is restored from scratch`, {
+          error: error.message,
+        });
+        await this.parts.backend.setAside(this.parts.config.applicationId, name, error.message);
+      }
+    }
+  }
+
+  /** Gives a task's open restore up, if there is one. */
+  cancel(name: TaskIdText): void {
+    this.parts.restorer.cancel(name);
+  }
+
+  private async openState(name: TaskIdText): Promise<TaskState | null> {
+    const { config, layout, backend } = this.parts;
+    const stores = layout.subTopology(parseTaskId(name)).stores;
+    if (stores.length === 0) return null;
+    return backend.open({
+      taskId: name,
+      applicationId: config.applicationId,
+      stores,
+      cacheBytesMax: config.cacheBytesMax,
+      writeBehindBytes: config.writeBehindBytes,
+      writeBehindIntervalMs: config.writeBehindIntervalMs,
+    });
+  }
+
+  private async restore(name: TaskIdText, state: TaskState, streamTime: number): Promise<void> {
+    await this.parts.restorer.restore(name, state, this.parts.layout.changelogs(name));
+    await state.restored({ streamTime });
+  }
+
+  private async startingPoint(name: TaskIdText): Promise<StartingPoint> {
+    const { client, config, layout } = this.parts;
+    const inputs = layout.inputs(name);
+    const committed = await client.admin.committedOffsets(config.applicationId, inputs);
+    const offsets = new Map<string, number>();
+    const leaderEpochs = new Map<string, number>();
+    let epochId = -1;
+    let streamTime = -1;
+    for (const input of inputs) {
+      const key = formatTopicPartition(input.topic, input.partition);
+      const found = committed.get(key);
+      if (found === undefined) {
+        offsets.set(key, await this.resetOffset(name, input));
+        continue;
+      }
+      offsets.set(key, found.offset);
+      leaderEpochs.set(key, found.leaderEpoch);
+      const metadata = decodeOffsetMetadata(found.metadata);
+      if (metadata === null) continue;
+      epochId = Math.max(epochId, metadata.epochId);
+      streamTime = Math.max(streamTime, metadata.streamTime);
+    }
+    return { offsets, leaderEpochs, epochId, streamTime };
+  }
+
+  private async resetOffset(name: TaskIdText, input: TopicPartition): Promise<number> {
+    const { client, config, layout } = this.parts;
+    const source = layout
+      .subTopology(parseTaskId(name))
+      .sources.find((candidate) => layout.sourceTopic(candidate) === input.topic)!;
+    const policy =
+      source.kind === 'repartition' ? 'earliest' : (source.offsetReset ?? config.autoOffsetReset);
+    if (policy === 'none') {
+      throw new FatalError({
+        code: 'MILLRACE_OFFSET_OUT_OF_RANGE',
+        message: `Group "${config.applicationId}" has no committed offset for ${input.topic}-${input.partition}, and autoOffsetReset is none.`,
+        remedy: 'Commit a starting offset for the group, or set autoOffsetReset to earliest or latest.',
+        context: { ...input },
+      });
+    }
+    const offsets = await client.admin.offsets([input], policy, 'read_committed');
+    return offsets.get(formatTopicPartition(input.topic, input.partition)) ?? 0;
+  }
+
+  private build(name: TaskIdText, state: TaskState | null, start: StartingPoint): Task {
+    const { layout, collector, reader, clock, config, logger, dropped } = this.parts;
+    const id = parseTaskId(name);
+    const sub = layout.subTopology(id);
+    const context = new TaskContext(id.partition);
+    const sinks = sub.sinks.map(
+      (sink) =>
+        new TaskSink(
+          sink,
+          layout.sinkTopic(sink),
+          context,
+          collector,
+          sink.valueFromStore === null ? null : state!.store(sink.valueFromStore),
+        ),
+    );
+    const compiled = sub.compile({
+      context,
+      store: (store) => state!.store(store),
+      sink: (index) => sinks[index]!,
+      drop: (node, code, reason) => dropped.record(`${name} ${node}`, code, reason),
+    });
+    const queues: RecordQueue[] = [];
+    sub.sources.forEach((source, index) => {
+      const queue = this.queue(source, index, id.partition, start);
+      if (queue !== null) queues.push(queue);
+    });
+    return new Task({
+      id,
+      context,
+      group: new PartitionGroup(queues, reader, clock, config.maxTaskIdleMs),
+      compiled,
+      state,
+      collector,
+      handlers: config.exceptionHandlers,
+      logger,
+      dropped,
+      resolveTopic: (topic) => this.resolveTopic(topic),
+      epochId: Math.max(start.epochId, state?.checkpoint.epochId ?? -1) + 1,
+      streamTime: start.streamTime,
+    });
+  }
+
+  private queue(
+    source: SourceSpec,
+    index: number,
+    partition: number,
+    start: StartingPoint,
+  ): RecordQueue | null {
+    const { layout } = this.parts;
+    const topic = layout.sourceTopic(source);
+    if (partition >= (layout.partitionCounts.get(topic) ?? 0)) return null;
+    const offset = start.offsets.get(formatTopicPartition(topic, partition)) ?? 0;
+    return new RecordQueue(
+      source,
+      index,
+      topic,
+      partition,
+      compileCodec(source.keySerde),
+      compileCodec(source.valueSerde),
+      offset,
+    );
+  }
+
+  /** Called when a record chose a topic whose partition count is not known. @throws MILLRACE_TOPIC_MISSING */
+  private async resolveTopic(topic: string): Promise<void> {
+    this.parts.collector.addTopic(topic, await this.parts.client.partitionCount(topic));
+  }
+}
+
+/** Thrown inside a cancelled opening. */
+export class OpeningCancelled extends Error {}
+
+function cancelled(name: string): OpeningCancelled {
+  return new OpeningCancelled(`the opening of task ${name} was cancelled`);
+}

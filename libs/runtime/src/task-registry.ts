@@ -1,0 +1,164 @@
+// Owns the tasks of a worker: those that run, those being opened, and the way between. It decides nothing about which.
+import type { RecordReader } from '#libs/broker';
+import { formatTopicPartition } from '#libs/core';
+import type { TaskIdText } from '#libs/core';
+import type { RecordQueue } from './record-queue.ts';
+import { OpeningCancelled } from './task-opener.ts';
+import type { TaskOpener } from './task-opener.ts';
+import type { Task } from './task.ts';
+
+interface Opening {
+  cancelled: boolean;
+  readonly done: Promise<void>;
+}
+
+export class TaskRegistry {
+  private readonly running = new Map<TaskIdText, Task>();
+  private readonly opening = new Map<TaskIdText, Opening>();
+  private readonly ready: Task[] = [];
+  private readonly queues = new Map<string, RecordQueue>();
+  private readonly opener: TaskOpener;
+  private readonly reader: RecordReader;
+  private readonly wake: () => void;
+  private closedRecords = 0;
+
+  constructor(opener: TaskOpener, reader: RecordReader, wake: () => void) {
+    this.opener = opener;
+    this.reader = reader;
+    this.wake = wake;
+  }
+
+  /** Tasks that run. */
+  get tasks(): Iterable<Task> {
+    return this.running.values();
+  }
+
+  get openingNames(): TaskIdText[] {
+    return [...this.opening.keys()];
+  }
+
+  /** Running and opening. */
+  get assignedNames(): TaskIdText[] {
+    return [...this.running.keys(), ...this.opening.keys()];
+  }
+
+  get processedRecords(): number {
+    let count = this.closedRecords;
+    for (const task of this.running.values()) count += task.recordCount;
+    return count;
+  }
+
+  /** Keyed by `formatTopicPartition`. */
+  queue(key: string): RecordQueue | undefined {
+    return this.queues.get(key);
+  }
+
+  /** Begins to open tasks once `after` has resolved; each joins the loop by `admit` when it is ready. */
+  openAll(
+    names: readonly TaskIdText[],
+    onFailure: (error: unknown) => void,
+    after: Promise<void> = Promise.resolve(),
+  ): void {
+    for (const name of names) {
+      if (this.running.has(name) || this.opening.has(name)) continue;
+      const opening: { cancelled: boolean; done: Promise<void> } = {
+        cancelled: false,
+        done: Promise.resolve(),
+      };
+      opening.done = after
+        .then(() => this.opener.open(name, () => opening.cancelled))
+        .then(
+          async (task) => {
+            if (opening.cancelled) await task.state?.closeDirty();
+            else this.ready.push(task);
+          },
+          (error: unknown) => {
+            if (opening.cancelled || error instanceof OpeningCancelled) return;
+            this.opening.delete(name);
+            onFailure(error);
+          },
+        )
+        .finally(() => this.wake());
+      this.opening.set(name, opening);
+    }
+  }
+
+  /** In the loop: tasks that became ready begin to run. */
+  admit(): void {
+    for (const task of this.ready.splice(0)) {
+      this.opening.delete(task.name as TaskIdText);
+      this.running.set(task.name as TaskIdText, task);
+      for (const queue of task.group.queues) {
+        this.queues.set(formatTopicPartition(queue.topic, queue.partition), queue);
+        this.reader.assign(queue.topic, queue.partition, queue.position);
+      }
+    }
+  }
+
+  /** Lets a suspended task go on when what it waits for is there. */
+  awaitSuspended(task: Task, onFailure: (error: unknown) => void): void {
+    const waitingFor = task.suspended;
+    if (waitingFor === null || this.awaited.has(waitingFor)) return;
+    this.awaited.add(waitingFor);
+    waitingFor.then(
+      () => {
+        if (task.suspended === waitingFor) task.resume();
+        this.wake();
+      },
+      (error: unknown) => {
+        if (this.running.get(task.name as TaskIdText) === task) onFailure(error);
+      },
+    );
+  }
+
+  private readonly awaited = new WeakSet<Promise<void>>();
+
+  /** Closes tasks whose epoch is committed; those being opened are cancelled. */
+  async close(names: readonly TaskIdText[]): Promise<void> {
+    await Promise.all(
+      names.map(async (name) => {
+        const task = this.detach(name);
+        if (task !== null) await task.state?.close();
+        await this.cancelOpening(name);
+      }),
+    );
+  }
+
+  closeAll(): Promise<void> {
+    return this.close(this.assignedNames);
+  }
+
+  /** Drops tasks with all that is not committed. */
+  async closeAllDirty(): Promise<void> {
+    await Promise.all(
+      this.assignedNames.map(async (name) => {
+        const task = this.detach(name);
+        if (task !== null) await task.state?.closeDirty();
+        await this.cancelOpening(name);
+      }),
+    );
+  }
+
+  private detach(name: TaskIdText): Task | null {
+    const task = this.running.get(name);
+    if (task === undefined) return null;
+    this.running.delete(name);
+    this.closedRecords += task.recordCount;
+    for (const queue of task.group.queues) {
+      this.queues.delete(formatTopicPartition(queue.topic, queue.partition));
+      this.reader.unassign(queue.topic, queue.partition);
+    }
+    return task;
+  }
+
+  private async cancelOpening(name: TaskIdText): Promise<void> {
+    const opening = this.opening.get(name);
+    if (opening === undefined) return;
+    opening.cancelled = true;
+    this.opener.cancel(name);
+    await opening.done;
+    this.opening.delete(name);
+    const readyAt = this.ready.findIndex((task) => task.name === name);
+    if (readyAt >= 0) await this.ready.splice(readyAt, 1)[0]!.state?.closeDirty();
+  }
+}

@@ -1,0 +1,187 @@
+// Owns what the group asks of a worker: what it says as it joins, how the leader spreads the tasks, and what a new
+// assignment means for the tasks at hand. It runs in the loop (through the control queue), never beside a record.
+//
+// Cooperative rebalancing: tasks that stay go on through it. What is taken away is committed and closed first, and given up by
+// joining again; only then does another member get it.
+import type {
+  BrokerClient,
+  Assignment,
+  GroupMemberHandler,
+  GroupMetadata,
+  MemberSubscription,
+  Subscription,
+} from '#libs/broker';
+import { asError } from '#libs/core';
+import type { Logger, TaskIdText, TopicPartition } from '#libs/core';
+import type { StateBackend } from '#libs/state';
+import { assignTasks } from './assignor/assign-tasks.ts';
+import {
+  decodeAssignmentData,
+  decodeMemberData,
+  encodeAssignmentData,
+  encodeMemberData,
+} from './assignor/group-data.ts';
+import type { ClusterLayout } from './cluster-layout.ts';
+import type { RuntimeConfig } from './config.ts';
+import type { ControlQueue } from './control-queue.ts';
+import type { EpochCoordinator } from './epoch-coordinator.ts';
+import { isEpochFailure } from './epoch-commit.ts';
+import { PredecessorSettler } from './predecessor-settler.ts';
+import type { TaskRegistry } from './task-registry.ts';
+
+export interface MembershipParts {
+  readonly config: RuntimeConfig;
+  readonly layout: ClusterLayout;
+  readonly client: BrokerClient;
+  readonly backend: StateBackend;
+  readonly logger: Logger;
+  readonly transactionalId: string;
+  readonly controls: ControlQueue;
+  readonly registry: TaskRegistry;
+  readonly epochs: EpochCoordinator;
+  /** Drops the open epoch and closes all tasks dirty. */
+  readonly abandon: () => Promise<void>;
+  readonly requestRejoin: (reason: string) => void;
+  readonly onFailed: (error: unknown) => void;
+}
+
+export class WorkerMembership implements GroupMemberHandler {
+  private readonly parts: MembershipParts;
+  private readonly settler: PredecessorSettler;
+  /** Transactional ids of the generation this worker was last assigned in. */
+  private live: readonly string[] = [];
+  private settled = false;
+
+  constructor(parts: MembershipParts) {
+    this.parts = parts;
+    this.settler = new PredecessorSettler(
+      parts.client,
+      parts.config,
+      parts.layout,
+      parts.transactionalId,
+      parts.logger,
+    );
+  }
+
+  /** Assigned, and nothing to be handed over. */
+  get isSettled(): boolean {
+    return this.settled;
+  }
+
+  /** The assignment is void until the next one. */
+  reset(): void {
+    this.settled = false;
+  }
+
+  /** Commits under the old generation what is processed, then says what is owned. */
+  beforeJoin(): Promise<Subscription> {
+    const { controls, epochs, registry, layout, config, backend } = this.parts;
+    return controls.post(async () => {
+      this.settled = false;
+      if (!epochs.held) {
+        try {
+          await epochs.commitAll();
+        } catch (error) {
+          // The loop recovers from it in its next turn; what is owned is unchanged by that.
+          if (!isEpochFailure(error)) throw error;
+        }
+      }
+      epochs.held = true;
+      const tasks = registry.assignedNames;
+      return {
+        topics: layout.subscribedTopics(),
+        ownedPartitions: this.partitionsOf(tasks),
+        userData: encodeMemberData({
+          transactionalId: this.parts.transactionalId,
+          instanceId: config.instanceId,
+          tasks,
+          localTasks: (await backend.localTasks(config.applicationId)) as TaskIdText[],
+        }),
+      };
+    });
+  }
+
+  /** On the leader. */
+  assign(members: readonly MemberSubscription[]): Promise<ReadonlyMap<string, Assignment>> {
+    const data = members.map((member) => ({
+      member,
+      data: decodeMemberData(member.memberId, member.userData),
+    }));
+    const { assigned, withheld } = assignTasks(
+      data.map(({ member, data: own }) => ({
+        memberId: member.memberId,
+        owned: own.tasks,
+        local: own.localTasks,
+        generationId: member.generationId,
+      })),
+      this.parts.layout.tasks,
+    );
+    if (withheld.length > 0) {
+      this.parts.logger.info(`${withheld.length} task(s) wait for their present owner to give them up`, {
+        tasks: withheld,
+      });
+    }
+    const live = data.map(({ data: own }) => own.transactionalId);
+    const departed = this.live.filter((id) => !live.includes(id));
+    const assignments = new Map<string, Assignment>();
+    for (const [memberId, tasks] of assigned) {
+      assignments.set(memberId, {
+        partitions: this.partitionsOf(tasks),
+        userData: encodeAssignmentData({ tasks, live, departed }),
+      });
+    }
+    return Promise.resolve(assignments);
+  }
+
+  onAssigned(assignment: Assignment, group: GroupMetadata): Promise<void> {
+    const { controls, registry, epochs, logger } = this.parts;
+    return controls.post(async () => {
+      const { tasks, live, departed } = decodeAssignmentData(assignment.userData);
+      this.live = live;
+      const wanted = new Set(tasks);
+      const revoked = registry.assignedNames.filter((name) => !wanted.has(name));
+      const added = tasks.filter((name) => !registry.assignedNames.includes(name));
+      logger.info(`Assigned ${tasks.length} task(s) in generation ${group.generationId}`, {
+        tasks,
+        revoked,
+        added,
+      });
+      epochs.held = false;
+      if (revoked.length > 0) {
+        try {
+          await epochs.commitAll();
+        } catch (error) {
+          if (!isEpochFailure(error)) throw error;
+        }
+        await registry.close(revoked);
+        this.parts.requestRejoin('tasks were given up');
+      }
+      if (added.length > 0) {
+        // Beside the loop: tasks that stay go on meanwhile.
+        const settled = this.settler.settle(added, departed, live);
+        registry.openAll(added, this.parts.onFailed, settled);
+      }
+      this.settled = revoked.length === 0;
+    });
+  }
+
+  onLost(reason: string): Promise<void> {
+    const { controls, epochs, logger } = this.parts;
+    return controls.post(async () => {
+      logger.warn('The worker lost its place in the group; its tasks are closed without a commit', {
+        reason,
+      });
+      this.settled = false;
+      epochs.held = true;
+      await this.parts.abandon();
+    });
+  }
+
+  onFailed(error: Error): void {
+    this.parts.onFailed(asError(error));
+  }
+
+  private partitionsOf(tasks: readonly TaskIdText[]): TopicPartition[] {
+    return tasks.flatMap((task) => this.parts.layout.inputs(task));
+  }
+}
