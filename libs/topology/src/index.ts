@@ -1,3 +1,8 @@
 // libs/topology: builder → frozen nodes → checks → sub-topologies → compiled operator chains. It runs nothing.
 export * from './plan.ts';
 export * from './ports.ts';
+export * from './options.ts';
+export * from './streams-builder.ts';
+export * from './partitions.ts';
+export type { BranchedKStream, KGroupedStream, KStream, KTable, Predicate } from './dsl/types.ts';
+export type { TopologyFault } from './faults.ts';

@@ -12,8 +12,9 @@ export type TimestampExtractor = (
 
 export interface SourceSpec {
   readonly name: string;
+  /** For a repartition its name (`RepartitionSpec.name`): the topic is `<application.id>-<name>-repartition`. */
   readonly topic: string;
-  /** Repartition topics are created and trimmed by the runtime, their name is prefixed with the application id. */
+  /** Repartition topics are created and trimmed by the runtime. */
   readonly kind: 'stream' | 'table' | 'repartition';
   readonly keySerde: Serde<unknown>;
   readonly valueSerde: Serde<unknown>;
@@ -25,11 +26,16 @@ export interface SourceSpec {
 }
 
 /** Chooses a partition; `null` leaves it to the default: murmur2 of the key as Kafka's clients do, sticky without a key. */
-export type StreamPartitioner = (topic: string, key: unknown, value: unknown, partitionCount: number) => number | null;
+export type StreamPartitioner = (
+  topic: string,
+  key: unknown,
+  value: unknown,
+  partitionCount: number,
+) => number | null;
 
 export interface SinkSpec {
   readonly name: string;
-  /** Fixed, or chosen by record. */
+  /** Fixed, or chosen by record. For a repartition its name, as in SourceSpec. */
   readonly topic: string | ((key: unknown, value: unknown) => string);
   readonly kind: 'topic' | 'repartition';
   readonly keySerde: Serde<unknown>;
@@ -73,7 +79,10 @@ export interface RepartitionSpec {
 /** Topics that must have the same number of partitions because one operator reads them together. */
 export interface CoPartitionGroup {
   readonly operator: string;
+  /** Of the user's. */
   readonly topics: readonly string[];
+  /** By name, as in RepartitionSpec. */
+  readonly repartitions: readonly string[];
 }
 
 export interface Topology {
@@ -82,4 +91,6 @@ export interface Topology {
   readonly coPartitionGroups: readonly CoPartitionGroup[];
   /** Text in the layout of Kafka Streams' `TopologyDescription`. */
   describe(): string;
+  /** The same as a Mermaid flowchart. */
+  describeAsMermaid(): string;
 }

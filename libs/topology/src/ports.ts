@@ -51,4 +51,9 @@ export type SourceFunction = (key: unknown, value: unknown, timestamp: number) =
 export interface CompiledTask {
   /** By index into `SubTopology.sources`. */
   readonly sources: readonly SourceFunction[];
+  /**
+   * The node whose user function threw `error`, when it is what was thrown last; `null`: it came from elsewhere (a serde, a store,
+   * a sink). Errors of user functions come out as they were thrown, not wrapped.
+   */
+  locate(error: unknown): string | null;
 }

@@ -1,0 +1,115 @@
+// Owns the way from a drawn graph to a frozen topology: check, group, describe each sub-topology to the runtime.
+import { invalidTopology } from '../faults.ts';
+import type { GraphNode, SinkNode, SourceNode, TopologyGraph } from '../graph.ts';
+import { describeTopology } from '../describe.ts';
+import { describeAsMermaid } from '../mermaid.ts';
+import type { CoPartitionGroup, SinkSpec, SourceSpec, StoreSpec, SubTopology, Topology } from '../plan.ts';
+import { encodesAs, incomingKey, storeBehind, traceProvenance } from '../provenance.ts';
+import type { Provenance } from '../provenance.ts';
+import { checkGraph } from './checks.ts';
+import { compileTask } from './compile.ts';
+import { groupNodes } from './sub-topologies.ts';
+import type { NodeGroup } from './sub-topologies.ts';
+
+/** @throws MillraceError MILLRACE_INVALID_TOPOLOGY */
+export function buildTopology(graph: TopologyGraph): Topology {
+  const faults = checkGraph(graph);
+  if (faults.length > 0) throw invalidTopology(faults);
+
+  const nodes = Object.freeze([...graph.nodes]);
+  const traced = traceProvenance(nodes);
+  const groups = groupNodes(nodes);
+  const storeSpecs = new Map(graph.stores.map(({ spec }) => [spec.name, Object.freeze(spec)]));
+  return Object.freeze({
+    subTopologies: Object.freeze(groups.map((group) => subTopology(group, traced, storeSpecs))),
+    repartitions: Object.freeze(
+      graph.repartitions.map(({ name, partitionCount }) => Object.freeze({ name, partitionCount })),
+    ),
+    coPartitionGroups: Object.freeze(graph.coPartitions.map(coPartitionGroup)),
+    describe: () => describeTopology(groups),
+    describeAsMermaid: () => describeAsMermaid(groups),
+  });
+}
+
+function coPartitionGroup(declared: { operator: string; sources: readonly SourceNode[] }): CoPartitionGroup {
+  const topicsOf = (isRepartition: boolean): readonly string[] =>
+    Object.freeze(
+      declared.sources
+        .filter(({ source }) => (source === 'repartition') === isRepartition)
+        .flatMap(({ topics }) => topics),
+    );
+  return Object.freeze({
+    operator: declared.operator,
+    topics: topicsOf(false),
+    repartitions: topicsOf(true),
+  });
+}
+
+function subTopology(
+  { id, nodes }: NodeGroup,
+  traced: ReadonlyMap<GraphNode, Provenance>,
+  storeSpecs: ReadonlyMap<string, StoreSpec>,
+): SubTopology {
+  const sinks = nodes.filter((node): node is SinkNode => node.kind === 'sink');
+  const sources = nodes.filter((node): node is SourceNode => node.kind === 'source');
+  const stores = new Set(nodes.flatMap((node) => (node.kind === 'processor' ? node.operator.stores : [])));
+  return Object.freeze({
+    id,
+    sources: Object.freeze(sources.flatMap((source) => sourceSpecs(source))),
+    sinks: Object.freeze(sinks.map((sink) => sinkSpec(sink, traced))),
+    stores: Object.freeze([...stores].map((name) => storeSpecs.get(name)!)),
+    compile: (ports) => compileTask(nodes, sinks, traced, ports),
+  } satisfies SubTopology);
+}
+
+function sourceSpecs(node: SourceNode): SourceSpec[] {
+  const readAhead = Object.freeze(storesReadByKey(node));
+  const { name, source, keySerde, valueSerde, timestampExtractor, offsetReset } = node;
+  return node.topics.map((topic) =>
+    Object.freeze({
+      name,
+      topic,
+      kind: source,
+      keySerde,
+      valueSerde,
+      timestampExtractor,
+      offsetReset,
+      readAhead,
+    }),
+  );
+}
+
+/** Stores that operators downstream look up by the record's own key, whose bytes are therefore known before it is decoded. */
+function storesReadByKey(source: SourceNode): string[] {
+  const stores = new Set<string>();
+  const waiting: GraphNode[] = [source];
+  const seen = new Set<GraphNode>(waiting);
+  for (let node = waiting.shift(); node !== undefined; node = waiting.shift()) {
+    if (node.kind === 'processor') {
+      const { readsByKey, key } = node.operator;
+      const origin = [{ keySerde: source.keySerde, canonical: true }];
+      if (readsByKey !== null && encodesAs(origin, readsByKey.keySerde)) stores.add(readsByKey.store);
+      if (key === 'changed') continue;
+    }
+    for (const child of node.children) {
+      if (seen.has(child)) continue;
+      seen.add(child);
+      waiting.push(child);
+    }
+  }
+  return [...stores];
+}
+
+function sinkSpec(node: SinkNode, traced: ReadonlyMap<GraphNode, Provenance>): SinkSpec {
+  const { name, topic, sink, keySerde, valueSerde, partitioner } = node;
+  return Object.freeze({
+    name,
+    topic,
+    kind: sink,
+    keySerde,
+    valueSerde,
+    partitioner,
+    keyIsSourceKey: encodesAs(incomingKey(node, traced), keySerde),
+    valueFromStore: storeBehind(node, traced),
+  });
+}

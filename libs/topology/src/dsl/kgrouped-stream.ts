@@ -1,0 +1,122 @@
+// Owns the grouped stream that users hold: count, reduce and aggregate add their nodes, a repartition first where one is needed.
+import { Serdes } from '#libs/serde';
+import type { AnySerde, SourceNode } from '../graph.ts';
+import { aggregateOperator, countOperator, reduceOperator } from '../operators/aggregate.ts';
+import type { AggregateStore, Aggregator, Initializer, Reducer } from '../operators/aggregate.ts';
+import type { Operator } from '../operators/operator.ts';
+import type { Named } from '../options.ts';
+import type { DslFactory, GroupedState } from './factory.ts';
+import type { KTableImpl } from './ktable.ts';
+import { declareStore } from './materializing.ts';
+import type { LooseMaterialized } from './materializing.ts';
+import { addRepartition } from './repartitioning.ts';
+import type { KGroupedStream, Untyped } from './types.ts';
+
+export class KGroupedStreamImpl implements Untyped<KGroupedStream<unknown, unknown>> {
+  readonly #dsl: DslFactory;
+  readonly #state: GroupedState;
+  /** Shared by the aggregations of one named group; a group without a name has one topic per aggregation, named after the store. */
+  #repartition: SourceNode | null = null;
+
+  constructor(dsl: DslFactory, state: GroupedState) {
+    this.#dsl = dsl;
+    this.#state = state;
+  }
+
+  count(materialized: LooseMaterialized, named?: Named): KTableImpl {
+    return this.#fold(
+      'count',
+      'KSTREAM-AGGREGATE-',
+      materialized,
+      named,
+      Serdes.safeInteger(),
+      countOperator,
+    );
+  }
+
+  reduce(reducer: Reducer, materialized: LooseMaterialized, named?: Named): KTableImpl {
+    const operatorOf = (store: AggregateStore): Operator => reduceOperator(store, reducer);
+    const { valueSerde } = this.#state;
+    return this.#fold('reduce', 'KSTREAM-REDUCE-', materialized, named, valueSerde, operatorOf, { reducer });
+  }
+
+  aggregate(
+    initializer: Initializer,
+    aggregator: Aggregator,
+    materialized: LooseMaterialized,
+    named?: Named,
+  ): KTableImpl {
+    const operatorOf = (store: AggregateStore): Operator => aggregateOperator(store, initializer, aggregator);
+    return this.#fold('aggregate', 'KSTREAM-AGGREGATE-', materialized, named, null, operatorOf, {
+      initializer,
+      aggregator,
+    });
+  }
+
+  #fold(
+    method: string,
+    prefix: string,
+    given: LooseMaterialized | undefined,
+    named: Named | undefined,
+    defaultValueSerde: object | null,
+    operatorOf: (store: AggregateStore) => Operator,
+    functions: Readonly<Record<string, unknown>> = {},
+  ): KTableImpl {
+    const { graph } = this.#dsl;
+    const materialized = given ?? {};
+    const label = typeof materialized.name !== 'string' ? '' : JSON.stringify(materialized.name);
+    const path = `${this.#state.path}.${method}(${label})`;
+    for (const [what, fn] of Object.entries(functions)) graph.checkedFunction(what, fn, path);
+
+    const name = graph.nodeName(prefix, named, path);
+    const key = graph.checkedSerde('key', path, materialized.keySerde, this.#state.keySerde);
+    const value = graph.checkedSerde('value', path, materialized.valueSerde, defaultValueSerde);
+    const { parent, sources } = this.#parent(materialized.name ?? null, key, path);
+    const store = declareStore(graph, path, materialized, { key, value });
+    const node = graph.addNode({
+      kind: 'processor',
+      name,
+      path,
+      parents: [parent],
+      children: [],
+      operator: operatorOf(store),
+    });
+    return this.#dsl.table({
+      node,
+      path,
+      keySerde: key,
+      valueSerde: value,
+      sources,
+      view: { store: store.name, keySerde: key, steps: [] },
+      // An aggregation has read the old value anyway: it always forwards it.
+      enableSendingOldValues: () => undefined,
+    });
+  }
+
+  #parent(
+    storeName: string | null,
+    key: AnySerde,
+    path: string,
+  ): { parent: GroupedState['node']; sources: readonly SourceNode[] } {
+    const { node, sources, repartitionRequired, name } = this.#state;
+    if (!repartitionRequired) return { parent: node, sources };
+    const { graph } = this.#dsl;
+    if (this.#repartition !== null && name !== null) {
+      graph.skipNames(3);
+      return { parent: this.#repartition, sources: [this.#repartition] };
+    }
+    const keySerde = this.#state.keySerde ?? key;
+    const valueSerde = graph.checkedSerde('value', this.#state.path, this.#state.valueSerde);
+    this.#repartition = addRepartition(graph, {
+      parent: node,
+      path,
+      name: name ?? storeName,
+      keySerde,
+      valueSerde,
+      partitionCount: null,
+      partitioner: null,
+      remedy: 'Name it: Grouped.as("…"), or name the store.',
+    });
+    return { parent: this.#repartition, sources: [this.#repartition] };
+  }
+}

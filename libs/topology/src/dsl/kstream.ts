@@ -1,0 +1,324 @@
+// Owns the KStream that users hold: each call adds a node to the graph. It checks arguments, collects faults and runs nothing.
+import type { AnySerde, GraphNode, SourceNode } from '../graph.ts';
+import type { Operator } from '../operators/operator.ts';
+import { streamTableJoinOperator } from '../operators/stream-table-join.ts';
+import type { ValueJoiner } from '../operators/stream-table-join.ts';
+import {
+  filterNotOperator,
+  filterOperator,
+  flatMapOperator,
+  flatMapValuesOperator,
+  foreachOperator,
+  mapOperator,
+  mapValuesOperator,
+  passThroughOperator,
+  peekOperator,
+  selectKeyOperator,
+} from '../operators/stateless.ts';
+import type { RecordAction, RecordMapper, RecordPredicate, ValueMapper } from '../operators/stateless.ts';
+import type { Grouped, Joined, Named, Produced, Repartitioned } from '../options.ts';
+import type { StreamPartitioner } from '../plan.ts';
+import { sameEncoding } from '../provenance.ts';
+import type { BranchedKStreamImpl } from './branched.ts';
+import type { DslFactory, StreamState } from './factory.ts';
+import type { KGroupedStreamImpl } from './kgrouped-stream.ts';
+import type { KTableImpl } from './ktable.ts';
+import { addRepartition } from './repartitioning.ts';
+import type { KStream, Untyped } from './types.ts';
+
+type Loose = NonNullable<unknown>;
+
+const quoted = (named: Named | undefined): string =>
+  named === undefined ? '' : JSON.stringify(typeof named === 'string' ? named : named.name);
+
+/** Untyped inside: `StreamsBuilder` hands it out as a `KStream<K, V>`, whose methods these are. */
+export class KStreamImpl implements Untyped<KStream<unknown, unknown>> {
+  readonly state: StreamState;
+  readonly #dsl: DslFactory;
+
+  constructor(dsl: DslFactory, state: StreamState) {
+    this.#dsl = dsl;
+    this.state = state;
+  }
+
+  filter(predicate: RecordPredicate, named?: Named): KStreamImpl {
+    return this.#stateless('filter', 'KSTREAM-FILTER-', 'predicate', predicate, filterOperator, named, {});
+  }
+
+  filterNot(predicate: RecordPredicate, named?: Named): KStreamImpl {
+    return this.#stateless(
+      'filterNot',
+      'KSTREAM-FILTER-',
+      'predicate',
+      predicate,
+      filterNotOperator,
+      named,
+      {},
+    );
+  }
+
+  map(mapper: RecordMapper, named?: Named): KStreamImpl {
+    return this.#stateless('map', 'KSTREAM-MAP-', 'mapper', mapper, mapOperator, named, {
+      keySerde: null,
+      valueSerde: null,
+      repartitionRequired: true,
+    });
+  }
+
+  mapValues(mapper: ValueMapper, named?: Named): KStreamImpl {
+    const lost = { valueSerde: null };
+    return this.#stateless(
+      'mapValues',
+      'KSTREAM-MAPVALUES-',
+      'mapper',
+      mapper,
+      mapValuesOperator,
+      named,
+      lost,
+    );
+  }
+
+  flatMap(mapper: RecordMapper, named?: Named): KStreamImpl {
+    return this.#stateless('flatMap', 'KSTREAM-FLATMAP-', 'mapper', mapper, flatMapOperator, named, {
+      keySerde: null,
+      valueSerde: null,
+      repartitionRequired: true,
+    });
+  }
+
+  flatMapValues(mapper: ValueMapper, named?: Named): KStreamImpl {
+    const lost = { valueSerde: null };
+    return this.#stateless(
+      'flatMapValues',
+      'KSTREAM-FLATMAPVALUES-',
+      'mapper',
+      mapper,
+      flatMapValuesOperator,
+      named,
+      lost,
+    );
+  }
+
+  selectKey(selector: RecordMapper, named?: Named): KStreamImpl {
+    const changed = { keySerde: null, repartitionRequired: true };
+    return this.#stateless(
+      'selectKey',
+      'KSTREAM-KEY-SELECT-',
+      'selector',
+      selector,
+      selectKeyOperator,
+      named,
+      changed,
+    );
+  }
+
+  peek(action: RecordAction, named?: Named): KStreamImpl {
+    return this.#stateless('peek', 'KSTREAM-PEEK-', 'action', action, peekOperator, named, {});
+  }
+
+  foreach(action: RecordAction, named?: Named): void {
+    this.#stateless('foreach', 'KSTREAM-FOREACH-', 'action', action, foreachOperator, named, {});
+  }
+
+  split(named?: Named): BranchedKStreamImpl {
+    const path = `${this.state.path}.split(${quoted(named)})`;
+    return this.#dsl.branched(this.state, this.#dsl.graph.nodeName('KSTREAM-BRANCH-', named, path), path);
+  }
+
+  branch(
+    branches: Readonly<Record<string, RecordPredicate>>,
+    named?: Named,
+  ): Readonly<Record<string, KStreamImpl>> {
+    const split = this.split(named);
+    for (const [name, predicate] of Object.entries(branches)) split.branch(name, predicate);
+    return split.noDefaultBranch();
+  }
+
+  merge(other: unknown, named?: Named): KStreamImpl {
+    const { graph } = this.#dsl;
+    const path = `${this.state.path}.merge(${quoted(named)})`;
+    const name = graph.nodeName('KSTREAM-MERGE-', named, path);
+    if (!(other instanceof KStreamImpl) || other.#dsl !== this.#dsl) {
+      graph.addFault(path, 'the other stream is of another topology.', 'Build both with one StreamsBuilder.');
+      return this;
+    }
+    const theirs = other.state;
+    const ours = this.state;
+    const parents = ours.node === theirs.node ? [ours.node] : [ours.node, theirs.node];
+    return this.#dsl.stream({
+      node: this.#process(name, path, parents, passThroughOperator),
+      path,
+      keySerde: sameEncoding(ours.keySerde, theirs.keySerde) ? ours.keySerde : null,
+      valueSerde: sameEncoding(ours.valueSerde, theirs.valueSerde) ? ours.valueSerde : null,
+      sources: [...new Set([...ours.sources, ...theirs.sources])],
+      repartitionRequired: ours.repartitionRequired || theirs.repartitionRequired,
+    });
+  }
+
+  repartition(repartitioned: Repartitioned<Loose, Loose>): KStreamImpl {
+    const options = (repartitioned ?? {}) as Partial<Repartitioned<Loose, Loose>>;
+    const path = `${this.state.path}.repartition(${quoted(options.name)})`;
+    const { graph } = this.#dsl;
+    const count = options.numberOfPartitions;
+    if (count !== undefined && (!Number.isInteger(count) || count < 1)) {
+      graph.addFault(
+        path,
+        `numberOfPartitions is ${String(count)}.`,
+        'Use a whole number from 1 up, or leave it out.',
+      );
+    }
+    const keySerde = graph.checkedSerde('key', path, options.keySerde, this.state.keySerde);
+    const valueSerde = graph.checkedSerde('value', path, options.valueSerde, this.state.valueSerde);
+    return this.#repartitioned(path, options.name ?? null, keySerde, valueSerde, {
+      partitionCount: count ?? null,
+      partitioner: (options.partitioner ?? null) as StreamPartitioner | null,
+      remedy: 'Name it: repartition(Repartitioned.as("…")).',
+    });
+  }
+
+  groupByKey(grouped: Grouped<Loose, Loose> = {}): KGroupedStreamImpl {
+    return this.#dsl.grouped({
+      ...this.state,
+      path: `${this.state.path}.groupByKey(${quoted(grouped.name)})`,
+      keySerde: (grouped.keySerde as AnySerde | undefined) ?? this.state.keySerde,
+      valueSerde: (grouped.valueSerde as AnySerde | undefined) ?? this.state.valueSerde,
+      name: grouped.name ?? null,
+    });
+  }
+
+  groupBy(selector: RecordMapper, grouped: Grouped<Loose, Loose> = {}): KGroupedStreamImpl {
+    const path = `${this.state.path}.groupBy(${quoted(grouped.name)})`;
+    const { graph } = this.#dsl;
+    graph.checkedFunction('selector', selector, path);
+    const name = graph.nodeName('KSTREAM-KEY-SELECT-', grouped.name, path);
+    return this.#dsl.grouped({
+      node: this.#process(name, path, [this.state.node], selectKeyOperator(selector)),
+      path,
+      keySerde: (grouped.keySerde as AnySerde | undefined) ?? null,
+      valueSerde: (grouped.valueSerde as AnySerde | undefined) ?? this.state.valueSerde,
+      sources: this.state.sources,
+      repartitionRequired: true,
+      name: grouped.name ?? null,
+    });
+  }
+
+  join(table: unknown, joiner: ValueJoiner, joined?: Joined<Loose, Loose>): KStreamImpl {
+    return this.#joinTable('join', 'KSTREAM-JOIN-', false, table, joiner, joined);
+  }
+
+  leftJoin(table: unknown, joiner: ValueJoiner, joined?: Joined<Loose, Loose>): KStreamImpl {
+    return this.#joinTable('leftJoin', 'KSTREAM-LEFTJOIN-', true, table, joiner, joined);
+  }
+
+  to(
+    topic: string | ((key: unknown, value: unknown) => string),
+    produced: Produced<Loose, Loose> = {},
+  ): void {
+    const path = `${this.state.path}.to(${typeof topic === 'function' ? '…' : JSON.stringify(topic)})`;
+    const { graph } = this.#dsl;
+    const name = graph.nodeName('KSTREAM-SINK-', produced.name, path);
+    if (typeof topic !== 'function') graph.checkedName('topic name', topic, path);
+    graph.addNode({
+      kind: 'sink',
+      name,
+      path,
+      parents: [this.state.node],
+      children: [],
+      sink: 'topic',
+      topic,
+      keySerde: graph.checkedSerde('key', path, produced.keySerde, this.state.keySerde),
+      valueSerde: graph.checkedSerde('value', path, produced.valueSerde, this.state.valueSerde),
+      partitioner: (produced.partitioner ?? null) as StreamPartitioner | null,
+      readBy: null,
+    });
+  }
+
+  #stateless<F>(
+    method: string,
+    prefix: string,
+    what: string,
+    given: F,
+    operatorOf: (given: F) => Operator,
+    named: Named | undefined,
+    changes: Partial<StreamState>,
+  ): KStreamImpl {
+    const path = `${this.state.path}.${method}(${quoted(named)})`;
+    const { graph } = this.#dsl;
+    graph.checkedFunction(what, given, path);
+    const name = graph.nodeName(prefix, named, path);
+    const node = this.#process(name, path, [this.state.node], operatorOf(given));
+    return this.#dsl.stream({ ...this.state, ...changes, node, path });
+  }
+
+  #joinTable(
+    method: string,
+    prefix: string,
+    left: boolean,
+    given: unknown,
+    joiner: ValueJoiner,
+    joined: Joined<Loose, Loose> = {},
+  ): KStreamImpl {
+    const path = `${this.state.path}.${method}(${quoted(joined.name)})`;
+    const { graph } = this.#dsl;
+    graph.checkedFunction('joiner', joiner, path);
+    const table = given as KTableImpl | null | undefined;
+    if (table?.dsl !== this.#dsl) {
+      graph.addFault(
+        path,
+        'the table is of another topology, or no table.',
+        'Build both with one StreamsBuilder.',
+      );
+      return this;
+    }
+    let stream = this.state;
+    if (stream.repartitionRequired) {
+      const keySerde = graph.checkedSerde(
+        'key',
+        path,
+        joined.keySerde,
+        stream.keySerde,
+        table.state.keySerde,
+      );
+      const valueSerde = graph.checkedSerde('value', path, joined.valueSerde, stream.valueSerde);
+      stream = this.#repartitioned(path, joined.name ?? null, keySerde, valueSerde, {
+        partitionCount: null,
+        partitioner: null,
+        remedy: `Name it: ${method}(table, joiner, Joined.as("…")).`,
+      }).state;
+    }
+    const sources: readonly SourceNode[] = [...new Set([...stream.sources, ...table.state.sources])];
+    const name = graph.nodeName(prefix, joined.name, path);
+    if (sources.length > 1) graph.coPartitions.push({ operator: name, sources });
+    return this.#dsl.stream({
+      node: this.#process(name, path, [stream.node], streamTableJoinOperator(table.state.view, joiner, left)),
+      path,
+      keySerde: (joined.keySerde as AnySerde | undefined) ?? stream.keySerde,
+      valueSerde: null,
+      sources,
+      repartitionRequired: false,
+    });
+  }
+
+  #repartitioned(
+    path: string,
+    name: string | null,
+    keySerde: AnySerde,
+    valueSerde: AnySerde,
+    rest: { partitionCount: number | null; partitioner: StreamPartitioner | null; remedy: string },
+  ): KStreamImpl {
+    const parent = this.state.node;
+    const source = addRepartition(this.#dsl.graph, { parent, path, name, keySerde, valueSerde, ...rest });
+    return this.#dsl.stream({
+      node: source,
+      path,
+      keySerde,
+      valueSerde,
+      sources: [source],
+      repartitionRequired: false,
+    });
+  }
+
+  #process(name: string, path: string, parents: readonly GraphNode[], operator: Operator): GraphNode {
+    return this.#dsl.graph.addNode({ kind: 'processor', name, path, parents, children: [], operator });
+  }
+}

@@ -1,0 +1,138 @@
+// Owns the KTable that users hold: filter and mapValues, kept in a store only on demand, and the way back to a stream.
+import type { AnySerde, GraphNode } from '../graph.ts';
+import type { AggregateStore as TableStore } from '../operators/aggregate.ts';
+import type { Operator } from '../operators/operator.ts';
+import type { RecordPredicate, ValueMapper } from '../operators/stateless.ts';
+import type { TableView, ViewStep } from '../operators/stream-table-join.ts';
+import { tableFilterOperator, tableMapValuesOperator, toStreamOperator } from '../operators/table.ts';
+import type { Named } from '../options.ts';
+import { sendOldValuesUpwards } from './factory.ts';
+import type { DslFactory, TableState } from './factory.ts';
+import type { KStreamImpl } from './kstream.ts';
+import { declareStore } from './materializing.ts';
+import type { LooseMaterialized } from './materializing.ts';
+import type { KTable, Untyped } from './types.ts';
+
+interface TableStep {
+  readonly method: string;
+  readonly prefix: string;
+  readonly materialized: LooseMaterialized | undefined;
+  readonly named: Named | undefined;
+  /** What the result's values are encoded with unless the options say otherwise. */
+  readonly valueSerde: AnySerde | null;
+  readonly viewStep: ViewStep;
+  readonly enableSendingOldValues: (materialized: boolean) => () => void;
+  readonly operatorOf: (store: TableStore | null) => Operator;
+}
+
+export class KTableImpl implements Untyped<KTable<unknown, unknown>> {
+  readonly state: TableState;
+  readonly dsl: DslFactory;
+
+  constructor(dsl: DslFactory, state: TableState) {
+    this.dsl = dsl;
+    this.state = state;
+  }
+
+  filter(predicate: RecordPredicate, materialized?: LooseMaterialized, named?: Named): KTableImpl {
+    return this.#filter('filter', predicate, false, materialized, named);
+  }
+
+  filterNot(predicate: RecordPredicate, materialized?: LooseMaterialized, named?: Named): KTableImpl {
+    return this.#filter('filterNot', predicate, true, materialized, named);
+  }
+
+  mapValues(mapper: ValueMapper, materialized?: LooseMaterialized, named?: Named): KTableImpl {
+    const options = { sendOldValues: false };
+    this.dsl.graph.checkedFunction('mapper', mapper, `${this.state.path}.mapValues()`);
+    return this.#step({
+      method: 'mapValues',
+      prefix: 'KTABLE-MAPVALUES-',
+      materialized,
+      named,
+      valueSerde: null,
+      viewStep: { kind: 'mapValues', mapper },
+      enableSendingOldValues: (isMaterialized) =>
+        sendOldValuesUpwards(options, isMaterialized ? null : this.state.enableSendingOldValues),
+      operatorOf: (store) => tableMapValuesOperator(mapper, store, options),
+    });
+  }
+
+  toStream(named?: Named): KStreamImpl {
+    const path = `${this.state.path}.toStream()`;
+    const { graph } = this.dsl;
+    const name = graph.nodeName('KTABLE-TOSTREAM-', named, path);
+    const { keySerde, valueSerde, sources } = this.state;
+    const node = this.#process(name, path, toStreamOperator);
+    return this.dsl.stream({
+      node,
+      path,
+      keySerde,
+      valueSerde,
+      sources,
+      repartitionRequired: false,
+    });
+  }
+
+  #filter(
+    method: string,
+    predicate: RecordPredicate,
+    negate: boolean,
+    materialized: LooseMaterialized | undefined,
+    named: Named | undefined,
+  ): KTableImpl {
+    this.dsl.graph.checkedFunction('predicate', predicate, `${this.state.path}.${method}()`);
+    // Without old values a filter could not tell a key that leaves the table from one that never was in it.
+    this.state.enableSendingOldValues();
+    return this.#step({
+      method,
+      prefix: 'KTABLE-FILTER-',
+      materialized,
+      named,
+      valueSerde: this.state.valueSerde,
+      viewStep: { kind: 'filter', predicate, negate },
+      enableSendingOldValues: () => () => undefined,
+      operatorOf: (store) => tableFilterOperator(predicate, negate, store),
+    });
+  }
+
+  #step(step: TableStep): KTableImpl {
+    const { graph } = this.dsl;
+    const { materialized } = step;
+    const label = typeof materialized?.name !== 'string' ? '' : JSON.stringify(materialized.name);
+    const path = `${this.state.path}.${step.method}(${label})`;
+    const name = graph.nodeName(step.prefix, step.named, path);
+    let store: TableStore | null = null;
+    let keySerde = this.state.keySerde;
+    let valueSerde = step.valueSerde;
+    if (materialized !== undefined) {
+      keySerde = graph.checkedSerde('key', path, materialized.keySerde, keySerde);
+      valueSerde = graph.checkedSerde('value', path, materialized.valueSerde, valueSerde);
+      store = declareStore(graph, path, materialized, { key: keySerde, value: valueSerde });
+    }
+    const view: TableView =
+      store === null
+        ? { ...this.state.view, steps: [...this.state.view.steps, step.viewStep] }
+        : { store: store.name, keySerde, steps: [] };
+    return this.dsl.table({
+      node: this.#process(name, path, step.operatorOf(store)),
+      path,
+      keySerde,
+      valueSerde,
+      sources: this.state.sources,
+      view,
+      enableSendingOldValues: step.enableSendingOldValues(store !== null),
+    });
+  }
+
+  #process(name: string, path: string, operator: Operator): GraphNode {
+    return this.dsl.graph.addNode({
+      kind: 'processor',
+      name,
+      path,
+      parents: [this.state.node],
+      children: [],
+      operator,
+    });
+  }
+}

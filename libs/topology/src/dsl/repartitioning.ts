@@ -1,0 +1,90 @@
+// Owns the three nodes of a repartition: the filter before the topic, the sink into it, the source out of it.
+// They are added together and named after the topic, as in Kafka Streams.
+import type { AnySerde, GraphNode, SourceNode, TopologyGraph } from '../graph.ts';
+import { INTERNAL_NAME_LENGTH_MAX } from '../names.ts';
+import { repartitionFilterOperator } from '../operators/stateless.ts';
+import type { StreamPartitioner } from '../plan.ts';
+
+export interface RepartitionRequest {
+  readonly parent: GraphNode;
+  readonly path: string;
+  /** `null`: nobody named it, which is a fault. */
+  readonly name: string | null;
+  readonly keySerde: AnySerde;
+  readonly valueSerde: AnySerde;
+  readonly partitionCount: number | null;
+  readonly partitioner: StreamPartitioner | null;
+  /** How to name it, for the fault. */
+  readonly remedy: string;
+}
+
+/** Adds the nodes; the source is where the stream goes on. */
+export function addRepartition(graph: TopologyGraph, request: RepartitionRequest): SourceNode {
+  const { parent, path, keySerde, valueSerde } = request;
+  graph.skipNames(3);
+  let name = request.name;
+  if (name === null) {
+    graph.addFault(
+      path,
+      'the key was changed upstream, so a repartition topic is needed, and it has no name.',
+      request.remedy,
+    );
+    name = `unnamed-${graph.nodes.length}`;
+  } else {
+    graph.checkedName('repartition name', name, path, INTERNAL_NAME_LENGTH_MAX);
+  }
+  const topic = `${name}-repartition`;
+  const source: SourceNode = {
+    kind: 'source',
+    name: `${topic}-source`,
+    path,
+    parents: [],
+    children: [],
+    source: 'repartition',
+    topics: [name],
+    keySerde,
+    valueSerde,
+    timestampExtractor: null,
+    offsetReset: 'earliest',
+  };
+  const filter = graph.addNode({
+    kind: 'processor',
+    name: `${topic}-filter`,
+    path,
+    parents: [parent],
+    children: [],
+    operator: repartitionFilterOperator(() => leftJoinFollows(source)),
+  });
+  graph.addNode({
+    kind: 'sink',
+    name: `${topic}-sink`,
+    path,
+    parents: [filter],
+    children: [],
+    sink: 'repartition',
+    topic: name,
+    keySerde,
+    valueSerde,
+    partitioner: request.partitioner,
+    readBy: source,
+  });
+  graph.addNode(source);
+  graph.repartitions.push({ name, partitionCount: request.partitionCount, path });
+  return source;
+}
+
+/** Is there a left join anywhere downstream, behind other repartitions too? It wants null keys (KIP-962). */
+function leftJoinFollows(start: GraphNode): boolean {
+  const waiting: GraphNode[] = [start];
+  const seen = new Set<GraphNode>(waiting);
+  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+    if (node.kind === 'processor' && node.operator.wantsNullKeys) return true;
+    const further = node.kind === 'sink' && node.readBy !== null ? [node.readBy] : node.children;
+    for (const next of further) {
+      if (seen.has(next)) continue;
+      seen.add(next);
+      waiting.push(next);
+    }
+  }
+  return false;
+}

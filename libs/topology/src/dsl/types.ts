@@ -1,0 +1,146 @@
+// Owns the interfaces that users program against: KStream, KGroupedStream, KTable and the split of a stream.
+// Functions on records take `(key, value)`, functions on values take the value first and the key last. Keys and values have the
+// types that were declared; a topic that holds null keys or values says so in its type: `builder.stream<string, Order | null>`.
+import type { Grouped, Joined, KeyValue, Materialized, Named, Produced, Repartitioned } from '../options.ts';
+
+/** The methods of a DSL interface without their types: what an implementation must have. */
+export type Untyped<T> = { readonly [M in keyof T]: (...given: never[]) => unknown };
+
+export type Predicate<K, V> = (key: K, value: V) => boolean;
+
+/** An unbounded sequence of records. */
+export interface KStream<K, V> {
+  /** Keeps the records for which `predicate` holds. A type guard narrows the values. */
+  filter<VR extends V>(predicate: (key: K, value: V) => value is VR, named?: Named): KStream<K, VR>;
+  filter(predicate: Predicate<K, V>, named?: Named): KStream<K, V>;
+  /** Keeps the records for which `predicate` does not hold. */
+  filterNot(predicate: Predicate<K, V>, named?: Named): KStream<K, V>;
+
+  /** A new record for each: `[key, value]`. Marks the stream for repartitioning; both serdes are lost. */
+  map<KR, VR>(mapper: (key: K, value: V) => KeyValue<KR, VR>, named?: Named): KStream<KR, VR>;
+  /** A new value for each record; the key stays, and so does its partition. The value serde is lost. */
+  mapValues<VR>(mapper: (value: V, key: K) => VR, named?: Named): KStream<K, VR>;
+  /** None, one or many new records for each. Marks the stream for repartitioning; both serdes are lost. */
+  flatMap<KR, VR>(mapper: (key: K, value: V) => Iterable<KeyValue<KR, VR>>, named?: Named): KStream<KR, VR>;
+  /** None, one or many new values for each; the key stays. The value serde is lost. */
+  flatMapValues<VR>(mapper: (value: V, key: K) => Iterable<VR>, named?: Named): KStream<K, VR>;
+  /** A new key for each record. Marks the stream for repartitioning; the key serde is lost. */
+  selectKey<KR>(selector: (key: K, value: V) => KR, named?: Named): KStream<KR, V>;
+
+  /** Runs `action` and passes the record on. The action must not change the value. At least once: it runs again after a failure. */
+  peek(action: (key: K, value: V) => void, named?: Named): KStream<K, V>;
+  /** Runs `action` and ends the stream. At least once: it runs again after a failure. */
+  foreach(action: (key: K, value: V) => void, named?: Named): void;
+
+  /** Starts a split by name: each record goes to the first branch whose predicate holds. */
+  split(named?: Named): BranchedKStream<K, V>;
+  /** A split written as one object: `const { big, small } = orders.branch({ big: isBig, small: () => true })`. */
+  branch<B extends Readonly<Record<string, Predicate<K, V>>>>(
+    branches: B,
+    named?: Named,
+  ): { readonly [N in keyof B]: KStream<K, V> };
+  /** The records of both streams, in no promised order between them. A serde stays when both streams have it. */
+  merge(other: KStream<K, V>, named?: Named): KStream<K, V>;
+
+  /** Through a topic of the application's own, so that equal keys meet in one partition. Null keys are dropped, but before a left join. */
+  repartition(repartitioned: Repartitioned<NonNullable<K>, NonNullable<V>>): KStream<K, V>;
+
+  /** Groups by the key there is. Repartitions when the key was changed on the way here. */
+  groupByKey(
+    grouped?: Grouped<NonNullable<K>, NonNullable<V>>,
+  ): KGroupedStream<NonNullable<K>, NonNullable<V>>;
+  /** Groups by a new key; always repartitions. */
+  groupBy<KR>(
+    selector: (key: K, value: V) => KR,
+    grouped?: Grouped<NonNullable<KR>, NonNullable<V>>,
+  ): KGroupedStream<NonNullable<KR>, NonNullable<V>>;
+
+  /**
+   * Joins each record with the table's value of its key at that moment; without one the record has no result. Updates of the table
+   * alone give no result. Null keys and values are dropped. Repartitions when the key was changed on the way here.
+   */
+  join<VT, VR, Deleted extends null>(
+    table: KTable<NonNullable<K>, VT, Deleted>,
+    joiner: (value: NonNullable<V>, tableValue: VT, key: NonNullable<K>) => VR,
+    joined?: Joined<NonNullable<K>, NonNullable<V>>,
+  ): KStream<NonNullable<K>, VR>;
+  /** As `join`, but a record without a value in the table meets `null`; so does one with a null key (KIP-962). */
+  leftJoin<VT, VR, Deleted extends null>(
+    table: KTable<NonNullable<K>, VT, Deleted>,
+    joiner: (value: NonNullable<V>, tableValue: VT | null, key: K) => VR,
+    joined?: Joined<NonNullable<K>, NonNullable<V>>,
+  ): KStream<K, VR>;
+
+  /** Writes to a topic, which must exist, or to the one that a function names for each record. */
+  to(
+    topic: string | ((key: K, value: V) => string),
+    produced?: Produced<NonNullable<K>, NonNullable<V>>,
+  ): void;
+}
+
+/** A split of a stream in the making. A record for which no predicate holds goes nowhere, unless there is a default branch. */
+export interface BranchedKStream<K, V, Branches extends object = object> {
+  branch<N extends string, VR extends V>(
+    name: N,
+    predicate: (key: K, value: V) => value is VR,
+  ): BranchedKStream<K, V, Branches & { readonly [B in N]: KStream<K, VR> }>;
+  branch<N extends string>(
+    name: N,
+    predicate: Predicate<K, V>,
+  ): BranchedKStream<K, V, Branches & { readonly [B in N]: KStream<K, V> }>;
+  /** Ends the split: all other records. */
+  defaultBranch<N extends string>(name: N): Branches & { readonly [B in N]: KStream<K, V> };
+  /** Ends the split: all other records go nowhere. */
+  noDefaultBranch(): Branches;
+}
+
+/** A stream grouped by key. Null keys and values are dropped, counted and logged (MILLRACE_NULL_KEY, MILLRACE_NULL_VALUE). */
+export interface KGroupedStream<K, V> {
+  /** How many records each key had. The default value serde is `Serdes.safeInteger()`, the bytes of Kafka's Long. */
+  count(materialized: Materialized<K, number>, named?: Named): KTable<K, number, never>;
+  /** Folds the values of a key; the first value is the first result. */
+  reduce(
+    reducer: (aggregate: V, value: V) => V,
+    materialized: Materialized<K, V>,
+    named?: Named,
+  ): KTable<K, V, never>;
+  /**
+   * Folds the values of a key into an aggregate of another type. The aggregator may change and return the object it was given.
+   * `null` deletes the key; then the next value starts again from the initializer.
+   */
+  aggregate<VR>(
+    initializer: () => VR,
+    aggregator: (key: K, value: V, aggregate: VR) => NoInfer<VR>,
+    materialized: Materialized<K, VR>,
+    named?: Named,
+  ): KTable<K, VR, never>;
+  aggregate<VR>(
+    initializer: () => VR,
+    aggregator: (key: K, value: V, aggregate: VR) => NoInfer<VR> | null,
+    materialized: Materialized<K, VR>,
+    named?: Named,
+  ): KTable<K, VR, null>;
+}
+
+/**
+ * The newest value of each key, and the stream of its changes. `Deleted` is `null` where a key can be deleted and `never` where it
+ * cannot, so that `toStream()` knows whether it has to show null values.
+ */
+export interface KTable<K, V, Deleted extends null = null> {
+  /** Keys whose value does not pass are not in the table. Kept in a store only when `materialized` is given. */
+  filter<VR extends V>(
+    predicate: (key: K, value: V) => value is VR,
+    materialized?: Materialized<K, VR>,
+    named?: Named,
+  ): KTable<K, VR, null>;
+  filter(predicate: Predicate<K, V>, materialized?: Materialized<K, V>, named?: Named): KTable<K, V, null>;
+  filterNot(predicate: Predicate<K, V>, materialized?: Materialized<K, V>, named?: Named): KTable<K, V, null>;
+  /** A new value for each; `null` leaves the key out. Kept in a store only when `materialized` is given. */
+  mapValues<VR>(
+    mapper: (value: V, key: K) => VR,
+    materialized?: Materialized<K, NonNullable<VR>>,
+    named?: Named,
+  ): KTable<K, NonNullable<VR>, Deleted | Extract<VR, null>>;
+  /** Each change as a record; a deletion is a null value. */
+  toStream(named?: Named): KStream<K, V | Deleted>;
+}

@@ -1,0 +1,138 @@
+// Owns the graph that the DSL draws: nodes in order of declaration, the stores they keep, the faults found on the way.
+// The order is that of Kafka Streams, node by node, and so are the generated names. It compiles and runs nothing.
+import type { Serde } from '#libs/serde';
+import type { TopologyFault } from './faults.ts';
+import { nameFault } from './names.ts';
+import type { Named } from './options.ts';
+import type { Operator } from './operators/operator.ts';
+import type { SourceSpec, StoreSpec, StreamPartitioner, TimestampExtractor } from './plan.ts';
+
+export type AnySerde = Serde<unknown>;
+
+interface NodeCommon {
+  readonly name: string;
+  readonly path: string;
+  readonly parents: readonly GraphNode[];
+  /** In order of declaration: the order in which records reach them. */
+  readonly children: GraphNode[];
+}
+
+export interface SourceNode extends NodeCommon {
+  readonly kind: 'source';
+  readonly source: SourceSpec['kind'];
+  /** User topics, or the name of one repartition. */
+  readonly topics: readonly string[];
+  readonly keySerde: AnySerde;
+  readonly valueSerde: AnySerde;
+  readonly timestampExtractor: TimestampExtractor | null;
+  readonly offsetReset: 'earliest' | 'latest' | null;
+}
+
+export interface ProcessorNode extends NodeCommon {
+  readonly kind: 'processor';
+  readonly operator: Operator;
+}
+
+export interface SinkNode extends NodeCommon {
+  readonly kind: 'sink';
+  readonly sink: 'topic' | 'repartition';
+  readonly topic: string | ((key: unknown, value: unknown) => string);
+  readonly keySerde: AnySerde;
+  readonly valueSerde: AnySerde;
+  readonly partitioner: StreamPartitioner | null;
+  /** The other end of a repartition topic; `null` for user topics. */
+  readonly readBy: SourceNode | null;
+}
+
+export type GraphNode = SourceNode | ProcessorNode | SinkNode;
+
+export interface RepartitionDeclaration {
+  readonly name: string;
+  readonly partitionCount: number | null;
+  readonly path: string;
+}
+
+export interface CoPartitionDeclaration {
+  readonly operator: string;
+  readonly sources: readonly SourceNode[];
+}
+
+export interface StoreDeclaration {
+  readonly spec: StoreSpec;
+  readonly path: string;
+}
+
+/** Stands in where a serde is missing, so that building goes on and finds the other faults. Never runs: the fault refuses the build. */
+const MISSING_SERDE: AnySerde = {
+  name: 'missing',
+  serialize: () => new Uint8Array(0),
+  deserialize: () => null,
+};
+
+export class TopologyGraph {
+  readonly nodes: GraphNode[] = [];
+  readonly stores: StoreDeclaration[] = [];
+  readonly repartitions: RepartitionDeclaration[] = [];
+  readonly coPartitions: CoPartitionDeclaration[] = [];
+  readonly faults: TopologyFault[] = [];
+  #nextIndex = 0;
+
+  /** As Kafka Streams names processors: the counter advances also when the user gave a name. */
+  nodeName(prefix: string, named: Named | undefined, path: string): string {
+    const generated = prefix + String(this.#nextIndex++).padStart(10, '0');
+    if (named === undefined) return generated;
+    const name = typeof named === 'string' ? named : named.name;
+    return this.checkedName('name', name, path) ? name : generated;
+  }
+
+  /** Advances the counter where Kafka Streams does so for nodes that carry other names. */
+  skipNames(count: number): void {
+    this.#nextIndex += count;
+  }
+
+  addNode<N extends GraphNode>(node: N): N {
+    this.nodes.push(node);
+    for (const parent of node.parents) parent.children.push(node);
+    return node;
+  }
+
+  addStore(spec: StoreSpec, path: string): void {
+    this.stores.push({ spec, path });
+  }
+
+  addFault(path: string, problem: string, remedy: string): void {
+    this.faults.push({ path, problem, remedy });
+  }
+
+  checkedName(what: string, name: unknown, path: string, lengthMax?: number): boolean {
+    const fault = nameFault(what, name, lengthMax);
+    if (fault === null) return true;
+    this.faults.push({ path, ...fault });
+    return false;
+  }
+
+  checkedFunction(what: string, given: unknown, path: string): void {
+    if (typeof given === 'function') return;
+    this.addFault(path, `the ${what} is not a function.`, 'Pass a function.');
+  }
+
+  /** The first serde given; a fault when there is none or it is none. */
+  checkedSerde(what: 'key' | 'value', path: string, ...given: (object | null | undefined)[]): AnySerde {
+    const serde = given.find((candidate) => candidate !== undefined && candidate !== null);
+    if (serde === undefined) {
+      const option = what === 'key' ? 'keySerde' : 'valueSerde';
+      this.addFault(path, `the ${what} serde is missing.`, `Give it as the option ${option}.`);
+      return MISSING_SERDE;
+    }
+    const { serialize, deserialize } = serde as Partial<AnySerde>;
+    if (typeof serialize !== 'function' || typeof deserialize !== 'function') {
+      this.addFault(
+        path,
+        `the ${what} serde is no serde.`,
+        'It needs the functions serialize and deserialize.',
+      );
+      return MISSING_SERDE;
+    }
+    return serde as AnySerde;
+  }
+}

@@ -1,0 +1,111 @@
+// Owns the operators that fold a grouped stream into a table: count, reduce, aggregate.
+// Source of the rules: KStreamAggregate and KStreamReduce of Kafka Streams. A record with a null key or value is dropped;
+// the result's timestamp is the higher of the record's and the stored one; a result of `null` deletes the key.
+import type { AnySerde } from '../graph.ts';
+import type { Operator } from './operator.ts';
+import { toEachTable } from './operator.ts';
+
+export type Initializer = () => unknown;
+export type Aggregator = (key: unknown, value: unknown, aggregate: unknown) => unknown;
+export type Reducer = (aggregate: unknown, value: unknown) => unknown;
+
+export interface AggregateStore {
+  readonly name: string;
+  readonly keySerde: AnySerde;
+  readonly valueSerde: AnySerde;
+}
+
+const NULL_KEY = 'null key in an aggregation';
+const NULL_VALUE = 'null value in an aggregation';
+
+function aggregation(
+  store: AggregateStore,
+  fold: Extract<Operator, { takes: 'stream'; gives: 'table' }>['fold'],
+): Operator {
+  return {
+    takes: 'stream',
+    gives: 'table',
+    key: 'kept',
+    value: { fromStore: store.name, valueSerde: store.valueSerde },
+    stores: [store.name],
+    readsByKey: { store: store.name, keySerde: store.keySerde },
+    fold,
+  };
+}
+
+export function aggregateOperator(
+  spec: AggregateStore,
+  initializer: Initializer,
+  aggregator: Aggregator,
+): Operator {
+  return aggregation(spec, (site, children) => {
+    const next = toEachTable(children);
+    const store = site.store(spec.name);
+    const { fromSource, codec } = site.keyEncoder(spec.keySerde);
+    const { context } = site;
+    return (key, value, timestamp) => {
+      if (key === null || key === undefined) return site.drop('MILLRACE_NULL_KEY', NULL_KEY);
+      if (value === null || value === undefined) return site.drop('MILLRACE_NULL_VALUE', NULL_VALUE);
+      const entry = store.entry(fromSource ? context.rawKey! : codec.toBinary(key));
+      const old = store.value(entry);
+      let result: unknown;
+      try {
+        result = aggregator(key, value, old === undefined ? initializer() : old) ?? null;
+      } catch (error) {
+        throw site.blame(error);
+      }
+      const time = old !== undefined && entry.timestamp > timestamp ? entry.timestamp : timestamp;
+      store.set(entry, result, time);
+      next(key, result, old ?? null, time);
+    };
+  });
+}
+
+/** The first value is the first result: the reducer sees the second. */
+export function reduceOperator(spec: AggregateStore, reducer: Reducer): Operator {
+  return aggregation(spec, (site, children) => {
+    const next = toEachTable(children);
+    const store = site.store(spec.name);
+    const { fromSource, codec } = site.keyEncoder(spec.keySerde);
+    const { context } = site;
+    return (key, value, timestamp) => {
+      if (key === null || key === undefined) return site.drop('MILLRACE_NULL_KEY', NULL_KEY);
+      if (value === null || value === undefined) return site.drop('MILLRACE_NULL_VALUE', NULL_VALUE);
+      const entry = store.entry(fromSource ? context.rawKey! : codec.toBinary(key));
+      const old = store.value(entry);
+      if (old === undefined) {
+        store.set(entry, value, timestamp);
+        next(key, value, null, timestamp);
+        return;
+      }
+      let result: unknown;
+      try {
+        result = reducer(old, value) ?? null;
+      } catch (error) {
+        throw site.blame(error);
+      }
+      const time = entry.timestamp > timestamp ? entry.timestamp : timestamp;
+      store.set(entry, result, time);
+      next(key, result, old, time);
+    };
+  });
+}
+
+export function countOperator(spec: AggregateStore): Operator {
+  return aggregation(spec, (site, children) => {
+    const next = toEachTable(children);
+    const store = site.store(spec.name);
+    const { fromSource, codec } = site.keyEncoder(spec.keySerde);
+    const { context } = site;
+    return (key, value, timestamp) => {
+      if (key === null || key === undefined) return site.drop('MILLRACE_NULL_KEY', NULL_KEY);
+      if (value === null || value === undefined) return site.drop('MILLRACE_NULL_VALUE', NULL_VALUE);
+      const entry = store.entry(fromSource ? context.rawKey! : codec.toBinary(key));
+      const old = store.value(entry) as number | undefined;
+      const count = old === undefined ? 1 : old + 1;
+      const time = old !== undefined && entry.timestamp > timestamp ? entry.timestamp : timestamp;
+      store.set(entry, count, time);
+      next(key, count, old ?? null, time);
+    };
+  });
+}

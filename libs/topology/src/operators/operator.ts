@@ -1,0 +1,98 @@
+// Owns what an operator is to the compiler: what it does to keys and values, which stores it uses, and how it folds into a
+// closure in front of its children. Operators never wrap errors of user functions; they note whose they are.
+import type { BinaryString, ErrorCode } from '#libs/core';
+import type { Codec } from '#libs/serde';
+import type { AnySerde } from '../graph.ts';
+import type { StorePort } from '../ports.ts';
+
+/** A record of a stream on its way through one task. */
+export type StreamFunction = (key: unknown, value: unknown, timestamp: number) => void;
+
+/** A change of a table: Kafka Streams' `Change(newValue, oldValue)`, without the object. `null`: no value. */
+export type TableFunction = (key: unknown, newValue: unknown, oldValue: unknown, timestamp: number) => void;
+
+/** How an operator gets the encoded key of the record it is given. */
+export interface KeyEncoder {
+  /** True: the source record's key bytes are the encoded key. Then `codec` is not needed. */
+  readonly fromSource: boolean;
+  readonly codec: Codec<unknown>;
+}
+
+/** One operator's place in one task. */
+export interface Site {
+  readonly node: string;
+  readonly context: { readonly rawKey: BinaryString | null };
+  store(name: string): StorePort;
+  keyEncoder(keySerde: AnySerde): KeyEncoder;
+  /** Counts and logs a record dropped by rule. */
+  drop(code: ErrorCode, reason: string): void;
+  /** Notes that a user function of this node threw `error`, and gives it back to be thrown on. */
+  blame(error: unknown): unknown;
+}
+
+interface OperatorCommon {
+  readonly key: 'kept' | 'changed';
+  /** `changed`, `kept`, or a fresh value that was just set in the store named. */
+  readonly value: 'changed' | 'kept' | { readonly fromStore: string; readonly valueSerde: AnySerde };
+  /** Stores this node is connected with, in the order of declaration. */
+  readonly stores: readonly string[];
+  /** The store looked up by the record's own key. */
+  readonly readsByKey: { readonly store: string; readonly keySerde: AnySerde } | null;
+  /** A left join: repartition topics upstream keep null keys. */
+  readonly wantsNullKeys?: boolean;
+}
+
+export type Operator = OperatorCommon &
+  (
+    | {
+        readonly takes: 'stream';
+        readonly gives: 'stream';
+        fold(site: Site, children: readonly StreamFunction[]): StreamFunction;
+      }
+    | {
+        readonly takes: 'stream';
+        readonly gives: 'table';
+        fold(site: Site, children: readonly TableFunction[]): StreamFunction;
+      }
+    | {
+        readonly takes: 'table';
+        readonly gives: 'table';
+        fold(site: Site, children: readonly TableFunction[]): TableFunction;
+      }
+    | {
+        readonly takes: 'table';
+        readonly gives: 'stream';
+        fold(site: Site, children: readonly StreamFunction[]): TableFunction;
+      }
+  );
+
+const END_OF_STREAM: StreamFunction = () => undefined;
+const END_OF_TABLE: TableFunction = () => undefined;
+
+/** One function in front of all children. The common case, one child, adds no call. */
+export function toEachStream(children: readonly StreamFunction[]): StreamFunction {
+  const [first, second] = children;
+  if (first === undefined) return END_OF_STREAM;
+  if (second === undefined) return first;
+  if (children.length === 2) {
+    return (key, value, timestamp) => {
+      first(key, value, timestamp);
+      second(key, value, timestamp);
+    };
+  }
+  const all = [...children];
+  return (key, value, timestamp) => {
+    for (let index = 0; index < all.length; index++) all[index]!(key, value, timestamp);
+  };
+}
+
+/** As `toEachStream`, for the changes of a table. */
+export function toEachTable(children: readonly TableFunction[]): TableFunction {
+  const [first, second] = children;
+  if (first === undefined) return END_OF_TABLE;
+  if (second === undefined) return first;
+  const all = [...children];
+  return (key, newValue, oldValue, timestamp) => {
+    for (let index = 0; index < all.length; index++) all[index]!(key, newValue, oldValue, timestamp);
+  };
+}

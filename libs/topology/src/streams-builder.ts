@@ -1,0 +1,135 @@
+// Owns the beginning and the end of a topology: sources, and `build()`, which checks all that was drawn and freezes it.
+import type { Serde } from '#libs/serde';
+import { buildTopology } from './build/build-topology.ts';
+import { BranchedKStreamImpl } from './dsl/branched.ts';
+import type { DslFactory } from './dsl/factory.ts';
+import { sendOldValuesUpwards } from './dsl/factory.ts';
+import { KGroupedStreamImpl } from './dsl/kgrouped-stream.ts';
+import { KStreamImpl } from './dsl/kstream.ts';
+import { KTableImpl } from './dsl/ktable.ts';
+import { declareStore } from './dsl/materializing.ts';
+import type { LooseMaterialized } from './dsl/materializing.ts';
+import type { KStream, KTable } from './dsl/types.ts';
+import { TopologyGraph } from './graph.ts';
+import type { GraphNode, SourceNode } from './graph.ts';
+import { tableSourceOperator } from './operators/table.ts';
+import type { Consumed, Materialized } from './options.ts';
+import type { SourceSpec, TimestampExtractor, Topology } from './plan.ts';
+
+/** Draws a topology as in Kafka Streams: sources, operators, sinks; then `build()`. */
+export class StreamsBuilder {
+  readonly #graph = new TopologyGraph();
+  readonly #dsl: DslFactory;
+
+  constructor() {
+    const graph = this.#graph;
+    const dsl: DslFactory = {
+      graph,
+      stream: (state) => new KStreamImpl(dsl, state),
+      grouped: (state) => new KGroupedStreamImpl(dsl, state),
+      branched: (stream, name, path) => new BranchedKStreamImpl(dsl, stream, name, path),
+      table: (state) => new KTableImpl(dsl, state),
+    };
+    this.#dsl = dsl;
+  }
+
+  /**
+   * Reads one topic or several as a stream. All records of several topics come as one stream, in no promised order between topics.
+   * For a topic that holds null keys or values, say so: `stream<string, Order | null>(…)`.
+   */
+  stream<K, V>(
+    topics: string | readonly string[],
+    consumed: Consumed<NonNullable<K>, NonNullable<V>>,
+  ): KStream<K, V> {
+    const given = typeof topics === 'string' ? [topics] : topics;
+    const path = `stream(${given.map((topic) => JSON.stringify(topic)).join(', ')})`;
+    const name = this.#graph.nodeName('KSTREAM-SOURCE-', consumed?.name, path);
+    const node = this.#addSource('stream', name, path, given, consumed);
+    return this.#dsl.stream({
+      node,
+      path,
+      keySerde: node.keySerde,
+      valueSerde: node.valueSerde,
+      sources: [node],
+      repartitionRequired: false,
+    }) as unknown as KStream<K, V>;
+  }
+
+  /**
+   * Reads a topic as a table: the newest value of each key, kept in the named store. A null value deletes. The store has a changelog
+   * of its own; the topic is not yet reused as one.
+   */
+  table<K, V>(topic: string, consumed: Consumed<K, V>, materialized: Materialized<K, V>): KTable<K, V> {
+    const path = `table(${JSON.stringify(topic)})`;
+    const graph = this.#graph;
+    const named = consumed?.name;
+    const sourceName = graph.nodeName(
+      'KSTREAM-SOURCE-',
+      named === undefined ? named : `${named}-source`,
+      path,
+    );
+    const name = graph.nodeName('KTABLE-SOURCE-', named, path);
+    const source = this.#addSource('table', sourceName, path, [topic], consumed);
+    const key = graph.checkedSerde('key', path, materialized?.keySerde, source.keySerde);
+    const value = graph.checkedSerde('value', path, materialized?.valueSerde, source.valueSerde);
+    const store = declareStore(graph, path, (materialized ?? {}) as LooseMaterialized, { key, value });
+    const changes = { sendOldValues: false };
+    const node: GraphNode = graph.addNode({
+      kind: 'processor',
+      name,
+      path,
+      parents: [source],
+      children: [],
+      operator: tableSourceOperator(store, changes),
+    });
+    return this.#dsl.table({
+      node,
+      path,
+      keySerde: key,
+      valueSerde: value,
+      sources: [source],
+      view: { store: store.name, keySerde: key, steps: [] },
+      enableSendingOldValues: sendOldValuesUpwards(changes, null),
+    }) as unknown as KTable<K, V>;
+  }
+
+  /**
+   * Checks the whole topology and freezes it.
+   * @throws MillraceError MILLRACE_INVALID_TOPOLOGY listing every fault with the path of its operator.
+   */
+  build(): Topology {
+    return buildTopology(this.#graph);
+  }
+
+  #addSource<K, V>(
+    source: SourceSpec['kind'],
+    name: string,
+    path: string,
+    topics: readonly string[],
+    consumed: Partial<Consumed<K, V>> | undefined,
+  ): SourceNode {
+    const graph = this.#graph;
+    if (topics.length === 0) graph.addFault(path, 'it reads no topic.', 'Name one topic or several.');
+    for (const topic of topics) graph.checkedName('topic name', topic, path);
+    const reset = consumed?.offsetReset;
+    if (reset !== undefined && reset !== 'earliest' && reset !== 'latest') {
+      graph.addFault(path, `offsetReset is ${JSON.stringify(reset)}.`, 'Use "earliest" or "latest".');
+    }
+    if (consumed?.timestampExtractor !== undefined) {
+      graph.checkedFunction('timestampExtractor', consumed.timestampExtractor, path);
+    }
+    return graph.addNode({
+      kind: 'source',
+      name,
+      path,
+      parents: [],
+      children: [],
+      source,
+      topics,
+      keySerde: graph.checkedSerde('key', path, consumed?.keySerde as Serde<unknown> | undefined),
+      valueSerde: graph.checkedSerde('value', path, consumed?.valueSerde as Serde<unknown> | undefined),
+      timestampExtractor: (consumed?.timestampExtractor ?? null) as TimestampExtractor | null,
+      offsetReset: reset ?? null,
+    });
+  }
+}
