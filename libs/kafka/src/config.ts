@@ -86,8 +86,9 @@ const FOREIGN_OPTIONS: Readonly<Record<string, string>> = {
 /** @throws FatalError MILLRACE_INVALID_CONFIG with every fault. */
 export function parseKafkaConfig(config: KafkaConfig): KafkaSettings {
   const faults: string[] = [];
-  const options: Record<string, unknown> = isRecord(config) ? config : {};
-  if (!isRecord(config)) faults.push('kafka: must be an object');
+  const given: unknown = config;
+  if (!isRecord(given)) throw invalidConfig(['kafka: must be an object']);
+  const options = given;
   for (const name of Object.keys(options)) {
     if (OPTIONS.has(name)) continue;
     const reason = Object.hasOwn(FOREIGN_OPTIONS, name) ? FOREIGN_OPTIONS[name]! : 'no such option';
@@ -135,15 +136,17 @@ export function parseKafkaConfig(config: KafkaConfig): KafkaSettings {
   if (settings.retryTimeInitialMs > settings.retryTimeMaxMs) {
     faults.push('kafka.retry.initialRetryTime: must not exceed kafka.retry.maxRetryTime');
   }
-  if (faults.length > 0) {
-    throw new FatalError({
-      code: 'MILLRACE_INVALID_CONFIG',
-      message: `The Kafka configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}: ${faults.join('; ')}.`,
-      remedy: 'Correct the named options.',
-      context: { faults },
-    });
-  }
+  if (faults.length > 0) throw invalidConfig(faults);
   return settings;
+}
+
+function invalidConfig(faults: readonly string[]): FatalError {
+  return new FatalError({
+    code: 'MILLRACE_INVALID_CONFIG',
+    message: `The Kafka configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}: ${faults.join('; ')}.`,
+    remedy: 'Correct the named options.',
+    context: { faults },
+  });
 }
 
 function checkClientId(faults: string[], value: unknown): string {
@@ -185,7 +188,7 @@ function parseBrokers(faults: string[], value: unknown): readonly BrokerAddress[
 function checkSsl(faults: string[], value: unknown): tls.ConnectionOptions | null {
   if (value === undefined || value === false) return null;
   if (value === true) return {};
-  if (isRecord(value)) return value as tls.ConnectionOptions;
+  if (isRecord(value)) return value;
   faults.push('kafka.ssl: must be a boolean or TLS options');
   return null;
 }

@@ -57,7 +57,7 @@ export class Channel {
     return new Promise<Answer>((resolve, reject) => {
       const call: Call = {
         api,
-        codec: codec as Codec<unknown, unknown>,
+        codec,
         request,
         resolve: resolve as (answer: unknown) => void,
         reject,

@@ -56,6 +56,7 @@ export class Connection {
   #head = 0;
   #correlationId = 0;
   #held = false;
+  #renewing = false;
   #closedBy: Error | null = null;
   #answers = 0;
   #renewal: Timer | null = null;
@@ -133,17 +134,20 @@ export class Connection {
     this.#correlationId = correlationId;
 
     const unanswered = codec.unanswered?.(request);
-    if (unanswered === undefined) this.#awaited.push({ correlationId, version, codec, outcome });
     const socket = this.#socket;
-    if (segments.length === 1) {
-      socket.write(segments[0]!);
+    // One writev for the frame: its batches go to the kernel from where they lie.
+    socket.cork();
+    for (const segment of segments) socket.write(segment);
+    if (unanswered === undefined) {
+      this.#awaited.push({ correlationId, version, codec, outcome });
     } else {
-      // One writev for the frame: its batches go to the kernel from where they lie.
-      socket.cork();
-      for (const segment of segments) socket.write(segment);
-      socket.uncork();
+      // Done when the bytes are with the kernel: until then they must not change.
+      socket.write('', (error) => {
+        if (error) outcome.lost(error);
+        else outcome.answered(unanswered);
+      });
     }
-    if (unanswered !== undefined) outcome.answered(unanswered);
+    socket.uncork();
   }
 
   /** Closes at once. Requests without an answer are lost by `cause`; later ones too. */
@@ -203,26 +207,28 @@ export class Connection {
   }
 
   async #authenticate(): Promise<void> {
-    const { settings, clock, logger } = this.#deps;
+    const { settings, clock } = this.#deps;
     if (settings.sasl === null) return;
     const lifetimeMs = await authenticate(this.address, settings.sasl, (codec, request) =>
       this.#exchange(codec, request),
     );
     if (lifetimeMs <= 0 || this.#closedBy !== null) return;
-    this.#renewal = clock.schedule(
-      lifetimeMs * REAUTHENTICATE_AT,
+    this.#renewal = clock.schedule(lifetimeMs * REAUTHENTICATE_AT, () => this.#renewSession(), true);
+  }
+
+  /** Holds further calls back; once those under way are answered, authenticates anew. */
+  #renewSession(): void {
+    this.#held = true;
+    if (this.inFlight > 0) return;
+    this.#renewing = true;
+    this.#authenticate().then(
       () => {
-        this.#held = true;
-        this.#authenticate().then(
-          () => {
-            this.#held = false;
-            logger.debug('authenticated again', { broker: formatBrokerAddress(this.address) });
-            this.onChange();
-          },
-          (error: unknown) => this.close(asError(error)),
-        );
+        this.#held = false;
+        this.#renewing = false;
+        this.#deps.logger.debug('authenticated again', { broker: formatBrokerAddress(this.address) });
+        this.onChange();
       },
-      true,
+      (error: unknown) => this.close(asError(error)),
     );
   }
 
@@ -270,7 +276,8 @@ export class Connection {
     this.#shift();
     this.#answers += 1;
     (outcome as Outcome<unknown>).answered(answer);
-    this.onChange();
+    if (this.#held && this.inFlight === 0 && !this.#renewing) this.#renewSession();
+    else this.onChange();
   }
 
   #shift(): void {
