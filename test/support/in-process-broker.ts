@@ -64,7 +64,11 @@ export class InProcessBroker {
   }
 
   /** Appends records as one batch. */
-  produce(topic: string, partition: number, records: readonly { key: string | null; value: string | null; timestamp: number }[]): void {
+  produce(
+    topic: string,
+    partition: number,
+    records: readonly { key: string | null; value: string | null; timestamp: number }[],
+  ): void {
     const encoder = new RecordBatchEncoder();
     for (const { key, value, timestamp } of records) {
       const bytes = key === null ? null : (Buffer.from(key).latin1Slice() as BinaryString);
@@ -96,7 +100,8 @@ export class InProcessBroker {
     for (const batch of this.log(topic, partition).batches) {
       columns.decode(batch, 0);
       for (let i = 0; i < columns.count; i++) {
-        const text = (binary: string | null) => (binary === null ? null : Buffer.from(binary, 'latin1').toString());
+        const text = (binary: string | null) =>
+          binary === null ? null : Buffer.from(binary, 'latin1').toString();
         records.push({
           key: text(columns.key(i)),
           value: text(columns.value(i)),
@@ -154,7 +159,10 @@ class InProcessReader implements RecordReader {
   readonly isolation = 'read_committed';
   readonly bufferedBytes = 0;
   private readonly broker: InProcessBroker;
-  private readonly positions = new Map<string, { topic: string; partition: number; offset: number; paused: boolean }>();
+  private readonly positions = new Map<
+    string,
+    { topic: string; partition: number; offset: number; paused: boolean }
+  >();
 
   constructor(broker: InProcessBroker) {
     this.broker = broker;
@@ -219,7 +227,8 @@ class InProcessReader implements RecordReader {
 
   async waitForChunk(timeoutMs: number): Promise<void> {
     for (const position of this.positions.values()) {
-      if (!position.paused && position.offset < this.broker.log(position.topic, position.partition).end) return;
+      if (!position.paused && position.offset < this.broker.log(position.topic, position.partition).end)
+        return;
     }
     const signal = AbortSignal.timeout(timeoutMs);
     await once(this.broker.events, 'data', { signal }).catch(() => undefined);
@@ -271,7 +280,10 @@ class InProcessWriter implements TransactionalWriter {
     return Promise.resolve();
   }
 
-  async commit(offsets: readonly CommittableOffset[], _group: GroupMetadata | null): Promise<CommittedTransaction> {
+  async commit(
+    offsets: readonly CommittableOffset[],
+    _group: GroupMetadata | null,
+  ): Promise<CommittedTransaction> {
     await new Promise((resolve) => setImmediate(resolve));
     await this.broker.onCommit?.(offsets);
     const endOffsets = new Map<string, number>();
@@ -326,7 +338,12 @@ class InProcessMember implements GroupMember {
     const member = { ...subscription, memberId: 'm', groupInstanceId: null, generationId: this.generation };
     this.generation++;
     const assignment = (await this.handler.assign([member])).get('m')!;
-    this.metadata = { groupId: this.groupId, generationId: this.generation, memberId: 'm', groupInstanceId: null };
+    this.metadata = {
+      groupId: this.groupId,
+      generationId: this.generation,
+      memberId: 'm',
+      groupInstanceId: null,
+    };
     this.state = 'STABLE';
     this.rebalancing = false;
     await this.handler.onAssigned(assignment, this.metadata);
@@ -379,7 +396,10 @@ class InProcessAdmin implements BrokerAdmin {
     return Promise.resolve();
   }
 
-  offsets(partitions: readonly TopicPartition[], spec: Parameters<BrokerAdmin['offsets']>[1]): ReturnType<BrokerAdmin['offsets']> {
+  offsets(
+    partitions: readonly TopicPartition[],
+    spec: Parameters<BrokerAdmin['offsets']>[1],
+  ): ReturnType<BrokerAdmin['offsets']> {
     return Promise.resolve(
       new Map(
         partitions.map(({ topic, partition }) => [
@@ -390,7 +410,10 @@ class InProcessAdmin implements BrokerAdmin {
     );
   }
 
-  committedOffsets(_group: string, partitions: readonly TopicPartition[] | null): ReturnType<BrokerAdmin['committedOffsets']> {
+  committedOffsets(
+    _group: string,
+    partitions: readonly TopicPartition[] | null,
+  ): ReturnType<BrokerAdmin['committedOffsets']> {
     if (partitions === null) return Promise.resolve(this.broker.committed);
     const found = partitions.flatMap(({ topic, partition }) => {
       const key = formatTopicPartition(topic, partition);

@@ -1,0 +1,106 @@
+// The engine alone, without a broker: records per second of the aggregate and passthrough work on logs in memory.
+// node --conditions=millrace-source test/benchmarks/micro/engine.ts [aggregate|passthrough] [records] [keys] [memory|rocksdb]
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { RecordBatchEncoder } from '#libs/broker';
+import { silentLogger, systemClock } from '#libs/core';
+import type { BinaryString } from '#libs/core';
+import { StreamsRuntime, resolveRuntimeConfig } from '#libs/runtime';
+import { Serdes } from '#libs/serde';
+import { createMemoryStateBackend } from '#libs/state';
+import { StreamsBuilder, checkPartitions } from '#libs/topology';
+import { InProcessBroker } from '../../support/in-process-broker.ts';
+
+const workload = process.argv[2] ?? 'aggregate';
+const records = Number(process.argv[3] ?? 1_000_000);
+const keys = Number(process.argv[4] ?? 100_000);
+const backendName = process.argv[5] ?? 'memory';
+const PARTITIONS = 4;
+
+interface Payment {
+  id: number;
+  account: string;
+  amount: number;
+  ts: number;
+}
+
+const broker = new InProcessBroker();
+broker.createTopic('in', PARTITIONS);
+broker.createTopic('out', PARTITIONS);
+let state = 12345;
+const random = (): number => (state = (Math.imul(state, 1103515245) + 12345) >>> 0);
+const encoders = Array.from({ length: PARTITIONS }, () => new RecordBatchEncoder());
+for (let i = 0; i < records; i++) {
+  const account = `k${String(random() % keys).padStart(9, '0')}`;
+  const partition = Number(account.slice(1)) % PARTITIONS;
+  const value = `{"id":${i},"account":"${account}","amount":${random() % 1000},"ts":${1_700_000_000_000 + i},"note":"0123456789abcdef"}`;
+  const encoder = encoders[partition]!;
+  encoder.appendText(1_700_000_000_000 + i, account as BinaryString, value);
+  if (encoder.size > 64_000) broker.append('in', partition, encoder.finish()!);
+}
+encoders.forEach((encoder, partition) => {
+  const batch = encoder.finish();
+  if (batch !== undefined) broker.append('in', partition, batch);
+});
+broker.keepOnly = new Set();
+
+const builder = new StreamsBuilder();
+const key = Serdes.string();
+const value = Serdes.json<Payment>();
+const sum = Serdes.json<{ account: string; sum: number }>();
+if (workload === 'aggregate') {
+  builder
+    .stream<string, Payment>('in', { keySerde: key, valueSerde: value })
+    .groupByKey()
+    .aggregate(
+      () => ({ account: '', sum: 0 }),
+      (account, payment, total) => ({ account, sum: total.sum + payment.amount }),
+      { name: 'sums', keySerde: key, valueSerde: sum },
+    )
+    .toStream()
+    .to('out', { keySerde: key, valueSerde: sum });
+} else {
+  builder
+    .stream<string, Payment>('in', { keySerde: key, valueSerde: value })
+    .mapValues((payment) => ({ ...payment, amount: payment.amount * 2 }))
+    .to('out', { keySerde: key, valueSerde: value });
+}
+const stateDir = mkdtempSync(join(tmpdir(), 'millrace-engine-'));
+const backend =
+  backendName === 'rocksdb'
+    ? (await import('#libs/state-rocksdb')).createRocksStateBackend({
+        stateDir,
+        clock: systemClock,
+        logger: silentLogger,
+      })
+    : createMemoryStateBackend();
+const runtime = new StreamsRuntime({
+  topology: builder.build(),
+  config: resolveRuntimeConfig({ applicationId: 'engine', instanceId: 'one', until: 'latest' }),
+  client: broker.client(),
+  backend,
+  checkPartitions: (topology, counts) => checkPartitions(topology, counts).repartitionCounts,
+  clock: systemClock,
+  logger: silentLogger,
+});
+const start = performance.now();
+await runtime.start();
+await runtime.whenEnded();
+const seconds = (performance.now() - start) / 1000;
+const cpu = process.cpuUsage();
+console.log(
+  JSON.stringify({
+    workload,
+    backend: backendName,
+    records,
+    seconds: Number(seconds.toFixed(3)),
+    recordsPerSecond: Math.round(records / seconds),
+    written: Object.fromEntries(broker.writtenRecords),
+    transactions: broker.transactions,
+    rssMiB: Math.round(process.resourceUsage().maxRSS / 1024),
+    cpuSeconds: Number(((cpu.user + cpu.system) / 1e6).toFixed(2)),
+  }),
+);
+await backend.close();
+rmSync(stateDir, { recursive: true, force: true });
