@@ -29,7 +29,10 @@ export function stringSerde(): CompilableSerde<string> {
     },
     toText,
     fromText: (text) => text,
-    decodeRange: (text, start, end) => detachBinary(text.substring(start, end) as BinaryString),
+    decodeRange: (text, start, end, bytes) => {
+      const binary = text.substring(start, end) as BinaryString;
+      return codec.fromBinary(binary, bytes === undefined);
+    },
   };
   return {
     name: 'string',

@@ -1,0 +1,122 @@
+// Owns the out-of-line parts of generated decoders: the values too long or too odd for the fast path, read from a range of
+// bytes whose text (one character a byte) is at hand. Each reads one value and leaves the position behind it in `scan.at`.
+// None is ever wrong about what it accepts; what it does not accept is FAIL, and JSON.parse has the last word.
+import { parseJson } from './json-text.ts';
+
+export const FAIL: unique symbol = Symbol('millrace.json.fail');
+
+/** A second result without an object per call. */
+export const scan = { at: 0 };
+
+/** What a byte of a string's content is: 0 stands for itself; 1 ends, escapes, is refused, or is not ASCII. */
+export const STRING_BYTES: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte >= 0x20 && byte < 0x80 && byte !== 0x22 && byte !== 0x5c ? 0 : 1,
+);
+
+/** 10^0 to 10^22: all exact as doubles. */
+const POWERS_OF_TEN: readonly number[] = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
+/** An integer of so many digits is exact, and so is its correctly rounded quotient by an exact power of ten. */
+const EXACT_DIGITS_MAX = 15;
+/** From this length on V8's substring is a view that would keep the whole batch's text alive. */
+const SLICED_CHARACTERS_MIN = 13;
+
+const nativeMethods = Buffer.prototype as Buffer & {
+  latin1Slice(start: number, end: number): string;
+  utf8Slice(start: number, end: number): string;
+};
+
+/** The string content `bytes[start, end)`, plain ASCII, as a string of its own. */
+export function ownString(text: string, bytes: Uint8Array, start: number, end: number): string {
+  if (end - start < SLICED_CHARACTERS_MIN) return text.substring(start, end);
+  return nativeMethods.latin1Slice.call(bytes as Buffer, start, end);
+}
+
+/** A number with a fraction, an exponent or many digits. `at` is at its first character. */
+export function scanNumber(text: string, bytes: Uint8Array, at: number): number | typeof FAIL {
+  const start = at;
+  let code = bytes[at]!;
+  const negative = code === 0x2d;
+  if (negative) code = bytes[++at]!;
+  let mantissa = 0;
+  let digits = 0;
+  if (code === 0x30) {
+    code = bytes[++at]!;
+  } else {
+    while (code >= 0x30 && code <= 0x39) {
+      mantissa = mantissa * 10 + (code - 0x30);
+      digits++;
+      code = bytes[++at]!;
+    }
+    if (digits === 0) return FAIL;
+  }
+  let fraction = 0;
+  if (code === 0x2e) {
+    code = bytes[++at]!;
+    while (code >= 0x30 && code <= 0x39) {
+      mantissa = mantissa * 10 + (code - 0x30);
+      fraction++;
+      code = bytes[++at]!;
+    }
+    if (fraction === 0) return FAIL;
+  }
+  let exponent = false;
+  if (code === 0x65 || code === 0x45) {
+    exponent = true;
+    code = bytes[++at]!;
+    if (code === 0x2b || code === 0x2d) code = bytes[++at]!;
+    if (!(code >= 0x30 && code <= 0x39)) return FAIL;
+    while (code >= 0x30 && code <= 0x39) code = bytes[++at]!;
+  }
+  scan.at = at;
+  if (exponent || digits + fraction > EXACT_DIGITS_MAX) return Number(text.substring(start, at));
+  if (fraction > 0) mantissa /= POWERS_OF_TEN[fraction]!;
+  return negative ? -mantissa : mantissa;
+}
+
+/** A string with escapes or beyond ASCII. `at` is at its opening quote. */
+export function scanString(bytes: Uint8Array, at: number, limit: number): unknown {
+  const end = stringEnd(bytes, at, limit);
+  return end < 0 ? FAIL : parsePart(bytes, at, end);
+}
+
+/** An array, or an object where none was expected. `at` is at its bracket. */
+export function scanComposite(bytes: Uint8Array, at: number, limit: number): unknown {
+  let open = 0;
+  let end = at;
+  do {
+    if (end >= limit) return FAIL;
+    const code = bytes[end]!;
+    if (code === 0x22) {
+      end = stringEnd(bytes, end, limit);
+      if (end < 0) return FAIL;
+      continue;
+    }
+    if (code === 0x5b || code === 0x7b) open++;
+    else if (code === 0x5d || code === 0x7d) open--;
+    end++;
+  } while (open > 0);
+  return parsePart(bytes, at, end);
+}
+
+/** Behind the closing quote of the string at `at`; -1 if it does not end before `limit`. */
+function stringEnd(bytes: Uint8Array, at: number, limit: number): number {
+  for (let i = at + 1; i < limit; i++) {
+    const code = bytes[i]!;
+    if (code === 0x22) return i + 1;
+    if (code === 0x5c) i++;
+  }
+  return -1;
+}
+
+function parsePart(bytes: Uint8Array, start: number, end: number): unknown {
+  // Only what is valid UTF-8 as a whole gets here with U+FFFD in it; invalid bytes fail and are judged by the slow way.
+  const text = nativeMethods.utf8Slice.call(bytes as Buffer, start, end);
+  if (text.includes('\ufffd')) return FAIL;
+  try {
+    const value = parseJson(text);
+    scan.at = end;
+    return value;
+  } catch {
+    return FAIL;
+  }
+}
