@@ -1,6 +1,6 @@
 // Owns what partition counts mean for a topology: which topics are missing, which counts do not match, how many partitions each
 // repartition topic gets and how many tasks each sub-topology has. A pure function of counts; it asks no broker.
-import { MillraceError } from '#libs/core';
+import { FatalError } from '#libs/core';
 import type { CoPartitionGroup, SubTopology, Topology } from './plan.ts';
 
 export interface PartitionPlan {
@@ -23,7 +23,7 @@ export function userTopics(topology: Topology): readonly string[] {
 /**
  * Decides all partition counts from those of the user's topics (`userTopics`). A repartition topic has the count it was given,
  * else that of the topics it must be co-partitioned with, else the highest of the topics upstream: Kafka Streams' rule.
- * @throws MillraceError MILLRACE_TOPIC_MISSING listing every missing topic, MILLRACE_PARTITIONS_MISMATCH listing every mismatch.
+ * @throws FatalError MILLRACE_TOPIC_MISSING listing every missing topic, MILLRACE_PARTITIONS_MISMATCH listing every mismatch.
  */
 export function checkPartitions(
   topology: Topology,
@@ -32,13 +32,9 @@ export function checkPartitions(
   const missing = userTopics(topology).filter((topic) => !partitionCounts.has(topic));
   if (missing.length > 0) {
     const list = missing.map((topic) => `"${topic}"`).join(', ');
-    throw new MillraceError({
+    throw new FatalError({
       code: 'MILLRACE_TOPIC_MISSING',
-      message:
-        `${missing.length === 1 ? 'a topic' : `${missing.length} topics`} of the topology do not exist: ${list}.`.replace(
-          'a topic of the topology do not',
-          'a topic of the topology does not',
-        ),
+      message: `topics of the topology do not exist: ${list}.`,
       remedy: 'Create them; Millrace creates only topics of its own.',
       context: { topics: missing },
     });
@@ -46,7 +42,7 @@ export function checkPartitions(
   const classes = coPartitionClasses(topology);
   const mismatches = classes.flatMap((members) => mismatchOf(members, topology, partitionCounts));
   if (mismatches.length > 0) {
-    throw new MillraceError({
+    throw new FatalError({
       code: 'MILLRACE_PARTITIONS_MISMATCH',
       message: mismatches.map(({ text }) => text).join(' '),
       remedy:

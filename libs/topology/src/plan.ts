@@ -43,7 +43,10 @@ export interface SinkSpec {
   readonly partitioner: StreamPartitioner | null;
   /** The key is that of the source record, unchanged, with the same serde: its bytes are copied. Holds on every path to the sink. */
   readonly keyIsSourceKey: boolean;
-  /** The value is what this store was last set to, with the same serde: its encoding is reused when it is the same object. */
+  /**
+   * The value is what this store was last set to, with the same serde: its encoding is reused when it is the same object. Named only
+   * where no function of the user's runs between the set and the sink, since it might change the object.
+   */
   readonly valueFromStore: string | null;
 }
 
@@ -57,6 +60,8 @@ export interface StoreSpec {
   readonly changelogConfig: Readonly<Record<string, string>>;
   /** `memory`: not kept on disk, restored whole from its changelog at every start. */
   readonly persistence: 'default' | 'memory';
+  /** Objects decoded for one record are given to later ones too: the user promises not to share them. Default false. */
+  readonly reuseDecoded?: boolean;
 }
 
 /** Nodes connected without a topic between them. Its tasks are numbered by partition. */

@@ -16,7 +16,7 @@ export function sameEncoding(a: AnySerde | null, b: AnySerde | null): boolean {
 /** Sources whose record's key is still the key at this node; `null`: the key was changed on the way. */
 export type KeyOrigin = readonly { readonly keySerde: AnySerde; readonly canonical: boolean }[] | null;
 
-/** The store whose newest value is the value at this node; `null`: none that is known. */
+/** The store that the value at this node was just set in, untouched since; `null`: none that is known. */
 export type ValueOrigin = { readonly store: string; readonly valueSerde: AnySerde } | null;
 
 export interface Provenance {
@@ -43,9 +43,21 @@ export function incomingKey(node: GraphNode, traced: ReadonlyMap<GraphNode, Prov
 }
 
 function incomingValue(node: GraphNode, traced: ReadonlyMap<GraphNode, Provenance>): ValueOrigin {
-  const [first, ...others] = node.parents.map((parent) => traced.get(parent)?.value ?? null);
+  const [first, ...others] = node.parents.map((parent) =>
+    // A sibling that had the value before might have changed it.
+    siblingsBefore(node, parent).some(runsUserCode) ? null : (traced.get(parent)?.value ?? null),
+  );
   if (first === undefined || first === null) return null;
   return others.every((other) => other?.store === first.store) ? first : null;
+}
+
+function siblingsBefore(node: GraphNode, parent: GraphNode): readonly GraphNode[] {
+  return parent.children.slice(0, parent.children.indexOf(node));
+}
+
+function runsUserCode(node: GraphNode): boolean {
+  if (node.kind === 'sink') return typeof node.topic === 'function' || node.partitioner !== null;
+  return (node.kind === 'processor' && node.operator.runsUserCode) || node.children.some(runsUserCode);
 }
 
 function provenanceOf(node: GraphNode, traced: ReadonlyMap<GraphNode, Provenance>): Provenance {
@@ -55,13 +67,13 @@ function provenanceOf(node: GraphNode, traced: ReadonlyMap<GraphNode, Provenance
     return { key: [{ keySerde, canonical }], value: null };
   }
   if (node.kind === 'sink') return { key: null, value: null };
-  const { key, value } = node.operator;
+  const { key, value, runsUserCode: mayChangeValue } = node.operator;
   return {
     key: key === 'changed' ? null : incomingKey(node, traced),
     value:
       typeof value === 'object'
         ? { store: value.fromStore, valueSerde: value.valueSerde }
-        : value === 'changed'
+        : value === 'changed' || mayChangeValue
           ? null
           : incomingValue(node, traced),
   };

@@ -33,6 +33,7 @@ export function declareStore(
       logged: materialized.loggingEnabled ?? true,
       changelogConfig: { ...materialized.changelogConfig },
       persistence: materialized.storeType === 'inMemory' ? 'memory' : 'default',
+      reuseDecoded: materialized.reuseDecoded ?? false,
     },
     path,
   );

@@ -20,6 +20,7 @@ const NULL_VALUE = 'null value in an aggregation';
 
 function aggregation(
   store: AggregateStore,
+  runsUserCode: boolean,
   fold: Extract<Operator, { takes: 'stream'; gives: 'table' }>['fold'],
 ): Operator {
   return {
@@ -29,6 +30,7 @@ function aggregation(
     value: { fromStore: store.name, valueSerde: store.valueSerde },
     stores: [store.name],
     readsByKey: { store: store.name, keySerde: store.keySerde },
+    runsUserCode,
     fold,
   };
 }
@@ -38,7 +40,7 @@ export function aggregateOperator(
   initializer: Initializer,
   aggregator: Aggregator,
 ): Operator {
-  return aggregation(spec, (site, children) => {
+  return aggregation(spec, true, (site, children) => {
     const next = toEachTable(children);
     const store = site.store(spec.name);
     const { fromSource, codec } = site.keyEncoder(spec.keySerde);
@@ -63,7 +65,7 @@ export function aggregateOperator(
 
 /** The first value is the first result: the reducer sees the second. */
 export function reduceOperator(spec: AggregateStore, reducer: Reducer): Operator {
-  return aggregation(spec, (site, children) => {
+  return aggregation(spec, true, (site, children) => {
     const next = toEachTable(children);
     const store = site.store(spec.name);
     const { fromSource, codec } = site.keyEncoder(spec.keySerde);
@@ -92,7 +94,7 @@ export function reduceOperator(spec: AggregateStore, reducer: Reducer): Operator
 }
 
 export function countOperator(spec: AggregateStore): Operator {
-  return aggregation(spec, (site, children) => {
+  return aggregation(spec, false, (site, children) => {
     const next = toEachTable(children);
     const store = site.store(spec.name);
     const { fromSource, codec } = site.keyEncoder(spec.keySerde);

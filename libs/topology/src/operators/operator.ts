@@ -38,6 +38,8 @@ interface OperatorCommon {
   readonly stores: readonly string[];
   /** The store looked up by the record's own key. */
   readonly readsByKey: { readonly store: string; readonly keySerde: AnySerde } | null;
+  /** Runs functions of the user's, which might change a value in place. */
+  readonly runsUserCode: boolean;
   /** A left join: repartition topics upstream keep null keys. */
   readonly wantsNullKeys?: boolean;
 }

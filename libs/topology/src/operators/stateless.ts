@@ -15,7 +15,16 @@ function stateless(
   value: 'changed' | 'kept',
   fold: StreamOperator['fold'],
 ): StreamOperator {
-  return { takes: 'stream', gives: 'stream', key, value, stores: [], readsByKey: null, fold };
+  return {
+    takes: 'stream',
+    gives: 'stream',
+    key,
+    value,
+    stores: [],
+    readsByKey: null,
+    runsUserCode: true,
+    fold,
+  };
 }
 
 export function filterOperator(predicate: RecordPredicate): StreamOperator {
@@ -165,9 +174,10 @@ export function foreachOperator(action: RecordAction): StreamOperator {
 }
 
 /** `merge` and the branches of a split: the record as it is. */
-export const passThroughOperator: StreamOperator = stateless('kept', 'kept', (_site, children) =>
-  toEachStream(children),
-);
+export const passThroughOperator: StreamOperator = {
+  ...stateless('kept', 'kept', (_site, children) => toEachStream(children)),
+  runsUserCode: false,
+};
 
 /** The first predicate that holds decides; `null` always holds. The child of the same index gets the record. */
 export function branchOperator(predicates: readonly (RecordPredicate | null)[]): StreamOperator {
@@ -197,7 +207,7 @@ export function branchOperator(predicates: readonly (RecordPredicate | null)[]):
  * wants it (KIP-962).
  */
 export function repartitionFilterOperator(keepsNullKeys: () => boolean): StreamOperator {
-  return stateless('kept', 'kept', (site, children) => {
+  const filter = stateless('kept', 'kept', (site, children) => {
     const next = toEachStream(children);
     if (keepsNullKeys()) return next;
     return (key, value, timestamp) => {
@@ -205,4 +215,5 @@ export function repartitionFilterOperator(keepsNullKeys: () => boolean): StreamO
       else next(key, value, timestamp);
     };
   });
+  return { ...filter, runsUserCode: false };
 }

@@ -56,6 +56,7 @@ export function streamTableJoinOperator(view: TableView, joiner: ValueJoiner, le
     value: 'changed',
     stores: [view.store],
     readsByKey: { store: view.store, keySerde: view.keySerde },
+    runsUserCode: true,
     wantsNullKeys: left,
     fold(site, children) {
       const next = toEachStream(children);

@@ -25,6 +25,7 @@ export function tableSourceOperator(spec: TableStore, options: ChangeOptions): O
     value: { fromStore: spec.name, valueSerde: spec.valueSerde },
     stores: [spec.name],
     readsByKey: { store: spec.name, keySerde: spec.keySerde },
+    runsUserCode: false,
     fold(site, children) {
       const next = toEachTable(children);
       const store = site.store(spec.name);
@@ -77,6 +78,7 @@ function tableOperator(
     value: store === null ? value : { fromStore: store.name, valueSerde: store.valueSerde },
     stores: store === null ? [] : [store.name],
     readsByKey: store === null ? null : { store: store.name, keySerde: store.keySerde },
+    runsUserCode: true,
     fold,
   };
 }
@@ -144,6 +146,7 @@ export const toStreamOperator: Operator = {
   value: 'kept',
   stores: [],
   readsByKey: null,
+  runsUserCode: false,
   fold(_site, children) {
     const next = toEachStream(children);
     return (key, newValue, _oldValue, timestamp) => next(key, newValue, timestamp);
