@@ -250,7 +250,7 @@ export class Worker {
     this.reportState();
     this.router.route(this.registry);
     const processed = this.processSlices();
-    this.epochs.turn(processed === 0);
+    this.epochs.turn(processed === 0 && this.isCaughtUp());
     this.trimmer.turn();
     if (processed > 0) {
       await yieldToIo(this.parts.clock);
@@ -265,6 +265,14 @@ export class Worker {
       return true;
     await this.waitForWork();
     return false;
+  }
+
+  /** Every input is read and processed to its known end: what is open may as well be committed. */
+  private isCaughtUp(): boolean {
+    for (const task of this.registry.tasks) {
+      for (const queue of task.group.queues) if (!task.group.isCaughtUp(queue)) return false;
+    }
+    return true;
   }
 
   private processSlices(): number {
