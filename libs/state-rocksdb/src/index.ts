@@ -1,3 +1,3 @@
 // State stores on RocksDB: one database per task. The only importer of the RocksDB binding; never talks to Kafka.
-
-export {};
+export { createRocksStateBackend } from './rocks-backend.ts';
+export type { RocksStateOptions } from './rocks-backend.ts';

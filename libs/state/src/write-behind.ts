@@ -130,7 +130,7 @@ export class WriteBehind {
   fail(cause: unknown): Error {
     this.failure ??= new TaskCorruptedError([this.options.taskId], {
       code: 'MILLRACE_STATE_FAILED',
-      message: `The state of task ${this.options.taskId} could not be read or written: ${asError(cause).message}.`,
+      message: `The state of task ${this.options.taskId} could not be read or written: ${causeOf(cause)}.`,
       remedy:
         'Look at free space and permissions of the state directory; the task is restored from its changelog.',
       cause,
@@ -251,4 +251,10 @@ function merge(before: StateCheckpoint, epochId: number, commit: EpochCommit): S
   const changelogOffsets = new Map(before.changelogOffsets);
   for (const [store, offset] of commit.changelogOffsets) changelogOffsets.set(store, offset);
   return { epochId, changelogOffsets, metadata: commit.metadata };
+}
+
+/** The binding wraps what RocksDB said; that is what helps. */
+function causeOf(error: unknown): string {
+  const { message, cause } = asError(error);
+  return cause === undefined ? message : `${message} (${asError(cause).message})`;
 }

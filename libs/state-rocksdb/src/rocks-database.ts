@@ -1,0 +1,203 @@
+// Owns one task's state in RocksDB: stores as key prefixes, the checkpoint in the same batch as what it covers.
+// It never opens directories (task-directory.ts) and never knows epochs (libs/state).
+//
+// 1. One write is under way at a time, in the order asked for: batches not awaited would run out of order.
+// 2. Restores that arrive while one is written are written together: fewer, larger batches are cheaper per record.
+// 3. The newest checkpoint asked for is in every batch, so a batch is consistent whatever it merged.
+import type { BinaryString } from '#libs/core';
+import type {
+  DatabaseBatch,
+  DatabaseRow,
+  ReadColumns,
+  RestoreBatch,
+  ScanRange,
+  StateCheckpoint,
+  StateDatabase,
+} from '#libs/state';
+import { KEY_PREFIX_BYTES, RESERVED_KEYS, TIMESTAMP_BYTES } from './key-format.ts';
+import { databaseKey, encodeCheckpoint, readTimestamp, storeRange } from './key-format.ts';
+import { readBinary, writeBinary } from './native-buffer.ts';
+import type { NativeDatabase } from './native-database.ts';
+import { NativeOperation } from './native-operation.ts';
+import { OperationArena } from './operation-arena.ts';
+
+/** Keys in one native read. Several run beside each other on libuv's threads. */
+const READ_KEYS_MAX = 2_048;
+const READS_PARALLEL_MAX = 4;
+/** Arenas kept for the next batch: one being written, one being filled. */
+const ARENAS_KEPT = 2;
+
+interface RestoreInProgress {
+  readonly arena: OperationArena;
+  checkpoint: StateCheckpoint;
+  readonly written: Promise<void>;
+}
+
+export class RocksDatabase implements StateDatabase {
+  readonly checkpoint: StateCheckpoint;
+
+  private readonly native: NativeDatabase;
+  /** By store position: the number in its keys. */
+  private readonly numbers: readonly number[];
+  private readonly empty: readonly boolean[];
+  private readonly release: () => void;
+  private readonly arenas: OperationArena[] = [];
+  /** The last write handed over; the next one starts after it. */
+  private lastWrite: Promise<void> = Promise.resolve();
+  /** Restores that wait for the write before them, and can still be joined. */
+  private nextRestore: RestoreInProgress | null = null;
+  private closing: Promise<void> | null = null;
+
+  constructor(
+    native: NativeDatabase,
+    checkpoint: StateCheckpoint,
+    numbers: readonly number[],
+    empty: readonly boolean[],
+    release: () => void,
+  ) {
+    this.native = native;
+    this.checkpoint = checkpoint;
+    this.numbers = numbers;
+    this.empty = empty;
+    this.release = release;
+  }
+
+  isEmpty(store: number): boolean {
+    return this.empty[store]!;
+  }
+
+  async read(store: number, keys: readonly BinaryString[], count: number): Promise<ReadColumns> {
+    const number = this.numbers[store]!;
+    const values = new Array<BinaryString | null>(count);
+    const timestamps = new Float64Array(count);
+    const step = Math.min(READ_KEYS_MAX, Math.max(256, Math.ceil(count / READS_PARALLEL_MAX)));
+    const parts: Promise<void>[] = [];
+    for (let from = 0; from < count; from += step) {
+      const to = Math.min(count, from + step);
+      parts.push(this.readPart(number, keys, from, to, values, timestamps));
+    }
+    await Promise.all(parts);
+    return { values, timestamps };
+  }
+
+  batch(): DatabaseBatch {
+    const arena = this.arenas.pop() ?? new OperationArena(this.native.layout);
+    const { numbers } = this;
+    return {
+      put: (store, key, value, timestamp) => arena.put(numbers[store]!, key, value, timestamp),
+      delete: (store, key) => arena.delete(numbers[store]!, key),
+      write: (checkpoint) => this.enqueue(arena, () => checkpoint),
+    };
+  }
+
+  restore(store: number, records: RestoreBatch, checkpoint: StateCheckpoint): Promise<void> {
+    let next = this.nextRestore;
+    if (next === null) {
+      const arena = this.arenas.pop() ?? new OperationArena(this.native.layout);
+      // The checkpoint is read when the batch is written: it is that of the last restore that joined.
+      const written = this.enqueue(arena, () => {
+        const joined = this.nextRestore!;
+        this.nextRestore = null;
+        return joined.checkpoint;
+      });
+      next = { arena, checkpoint, written };
+      this.nextRestore = next;
+    }
+    next.arena.putColumns(this.numbers[store]!, records);
+    next.checkpoint = checkpoint;
+    return next.written;
+  }
+
+  async *scan(store: number, range: ScanRange = {}): AsyncGenerator<DatabaseRow> {
+    const number = this.numbers[store]!;
+    const bounds = storeRange(number);
+    const gte = range.from === undefined ? bounds.gte : databaseKey(number, range.from);
+    const lt = range.to === undefined ? bounds.lt : databaseKey(number, range.to);
+    for await (const { key, value } of this.native.scan({ gte, lt })) {
+      yield {
+        key: readBinary(key, KEY_PREFIX_BYTES, key.length),
+        value: readBinary(value, TIMESTAMP_BYTES, value.length),
+        timestamp: readTimestamp(value, 0),
+      };
+    }
+  }
+
+  async flush(): Promise<void> {
+    await this.lastWrite;
+    await this.native.flush();
+  }
+
+  close(clean: boolean): Promise<void> {
+    this.closing ??= this.closeOnce(clean);
+    return this.closing;
+  }
+
+  private async closeOnce(clean: boolean): Promise<void> {
+    try {
+      await this.lastWrite.catch(() => undefined);
+      // Also when dirty: what is written is committed, and a database that was flushed opens in milliseconds.
+      await this.native.flush().catch((error: unknown) => {
+        if (clean) throw error;
+      });
+    } finally {
+      await this.native.close();
+      this.release();
+    }
+  }
+
+  private enqueue(arena: OperationArena, checkpoint: () => StateCheckpoint): Promise<void> {
+    const before = this.lastWrite;
+    const written = before.then(() => this.write(arena, checkpoint()));
+    // A failed write stops those behind it; each of them reports the failure to who asked for it.
+    this.lastWrite = written;
+    written.catch(() => undefined);
+    return written;
+  }
+
+  private async write(arena: OperationArena, checkpoint: StateCheckpoint): Promise<void> {
+    const operation = new NativeOperation(this.native.layout.put, this.native.layout.columnFamily);
+    operation.key = RESERVED_KEYS.checkpoint;
+    operation.value = encodeCheckpoint(checkpoint);
+    await this.native.write([operation, ...arena.ordered()]);
+    arena.reset();
+    if (this.arenas.length < ARENAS_KEPT && arena.reusable) this.arenas.push(arena);
+  }
+
+  private async readPart(
+    number: number,
+    keys: readonly BinaryString[],
+    from: number,
+    to: number,
+    values: (BinaryString | null)[],
+    timestamps: Float64Array,
+  ): Promise<void> {
+    const found = await this.native.read(packKeys(number, keys, from, to));
+    for (let i = from; i < to; i++) {
+      const value = found[i - from]!;
+      if (value === null) {
+        values[i] = null;
+        timestamps[i] = -1;
+      } else {
+        values[i] = readBinary(value, TIMESTAMP_BYTES, value.length);
+        timestamps[i] = readTimestamp(value, 0);
+      }
+    }
+  }
+}
+
+function packKeys(number: number, keys: readonly BinaryString[], from: number, to: number): Uint8Array[] {
+  let bytes = 0;
+  for (let i = from; i < to; i++) bytes += KEY_PREFIX_BYTES + keys[i]!.length;
+  const packed = Buffer.allocUnsafeSlow(bytes);
+  const views = new Array<Uint8Array>(to - from);
+  let at = 0;
+  for (let i = from; i < to; i++) {
+    const key = keys[i]!;
+    packed[at] = number >> 8;
+    packed[at + 1] = number;
+    writeBinary(packed, key, at + KEY_PREFIX_BYTES);
+    views[i - from] = new Uint8Array(packed.buffer, at, KEY_PREFIX_BYTES + key.length);
+    at += KEY_PREFIX_BYTES + key.length;
+  }
+  return views;
+}

@@ -1,0 +1,119 @@
+// Owns the directories of tasks: <stateDir>/<applicationId>/<taskId>, what may be a name in them, and setting aside.
+// It never opens a database and never deletes one without being told to, but for the oldest of those set aside.
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { MillraceError } from '#libs/core';
+import type { Clock, Logger } from '#libs/core';
+import { PATH_BYTES_MAX } from './native-database.ts';
+
+/** Kept per task; more would fill the disk of a service that fails again and again. */
+const SET_ASIDE_MAX = 5;
+const APPLICATION_ID = /^[A-Za-z0-9._-]{1,200}$/;
+const TASK_ID = /^\d{1,9}_\d{1,9}$/;
+
+/** What is found at a task's path. `torn`: files, but not those of a database that was ever complete. */
+export type DirectoryState = 'absent' | 'empty' | 'database' | 'torn';
+
+export class TaskDirectories {
+  private readonly root: string;
+  private readonly clock: Clock;
+  private readonly logger: Logger;
+
+  constructor(stateDir: string, clock: Clock, logger: Logger) {
+    if (typeof stateDir !== 'string' || stateDir === '' || stateDir.includes('\0')) {
+      throw invalid(
+        `The option stateDir is ${JSON.stringify(stateDir)}.`,
+        'Name a directory that may be written to.',
+      );
+    }
+    this.root = resolve(stateDir);
+    this.clock = clock;
+    this.logger = logger;
+  }
+
+  /** @throws MillraceError MILLRACE_INVALID_CONFIG a name that cannot be a directory's. */
+  path(applicationId: string, taskId: string): string {
+    if (!TASK_ID.test(taskId)) throw invalid(`"${taskId}" is not a task id.`, 'Task ids read like 0_3.');
+    const path = join(this.applicationPath(applicationId), taskId);
+    if (Buffer.byteLength(path) > PATH_BYTES_MAX) {
+      throw invalid(
+        `The state directory ${path.slice(0, 80)}… has a path of ${Buffer.byteLength(path)} bytes; ${PATH_BYTES_MAX} are possible.`,
+        'Choose a stateDir with a shorter path.',
+      );
+    }
+    return path;
+  }
+
+  async inspect(path: string): Promise<DirectoryState> {
+    let names: string[];
+    try {
+      names = await readdir(path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'absent';
+      if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return 'torn';
+      throw error;
+    }
+    if (names.length === 0) return 'empty';
+    return names.includes('CURRENT') ? 'database' : 'torn';
+  }
+
+  async create(path: string): Promise<void> {
+    await mkdir(path, { recursive: true });
+  }
+
+  /** Renames a task's directory to `<taskId>.corrupt-<time>`. Nothing happens when there is none. */
+  async setAside(path: string, reason: string): Promise<void> {
+    if (!existsSync(path)) return;
+    const time = new Date(this.clock.now()).toISOString().replace(/[-:.]/g, '');
+    let target = `${path}.corrupt-${time}`;
+    for (let n = 2; existsSync(target); n++) target = `${path}.corrupt-${time}-${n}`;
+    await rename(path, target);
+    this.logger.warn('The state of a task was set aside; it is restored from its changelog', {
+      from: path,
+      to: target,
+      reason,
+    });
+    await this.limitSetAside(path);
+  }
+
+  async localTasks(applicationId: string): Promise<string[]> {
+    const parent = this.applicationPath(applicationId);
+    let names: string[];
+    try {
+      names = await readdir(parent);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw error;
+    }
+    return names.filter((name) => TASK_ID.test(name) && existsSync(join(parent, name, 'CURRENT'))).sort();
+  }
+
+  async remove(path: string): Promise<void> {
+    await rm(path, { recursive: true, force: true });
+  }
+
+  private applicationPath(applicationId: string): string {
+    if (!APPLICATION_ID.test(applicationId) || applicationId === '.' || applicationId === '..') {
+      throw invalid(
+        `The application id ${JSON.stringify(applicationId)} cannot name a directory.`,
+        'Use letters, digits, dots, dashes and underscores, 200 at most.',
+      );
+    }
+    return join(this.root, applicationId);
+  }
+
+  private async limitSetAside(path: string): Promise<void> {
+    const parent = join(path, '..');
+    const prefix = `${path.slice(parent.length + 1)}.corrupt-`;
+    const names = (await readdir(parent)).filter((name) => name.startsWith(prefix)).sort();
+    for (const name of names.slice(0, Math.max(0, names.length - SET_ASIDE_MAX))) {
+      this.logger.warn('The oldest state set aside was deleted', { path: join(parent, name) });
+      await this.remove(join(parent, name));
+    }
+  }
+}
+
+function invalid(message: string, remedy: string): MillraceError {
+  return new MillraceError({ code: 'MILLRACE_INVALID_CONFIG', message, remedy });
+}
