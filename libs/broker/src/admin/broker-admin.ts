@@ -1,0 +1,70 @@
+// Owns the administration contract: a thin front over topic-admin and offset-admin.
+import type { TopicPartition } from '#libs/core';
+import type { Cluster } from '../cluster/index.ts';
+import type {
+  BrokerAdmin,
+  CommittedOffset,
+  NewTopic,
+  OffsetSpec,
+  TopicDescription,
+} from '../contracts/broker-admin.ts';
+import type { IsolationLevel } from '../contracts/record-reader.ts';
+import * as offsets from './offset-admin.ts';
+import type { CommittingMember } from './offset-admin.ts';
+import * as topics from './topic-admin.ts';
+
+export class KafkaBrokerAdmin implements BrokerAdmin {
+  readonly #cluster: Cluster;
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+  }
+
+  describeTopics(names: readonly string[]): Promise<ReadonlyMap<string, TopicDescription>> {
+    return topics.describeTopics(this.#cluster, names);
+  }
+
+  listTopics(): Promise<readonly string[]> {
+    return topics.listTopics(this.#cluster);
+  }
+
+  createTopics(newTopics: readonly NewTopic[]): Promise<void> {
+    return topics.createTopics(this.#cluster, newTopics);
+  }
+
+  deleteTopics(names: readonly string[]): Promise<void> {
+    return topics.deleteTopics(this.#cluster, names);
+  }
+
+  topicConfigs(names: readonly string[]): Promise<ReadonlyMap<string, Readonly<Record<string, string>>>> {
+    return topics.topicConfigs(this.#cluster, names);
+  }
+
+  deleteRecords(before: readonly (TopicPartition & { readonly offset: number })[]): Promise<void> {
+    return offsets.deleteRecords(this.#cluster, before);
+  }
+
+  offsets(
+    partitions: readonly TopicPartition[],
+    spec: OffsetSpec,
+    isolation: IsolationLevel,
+  ): Promise<ReadonlyMap<string, number>> {
+    return offsets.listOffsets(this.#cluster, partitions, spec, isolation);
+  }
+
+  committedOffsets(
+    groupId: string,
+    partitions: readonly TopicPartition[] | null,
+    options: { readonly requireStable?: boolean } = {},
+  ): Promise<ReadonlyMap<string, CommittedOffset>> {
+    return offsets.committedOffsets(this.#cluster, groupId, partitions, options.requireStable ?? true);
+  }
+
+  commitOffsets(
+    groupId: string,
+    committed: readonly (TopicPartition & CommittedOffset)[],
+    member: CommittingMember | null,
+  ): Promise<void> {
+    return offsets.commitOffsets(this.#cluster, groupId, committed, member);
+  }
+}

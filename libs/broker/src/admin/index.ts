@@ -1,0 +1,2 @@
+// Administration: topics, configurations, offsets.
+export { KafkaBrokerAdmin } from './broker-admin.ts';

@@ -1,0 +1,69 @@
+// Owns the wiring of the state machines over one RPC port. Whoever makes the port chooses the cluster: real or simulated.
+import { MillraceError, silentLogger, systemClock } from '#libs/core';
+import type { Clock, Logger } from '#libs/core';
+import { KafkaBrokerAdmin } from './admin/index.ts';
+import { Cluster } from './cluster/index.ts';
+import type { BrokerClient } from './contracts/index.ts';
+import { topicMissing } from './protocol/errors.ts';
+import { KafkaGroupMember } from './group/index.ts';
+import { KafkaRecordReader } from './reader/index.ts';
+import type { RpcPort } from './rpc/index.ts';
+import { KafkaIdempotentWriter, KafkaTransactionalWriter } from './writer/index.ts';
+
+export interface BrokerClientOptions {
+  readonly rpc: RpcPort;
+  /** Default the system's. */
+  readonly clock?: Clock;
+  /** Default none. */
+  readonly logger?: Logger;
+  /** Longest wait for one answer, milliseconds. Default 30,000. Long polls add their own wait. */
+  readonly requestTimeoutMs?: number;
+  /** Age at which metadata is asked for anew when a partition count is wanted, milliseconds. Default 60,000. */
+  readonly metadataMaxAgeMs?: number;
+}
+
+const REQUEST_TIMEOUT_MS_DEFAULT = 30_000;
+const METADATA_MAX_AGE_MS_DEFAULT = 60_000;
+
+/** The parts of a broker client. `close` closes the port too, after those that the caller made. */
+export function createBrokerClient(options: BrokerClientOptions): BrokerClient {
+  const cluster = new Cluster({
+    rpc: options.rpc,
+    clock: options.clock ?? systemClock,
+    logger: options.logger ?? silentLogger,
+    requestTimeoutMs: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS_DEFAULT,
+  });
+  const metadataMaxAgeMs = options.metadataMaxAgeMs ?? METADATA_MAX_AGE_MS_DEFAULT;
+  const admin = new KafkaBrokerAdmin(cluster);
+  const open = new Set<{ close(): Promise<void> }>();
+  let closed = false;
+
+  function tracked<T extends { close(): Promise<void> }>(part: T): T {
+    if (closed)
+      throw new MillraceError({ code: 'MILLRACE_ILLEGAL_STATE', message: 'The broker client is closed.' });
+    open.add(part);
+    return part;
+  }
+
+  return {
+    admin,
+    createReader: (readerOptions) => tracked(new KafkaRecordReader(cluster, readerOptions)),
+    createTransactionalWriter: (writerOptions) =>
+      tracked(new KafkaTransactionalWriter(cluster, writerOptions)),
+    createIdempotentWriter: (writerOptions) => tracked(new KafkaIdempotentWriter(cluster, writerOptions)),
+    createGroupMember: (memberOptions, handler) => new KafkaGroupMember(cluster, memberOptions, handler),
+    async partitionCount(topic) {
+      const known = cluster.metadata.topic(topic);
+      const fresh = known !== undefined && cluster.clock.monotonic() - known.fetchedAt < metadataMaxAgeMs;
+      if (fresh) return known.partitions.length;
+      const description = (await admin.describeTopics([topic])).get(topic);
+      if (description === undefined) throw topicMissing(topic);
+      return description.partitionCount;
+    },
+    async close() {
+      closed = true;
+      await Promise.allSettled([...open].map((part) => part.close()));
+      await options.rpc.close();
+    },
+  };
+}

@@ -1,0 +1,175 @@
+// Owns the heartbeats of one membership, on a lane and a timer of their own: nothing else ever waits for them, nor they for
+// anything. It tells what the coordinator said; what to do about it is the member's business.
+//
+// The session may be over without anybody saying so: when no heartbeat was answered for the session timeout, the group has
+// given the partitions away, whatever the coordinator's next answer will be.
+import type { Timer } from '#libs/core';
+import { Again, Backoff } from '../cluster/index.ts';
+import type { Cluster } from '../cluster/index.ts';
+import type { GroupMetadata } from '../contracts/transactional-writer.ts';
+import { classify, errorName, KafkaError } from '../protocol/error-codes.ts';
+import { isRpcFailure, refused } from '../protocol/errors.ts';
+
+export interface HeartbeatListener {
+  /** The group rebalances: join again. */
+  onRebalance(): void;
+  /** The group does not know the member or its generation; `memberGone`: not even the member id. */
+  onLost(reason: string, memberGone: boolean): void;
+  onFailed(error: Error, fenced: boolean): void;
+}
+
+export interface HeartbeatOptions {
+  readonly sessionTimeoutMs: number;
+  readonly heartbeatIntervalMs: number;
+}
+
+export class Heartbeats {
+  readonly #cluster: Cluster;
+  readonly #options: HeartbeatOptions;
+  readonly #listener: HeartbeatListener;
+  readonly #backoff: Backoff;
+  #group: GroupMetadata | undefined;
+  #next: Timer | undefined;
+  #expiry: Timer | undefined;
+  /** Monotonic milliseconds: when the last request left that the coordinator answered. */
+  #lastContact = 0;
+  /** Answers to an earlier membership are ignored. */
+  #run = 0;
+
+  constructor(cluster: Cluster, options: HeartbeatOptions, listener: HeartbeatListener) {
+    this.#cluster = cluster;
+    this.#options = options;
+    this.#listener = listener;
+    this.#backoff = new Backoff(cluster.clock);
+  }
+
+  /** The coordinator answered a request that left at `sentAt`: the session starts over there. */
+  contact(sentAt: number): void {
+    if (sentAt > this.#lastContact) this.#lastContact = sentAt;
+  }
+
+  /** Is the session over, as far as can be known from here? */
+  get expired(): boolean {
+    return this.#cluster.clock.monotonic() - this.#lastContact >= this.#options.sessionTimeoutMs;
+  }
+
+  start(group: GroupMetadata): void {
+    this.stop();
+    this.#group = group;
+    this.#backoff.reset();
+    this.#schedule(this.#options.heartbeatIntervalMs);
+    this.#scheduleExpiry();
+  }
+
+  stop(): void {
+    this.#run++;
+    this.#group = undefined;
+    this.#next?.cancel();
+    this.#expiry?.cancel();
+  }
+
+  #schedule(delayMs: number): void {
+    const run = this.#run;
+    this.#next = this.#cluster.clock.schedule(delayMs, () => {
+      this.#beat(run).catch((error: unknown) => {
+        if (run === this.#run) this.#listener.onFailed(error as Error, false);
+      });
+    });
+  }
+
+  #scheduleExpiry(): void {
+    const run = this.#run;
+    const { sessionTimeoutMs } = this.#options;
+    const delayMs = Math.max(0, this.#lastContact + sessionTimeoutMs - this.#cluster.clock.monotonic());
+    this.#expiry = this.#cluster.clock.schedule(delayMs, () => {
+      if (run !== this.#run) return;
+      if (!this.expired) this.#scheduleExpiry();
+      else
+        this.#listener.onLost(
+          `no heartbeat was answered for the session timeout of ${sessionTimeoutMs} ms`,
+          false,
+        );
+    });
+  }
+
+  async #beat(run: number): Promise<void> {
+    const group = this.#group!;
+    const sentAt = this.#cluster.clock.monotonic();
+    const { groupId, generationId, memberId, groupInstanceId } = group;
+    const request = { groupId, generationId, memberId, groupInstanceId };
+    // One lost answer must leave time for further tries within the session.
+    const timeoutMs = Math.min(
+      this.#cluster.requestTimeoutMs,
+      Math.max(1, this.#options.sessionTimeoutMs / 3),
+    );
+    let code: number;
+    let node: number;
+    try {
+      const outcome = await this.#cluster.callCoordinator(
+        'group',
+        groupId,
+        'Heartbeat',
+        request,
+        timeoutMs,
+        'group',
+      );
+      if (run !== this.#run) return;
+      if (outcome instanceof Again) {
+        this.#retry();
+        return;
+      }
+      code = outcome.answer.errorCode;
+      node = outcome.nodeId;
+    } catch (error) {
+      if (run !== this.#run) return;
+      if (!isRpcFailure(error)) throw error;
+      this.#retry();
+      return;
+    }
+    this.#onAnswer(code, node, sentAt);
+  }
+
+  #onAnswer(code: number, node: number, sentAt: number): void {
+    const groupId = this.#group!.groupId;
+    switch (classify(code)) {
+      case 'none':
+        this.#alive(sentAt);
+        return;
+      case 'rebalancing':
+        // The coordinator heard us: the session goes on while we get ready to join.
+        this.#alive(sentAt);
+        this.#listener.onRebalance();
+        return;
+      case 'generation-lost':
+        this.#listener.onLost(
+          `the coordinator answered ${errorName(code)}`,
+          code === KafkaError.UNKNOWN_MEMBER_ID,
+        );
+        return;
+      case 'stale-coordinator':
+        this.#cluster.coordinators.forget('group', groupId, node);
+        this.#retry();
+        return;
+      case 'retriable':
+      case 'stale-metadata':
+      case 'abortable':
+        this.#retry();
+        return;
+      case 'instance-fenced':
+        this.#listener.onFailed(refused(`Heartbeat of group "${groupId}"`, code, { groupId }), true);
+        return;
+      default:
+        this.#listener.onFailed(refused(`Heartbeat of group "${groupId}"`, code, { groupId }), false);
+    }
+  }
+
+  #alive(sentAt: number): void {
+    this.#backoff.reset();
+    this.contact(sentAt);
+    this.#schedule(this.#options.heartbeatIntervalMs);
+  }
+
+  #retry(): void {
+    this.#schedule(Math.min(this.#backoff.next('normal'), this.#options.heartbeatIntervalMs));
+  }
+}

@@ -1,0 +1,9 @@
+// Group membership in the classic protocol.
+export { KafkaGroupMember } from './group-member.ts';
+export {
+  decodeAssignment,
+  decodeSubscription,
+  encodeAssignment,
+  encodeSubscription,
+} from './consumer-protocol.ts';
+export type { DecodedSubscription } from './consumer-protocol.ts';

@@ -1,0 +1,2 @@
+// Reading: encoded batches of assigned partitions, fetched ahead.
+export { KafkaRecordReader } from './record-reader.ts';

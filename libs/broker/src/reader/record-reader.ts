@@ -1,0 +1,439 @@
+// Owns reading ahead: which partitions are asked of which broker, and which chunk is taken next.
+// It never decodes records, never commits offsets, never knows of groups.
+//
+// 1. One fetch is under way per broker. What an answer brings is buffered per partition, in offset order.
+// 2. A partition with half its share of the buffer filled is left out of the next fetch, so a slow one never starves others.
+// 3. An answer is used only by the assignment it was asked for.
+import { asError, MillraceError } from '#libs/core';
+import type { Timer } from '#libs/core';
+import type { Cluster } from '../cluster/index.ts';
+import type {
+  FetchedChunk,
+  IsolationLevel,
+  RecordReader,
+  RecordReaderOptions,
+} from '../contracts/record-reader.ts';
+import { classify, errorName, isRetriable } from '../protocol/error-codes.ts';
+import { isRpcFailure, refused, topicMissing } from '../protocol/errors.ts';
+import { formatTopicPartition } from '#libs/core';
+import { BrokerFetches } from './broker-fetches.ts';
+import type { FetchLimits, FetchOutcome, WantedPartition } from './broker-fetches.ts';
+import { absorbPartition } from './fetch-answer.ts';
+import { PartitionReading } from './partition-reading.ts';
+import { needsValidation, validatePosition } from './position-validation.ts';
+import { inPartition, partitionMissing, topicRecreated } from './reading-errors.ts';
+
+const MAX_BUFFERED_BYTES_DEFAULT = 32 * 1024 * 1024;
+const FETCH_MAX_BYTES_DEFAULT = 16 * 1024 * 1024;
+const PARTITION_MAX_BYTES_DEFAULT = 2 * 1024 * 1024;
+const FETCH_MAX_WAIT_MS_DEFAULT = 250;
+const FETCH_MIN_BYTES_DEFAULT = 1;
+/** The least a partition is asked for, however many share the buffer. */
+const PARTITION_MAX_BYTES_MIN = 64 * 1024;
+/** The wait of a fetch that leaves out a partition for its full buffer: it should be asked for again soon. */
+const CROWDED_WAIT_MS = 10;
+/** How long a topic may be unknown to the cluster before it counts as missing: metadata spreads with delay. */
+const TOPIC_MISSING_GRACE_MS = 10_000;
+
+export class KafkaRecordReader implements RecordReader {
+  readonly isolation: IsolationLevel;
+  readonly #cluster: Cluster;
+  readonly #maxBufferedBytes: number;
+  readonly #partitionMaxBytes: number;
+  readonly #limits: FetchLimits;
+  readonly #readings = new Map<string, PartitionReading>();
+  readonly #brokers = new Map<number, BrokerFetches>();
+  /** Those with something to take, in turn order. */
+  #queue: PartitionReading[] = [];
+  #waiter: { readonly resolve: () => void; readonly timer: Timer } | undefined;
+  #pumpScheduled = false;
+  #refreshing = false;
+  #timer: Timer | undefined;
+  #timerAt = Infinity;
+  #closed = false;
+
+  constructor(cluster: Cluster, options: RecordReaderOptions) {
+    this.#cluster = cluster;
+    this.isolation = options.isolation;
+    this.#maxBufferedBytes = options.maxBufferedBytes ?? MAX_BUFFERED_BYTES_DEFAULT;
+    this.#partitionMaxBytes = options.partitionMaxBytes ?? PARTITION_MAX_BYTES_DEFAULT;
+    this.#limits = {
+      maxWaitMs: options.fetchMaxWaitMs ?? FETCH_MAX_WAIT_MS_DEFAULT,
+      minBytes: options.fetchMinBytes ?? FETCH_MIN_BYTES_DEFAULT,
+      maxBytes: options.fetchMaxBytes ?? FETCH_MAX_BYTES_DEFAULT,
+      isolation: options.isolation,
+      rackId: options.rack ?? '',
+    };
+  }
+
+  // --- assignment --------------------------------------------------------------------------------------------
+
+  assign(topic: string, partition: number, offset: number, leaderEpoch = -1): void {
+    if (this.#closed) throw closedError();
+    this.unassign(topic, partition);
+    const reading = new PartitionReading(this.#cluster.clock, topic, partition, offset, leaderEpoch);
+    this.#readings.set(reading.key, reading);
+    this.#schedulePump();
+  }
+
+  unassign(topic: string, partition: number): void {
+    const key = formatTopicPartition(topic, partition);
+    const reading = this.#readings.get(key);
+    if (reading === undefined) return;
+    this.#readings.delete(key);
+    reading.drop();
+    this.#unqueue(reading);
+  }
+
+  pause(topic: string, partition: number): void {
+    const reading = this.#reading(topic, partition);
+    reading.paused = true;
+    this.#unqueue(reading);
+  }
+
+  resume(topic: string, partition: number): void {
+    const reading = this.#reading(topic, partition);
+    if (!reading.paused) return;
+    reading.paused = false;
+    this.#enqueue(reading);
+    this.#schedulePump();
+  }
+
+  // --- taking ------------------------------------------------------------------------------------------------
+
+  take(): FetchedChunk | undefined {
+    const reading = this.#queue.shift();
+    if (reading === undefined) return undefined;
+    reading.queued = false;
+    if (reading.chunks.length === 0) {
+      // What failed stays in turn, so that it is told again, but never keeps the others from theirs.
+      this.#enqueue(reading);
+      throw reading.error!;
+    }
+    const chunk = reading.chunks[0]!;
+    try {
+      for (const batch of chunk.batches) batch.recordSection();
+    } catch (error) {
+      reading.chunks = [];
+      reading.bufferedBytes = 0;
+      reading.fetchOffset = chunk.startOffset;
+      reading.error = inPartition(reading, error);
+      this.#enqueue(reading);
+      throw reading.error;
+    }
+    reading.shift();
+    this.#enqueue(reading);
+    this.#schedulePump();
+    return chunk;
+  }
+
+  waitForChunk(timeoutMs: number): Promise<void> {
+    this.wake();
+    if (this.#queue.length > 0 || this.#closed) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = this.#cluster.clock.schedule(timeoutMs, () => this.wake());
+      this.#waiter = { resolve, timer };
+    });
+  }
+
+  wake(): void {
+    const waiter = this.#waiter;
+    if (waiter === undefined) return;
+    this.#waiter = undefined;
+    waiter.timer.cancel();
+    waiter.resolve();
+  }
+
+  position(topic: string, partition: number): number {
+    return this.#reading(topic, partition).position;
+  }
+
+  endOffsets(
+    topic: string,
+    partition: number,
+  ): { readonly highWatermark: number; readonly lastStableOffset: number } {
+    const { highWatermark, lastStableOffset } = this.#reading(topic, partition);
+    return { highWatermark, lastStableOffset };
+  }
+
+  get bufferedBytes(): number {
+    let bytes = 0;
+    for (const reading of this.#readings.values()) bytes += reading.bufferedBytes;
+    return bytes;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#timer?.cancel();
+    for (const reading of this.#readings.values()) reading.drop();
+    this.#readings.clear();
+    this.#queue = [];
+    for (const broker of this.#brokers.values()) broker.close(this.#limits);
+    this.wake();
+  }
+
+  #enqueue(reading: PartitionReading): void {
+    if (reading.queued || !reading.takeable) return;
+    reading.queued = true;
+    this.#queue.push(reading);
+    this.wake();
+  }
+
+  #unqueue(reading: PartitionReading): void {
+    if (!reading.queued) return;
+    reading.queued = false;
+    this.#queue = this.#queue.filter((other) => other !== reading);
+  }
+
+  #reading(topic: string, partition: number): PartitionReading {
+    const reading = this.#readings.get(formatTopicPartition(topic, partition));
+    if (reading !== undefined) return reading;
+    throw new MillraceError({
+      code: 'MILLRACE_ILLEGAL_STATE',
+      message: `${formatTopicPartition(topic, partition)} is not assigned to this reader.`,
+      remedy: 'This is a defect of the caller: assign it first.',
+      context: { topic, partition },
+    });
+  }
+
+  // --- fetching ----------------------------------------------------------------------------------------------
+
+  #schedulePump(): void {
+    if (this.#pumpScheduled || this.#closed) return;
+    this.#pumpScheduled = true;
+    Promise.resolve()
+      .then(() => {
+        this.#pumpScheduled = false;
+        this.#pump();
+      })
+      .catch((error: unknown) => this.#defect(error));
+  }
+
+  #pump(): void {
+    if (this.#closed) return;
+    const now = this.#cluster.clock.monotonic();
+    const share = Math.floor(this.#maxBufferedBytes / Math.max(1, this.#readings.size));
+    const bufferedMax = share >> 1;
+    const partitionMaxBytes = Math.max(
+      PARTITION_MAX_BYTES_MIN,
+      Math.min(this.#partitionMaxBytes, bufferedMax),
+    );
+    const wantedByNode = new Map<number, WantedPartition[]>();
+    const crowded = new Set<number>();
+    const homeless: PartitionReading[] = [];
+    let wakeAt = Infinity;
+    for (const reading of this.#readings.values()) {
+      if (reading.error !== undefined || reading.inFlight || reading.validating || reading.paused) continue;
+      if (reading.notBefore > now) {
+        wakeAt = Math.min(wakeAt, reading.notBefore);
+        continue;
+      }
+      const leader = this.#cluster.metadata.leader(reading.topic, reading.partition);
+      const topic = this.#cluster.metadata.topic(reading.topic);
+      if (leader === undefined || topic === undefined) {
+        homeless.push(reading);
+        continue;
+      }
+      reading.topicId ??= topic.topicId;
+      if (reading.topicId !== topic.topicId) {
+        this.#failed(reading, topicRecreated(reading, topic.topicId));
+        continue;
+      }
+      if (needsValidation(reading, leader)) {
+        this.#validate(reading);
+        continue;
+      }
+      const node = this.#sourceOf(reading, leader.leaderId, now);
+      if (reading.bufferedBytes > bufferedMax) {
+        crowded.add(node);
+        continue;
+      }
+      const wanted: WantedPartition = {
+        reading,
+        topic: reading.topic,
+        topicId: topic.topicId,
+        request: {
+          partition: reading.partition,
+          currentLeaderEpoch: leader.leaderEpoch,
+          fetchOffset: reading.fetchOffset,
+          lastFetchedEpoch: -1,
+          logStartOffset: -1,
+          partitionMaxBytes,
+        },
+      };
+      const list = wantedByNode.get(node);
+      if (list === undefined) wantedByNode.set(node, [wanted]);
+      else list.push(wanted);
+    }
+    for (const [node, wanted] of wantedByNode) {
+      wakeAt = Math.min(wakeAt, this.#fetch(node, wanted, crowded.has(node), now));
+    }
+    if (homeless.length > 0) this.#refreshMetadata(homeless);
+    if (wakeAt < Infinity) this.#wakeAt(wakeAt, now);
+  }
+
+  /** Starts a fetch if the broker is free. Returns when to look again, if time alone stands in the way. */
+  #fetch(node: number, wanted: readonly WantedPartition[], crowded: boolean, now: number): number {
+    let broker = this.#brokers.get(node);
+    if (broker === undefined) this.#brokers.set(node, (broker = new BrokerFetches(this.#cluster, node)));
+    if (broker.inFlight) return Infinity;
+    if (broker.notBefore > now) return broker.notBefore;
+    const limits = crowded
+      ? { ...this.#limits, maxWaitMs: Math.min(CROWDED_WAIT_MS, this.#limits.maxWaitMs) }
+      : this.#limits;
+    broker
+      .fetch(wanted, limits)
+      .then((outcome) => this.#absorb(outcome))
+      .catch((error: unknown) => this.#defect(error));
+    return Infinity;
+  }
+
+  #sourceOf(reading: PartitionReading, leaderId: number, now: number): number {
+    if (reading.preferredReplica < 0) return leaderId;
+    if (reading.preferredUntil > now && this.#cluster.metadata.knowsNode(reading.preferredReplica)) {
+      return reading.preferredReplica;
+    }
+    reading.preferredReplica = -1;
+    return leaderId;
+  }
+
+  #absorb({ node, wanted, answer, error }: FetchOutcome): void {
+    if (this.#closed) return;
+    if (answer !== undefined) {
+      this.#cluster.metadata.learnNodes(answer.nodeEndpoints);
+      if (answer.errorCode !== 0) this.#onRefusedFetch(wanted, answer.errorCode);
+      for (const topic of answer.topics) {
+        for (const part of topic.partitions) {
+          const asked = wanted.get(`${topic.topicId}:${part.partition}`);
+          if (asked === undefined) continue;
+          absorbPartition(
+            this.#cluster,
+            this.isolation,
+            asked.reading,
+            asked.request.fetchOffset,
+            node,
+            part,
+          );
+          this.#enqueue(asked.reading);
+        }
+      }
+    } else if (isRpcFailure(error)) {
+      for (const { reading } of wanted.values()) {
+        reading.preferredReplica = -1;
+        this.#cluster.metadata.forgetLeader(reading.topic, reading.partition);
+      }
+    } else {
+      for (const { reading } of wanted.values()) this.#failed(reading, inPartition(reading, error));
+    }
+    this.#pump();
+  }
+
+  /** The whole fetch was refused. Sessions start over by themselves; stale topic ids need fresh metadata. */
+  #onRefusedFetch(wanted: ReadonlyMap<string, WantedPartition>, code: number): void {
+    const kind = classify(code);
+    if (kind === 'session' || kind === 'retriable' || code === -1) return;
+    for (const { reading } of wanted.values()) {
+      if (isRetriable(kind)) this.#cluster.metadata.forgetLeader(reading.topic, reading.partition);
+      else
+        this.#failed(
+          reading,
+          refused(`Fetching ${reading.key}`, code, {
+            topic: reading.topic,
+            partition: reading.partition,
+            offset: reading.fetchOffset,
+          }),
+        );
+    }
+  }
+
+  #validate(reading: PartitionReading): void {
+    const leader = this.#cluster.metadata.leader(reading.topic, reading.partition)!;
+    validatePosition(this.#cluster, reading, leader)
+      .then(() => {
+        if (reading.error !== undefined) this.#enqueue(reading);
+        this.#pump();
+      })
+      .catch((error: unknown) => this.#defect(error));
+  }
+
+  #failed(reading: PartitionReading, error: MillraceError): void {
+    reading.error = error;
+    this.#enqueue(reading);
+  }
+
+  // --- metadata and time -------------------------------------------------------------------------------------
+
+  #refreshMetadata(readings: readonly PartitionReading[]): void {
+    if (this.#refreshing) return;
+    this.#refreshing = true;
+    const topics = [...new Set(readings.map((reading) => reading.topic))];
+    this.#cluster
+      .refreshMetadata(topics)
+      .then(
+        () => this.#onMetadata(readings, undefined),
+        (error: unknown) => this.#onMetadata(readings, asError(error)),
+      )
+      .catch((error: unknown) => this.#defect(error));
+  }
+
+  #onMetadata(readings: readonly PartitionReading[], error: Error | undefined): void {
+    this.#refreshing = false;
+    if (this.#closed) return;
+    for (const reading of readings) {
+      if (reading.dropped || reading.error !== undefined) continue;
+      if (error !== undefined && !isRpcFailure(error)) this.#failed(reading, inPartition(reading, error));
+      else if (this.#cluster.metadata.leader(reading.topic, reading.partition) === undefined)
+        this.#onHomeless(reading);
+    }
+    this.#pump();
+  }
+
+  #onHomeless(reading: PartitionReading): void {
+    const { metadata } = this.#cluster;
+    const absence = metadata.absence(reading.topic);
+    const known = metadata.topic(reading.topic);
+    const place = { partition: reading.partition, offset: reading.fetchOffset };
+    if (metadata.isMissing(reading.topic, TOPIC_MISSING_GRACE_MS)) {
+      this.#failed(reading, topicMissing(reading.topic, place));
+    } else if (absence !== undefined && classify(absence.errorCode) === 'unauthorized') {
+      const what = `Reading topic "${reading.topic}"`;
+      this.#failed(reading, refused(what, absence.errorCode, { topic: reading.topic, ...place }));
+    } else if (known !== undefined && reading.partition >= known.partitions.length) {
+      this.#failed(reading, partitionMissing(reading, known.partitions.length));
+    } else {
+      if (absence !== undefined)
+        this.#cluster.logger.debug(`No metadata of ${reading.topic}: ${errorName(absence.errorCode)}`);
+      reading.pauseFetching();
+    }
+  }
+
+  #wakeAt(at: number, now: number): void {
+    if (this.#timer !== undefined && this.#timerAt <= at) return;
+    this.#timer?.cancel();
+    this.#timerAt = at;
+    this.#timer = this.#cluster.clock.schedule(at - now, () => {
+      this.#timer = undefined;
+      this.#timerAt = Infinity;
+      this.#pump();
+    });
+  }
+
+  /** A defect of this reader ends all reading, loudly: going on could skip records. */
+  #defect(error: unknown): void {
+    this.#cluster.logger.error('The reader failed', { error: asError(error).stack });
+    const defect = new MillraceError({
+      code: 'MILLRACE_PROTOCOL_ERROR',
+      message: `The reader failed in an unforeseen way: ${asError(error).message}`,
+      cause: error,
+    });
+    for (const reading of this.#readings.values()) this.#failed(reading, reading.error ?? defect);
+  }
+}
+
+function closedError(): MillraceError {
+  return new MillraceError({
+    code: 'MILLRACE_ILLEGAL_STATE',
+    message: 'A partition was assigned to a closed reader.',
+  });
+}
