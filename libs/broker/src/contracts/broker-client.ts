@@ -2,13 +2,19 @@
 import type { BrokerAdmin } from './broker-admin.ts';
 import type { GroupMember, GroupMemberHandler, GroupMemberOptions } from './group-member.ts';
 import type { RecordReader, RecordReaderOptions } from './record-reader.ts';
-import type { IdempotentWriter, TransactionalWriter, TransactionalWriterOptions } from './transactional-writer.ts';
+import type {
+  IdempotentWriter,
+  TransactionalWriter,
+  TransactionalWriterOptions,
+} from './transactional-writer.ts';
 
 export interface BrokerClient {
   readonly admin: BrokerAdmin;
   createReader(options: RecordReaderOptions): RecordReader;
   createTransactionalWriter(options: TransactionalWriterOptions): TransactionalWriter;
-  createIdempotentWriter(options?: Pick<TransactionalWriterOptions, 'compression' | 'deadlineMs'>): IdempotentWriter;
+  createIdempotentWriter(
+    options?: Pick<TransactionalWriterOptions, 'compression' | 'deadlineMs'>,
+  ): IdempotentWriter;
   createGroupMember(options: GroupMemberOptions, handler: GroupMemberHandler): GroupMember;
   /** Partition count of a topic from cached metadata, refreshed on demand. */
   partitionCount(topic: string): Promise<number>;

@@ -58,7 +58,10 @@ export interface RecordReader {
   /** Offset of the next record to be taken. */
   position(topic: string, partition: number): number;
   /** Newest known high watermark and last stable offset; -1 before the first fetch answer. */
-  endOffsets(topic: string, partition: number): { readonly highWatermark: number; readonly lastStableOffset: number };
+  endOffsets(
+    topic: string,
+    partition: number,
+  ): { readonly highWatermark: number; readonly lastStableOffset: number };
   /** Live figures for metrics: bytes buffered, fetches in flight. */
   readonly bufferedBytes: number;
   close(): Promise<void>;

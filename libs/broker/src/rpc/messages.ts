@@ -106,7 +106,10 @@ export interface AddPartitionsToTxnRequest extends ProducerIdentity {
 
 export interface AddPartitionsToTxnAnswer {
   readonly errorCode: number;
-  readonly topics: readonly { name: string; partitions: readonly { partition: number; errorCode: number }[] }[];
+  readonly topics: readonly {
+    name: string;
+    partitions: readonly { partition: number; errorCode: number }[];
+  }[];
 }
 
 export interface AddOffsetsToTxnRequest extends ProducerIdentity {
@@ -131,13 +134,19 @@ export interface TxnOffsetCommitRequest extends ProducerIdentity {
   readonly generationId: number;
   readonly memberId: string;
   readonly groupInstanceId: string | null;
-  readonly topics: readonly { readonly name: string; readonly partitions: readonly OffsetCommitPartition[] }[];
+  readonly topics: readonly {
+    readonly name: string;
+    readonly partitions: readonly OffsetCommitPartition[];
+  }[];
   /** Version 5: the group's partition joins the transaction implicitly. */
   readonly transactionVersion2: boolean;
 }
 
 export interface OffsetCommitAnswer {
-  readonly topics: readonly { name: string; partitions: readonly { partition: number; errorCode: number }[] }[];
+  readonly topics: readonly {
+    name: string;
+    partitions: readonly { partition: number; errorCode: number }[];
+  }[];
 }
 
 export interface EndTxnRequest extends ProducerIdentity {
@@ -175,7 +184,11 @@ export interface FetchRequest {
     readonly topicId: TopicId;
     readonly partitions: readonly FetchPartitionRequest[];
   }[];
-  readonly forgottenTopics: readonly { readonly name: string; readonly topicId: TopicId; readonly partitions: readonly number[] }[];
+  readonly forgottenTopics: readonly {
+    readonly name: string;
+    readonly topicId: TopicId;
+    readonly partitions: readonly number[];
+  }[];
   readonly rackId: string;
 }
 
@@ -237,7 +250,11 @@ export interface ListOffsetsAnswer {
 export interface OffsetForLeaderEpochRequest {
   readonly topics: readonly {
     readonly name: string;
-    readonly partitions: readonly { readonly partition: number; readonly currentLeaderEpoch: number; readonly leaderEpoch: number }[];
+    readonly partitions: readonly {
+      readonly partition: number;
+      readonly currentLeaderEpoch: number;
+      readonly leaderEpoch: number;
+    }[];
   }[];
 }
 
@@ -299,7 +316,11 @@ export interface HeartbeatAnswer {
 
 export interface LeaveGroupRequest {
   readonly groupId: string;
-  readonly members: readonly { readonly memberId: string; readonly groupInstanceId: string | null; readonly reason: string | null }[];
+  readonly members: readonly {
+    readonly memberId: string;
+    readonly groupInstanceId: string | null;
+    readonly reason: string | null;
+  }[];
 }
 
 export interface LeaveGroupAnswer {
@@ -335,7 +356,10 @@ export interface OffsetCommitRequest {
   readonly generationId: number;
   readonly memberId: string;
   readonly groupInstanceId: string | null;
-  readonly topics: readonly { readonly name: string; readonly partitions: readonly OffsetCommitPartition[] }[];
+  readonly topics: readonly {
+    readonly name: string;
+    readonly partitions: readonly OffsetCommitPartition[];
+  }[];
 }
 
 export interface DescribeGroupsRequest {

@@ -28,9 +28,12 @@ export class RpcFailure extends Error {
   readonly api: ApiName;
 
   constructor(kind: RpcFailureKind, target: RpcTarget, api: ApiName, cause: unknown) {
-    super(`${api} to ${target === 'bootstrap' ? 'a bootstrap broker' : `broker ${target}`} has no answer (${kind})`, {
-      cause,
-    });
+    super(
+      `${api} to ${target === 'bootstrap' ? 'a bootstrap broker' : `broker ${target}`} has no answer (${kind})`,
+      {
+        cause,
+      },
+    );
     this.name = 'RpcFailure';
     this.kind = kind;
     this.target = target;
@@ -61,6 +64,8 @@ export interface RpcPort {
   /** Asked once per cluster and cached. @throws MillraceError MILLRACE_BROKER_TOO_OLD below Kafka 3.9. */
   features(): Promise<ClusterFeatures>;
   /** Addresses learnt from Metadata; a node id must be known here before it is called. */
-  learnNodes(nodes: readonly { readonly nodeId: number; readonly host: string; readonly port: number }[]): void;
+  learnNodes(
+    nodes: readonly { readonly nodeId: number; readonly host: string; readonly port: number }[],
+  ): void;
   close(): Promise<void>;
 }
