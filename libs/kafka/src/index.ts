@@ -2,3 +2,4 @@
 // broker's answer means: that is for the state machines of libs/broker.
 export { createKafkaRpc, type KafkaDeps } from './kafka-rpc.ts';
 export type { KafkaConfig, OauthBearerToken, SaslConfig } from './config.ts';
+export { createKafkaClient } from './kafka-client.ts';

@@ -74,7 +74,7 @@ export class EpochCoordinator {
 
   /** Milliseconds until the open epoch is due by time. */
   get dueInMs(): number {
-    return this.openedAt + this.limits.commitIntervalMs - this.clock.monotonic();
+    return Math.ceil(this.openedAt + this.limits.commitIntervalMs - this.clock.monotonic());
   }
 
   /** Between turns: begins to send what is full, and begins a commit when one is due. `idle`: there is nothing to process. */
