@@ -29,6 +29,11 @@ export interface Codec<T> {
    * ASCII. What it returns never keeps `text` alive.
    */
   readonly decodeRange?: (text: string, start: number, end: number, bytes?: Uint8Array) => T;
+  /**
+   * Writes the value's bytes straight into `bytes` from `at` on and returns the position behind them; -1 when it cannot (too
+   * little room, an unusual value), and then `toText` or `toBinary` is to be used. `RecordBatchEncoder.appendValue` takes it.
+   */
+  readonly writeTo?: (value: T, bytes: Buffer, at: number) => number;
 }
 
 /** Built-in serdes bring their codec along. */

@@ -1,5 +1,6 @@
 // Measures the JSON codec against JSON.parse and JSON.stringify: npm run -s node -- test/benchmarks/micro/json.ts
 // Records of about 100 bytes, 10,000 to a batch; best of several rounds.
+import { RecordBatchEncoder } from '#libs/broker';
 import { Serdes, compileCodec } from '#libs/serde';
 
 const RECORDS = 10_000;
@@ -80,6 +81,23 @@ for (const [name, make] of Object.entries(workloads)) {
   });
   measure('toText', () => {
     for (let i = 0; i < RECORDS; i++) sink = toText!(values[i]);
+  });
+  const encoder = new RecordBatchEncoder();
+  measure('JSON.stringify and append', () => {
+    for (let i = 0; i < RECORDS; i++) sink = encoder.appendText(i, null, JSON.stringify(values[i]));
+    encoder.reset();
+  });
+  measure('toText and append', () => {
+    for (let i = 0; i < RECORDS; i++) sink = encoder.appendText(i, null, toText!(values[i]));
+    encoder.reset();
+  });
+  const { writeTo } = codec;
+  measure('writeTo in place', () => {
+    for (let i = 0; i < RECORDS; i++) {
+      if (encoder.appendValue(i, null, values[i], writeTo!) < 0)
+        encoder.appendText(i, null, toText!(values[i]));
+    }
+    encoder.reset();
   });
   measure('toBinary', () => {
     for (let i = 0; i < RECORDS; i++) sink = codec.toBinary(values[i]);

@@ -20,6 +20,9 @@ const UTF8_BYTES_PER_UNIT_MAX = 3;
 /** Varints of one record's frame at their largest: length, offset, key and value lengths of 5 each, timestamp 8, attributes, no headers. */
 const FRAME_BYTES_MAX = 32;
 
+/** What `appendValue` offers to a writer at least. */
+const VALUE_ROOM_BYTES = 4096;
+
 /** A point to roll back to. Reusable: `encoder.mark(sameObject)`. */
 export interface EncoderMark {
   position: number;
@@ -35,6 +38,8 @@ export class RecordBatchEncoder {
   #count = 0;
   #baseTimestamp = -1;
   #maxTimestamp = -1;
+  /** Bytes that the last record's length and its value's length took: a guess at the next ones. */
+  #lengthBytes = 2;
   /** What the last batch took: the next one starts with as much. */
   #sizeHint: number;
 
@@ -97,6 +102,46 @@ export class RecordBatchEncoder {
       this.#buffer.utf8Write(text, at, written);
     }
     return this.#end(timestamp, headers, start, at + written);
+  }
+
+  /**
+   * As `append`, with a value that `write` writes in place: it gets the value, the buffer and a position, and returns the
+   * position behind what it wrote, or -1 when it would not. Then nothing is appended and -1 returned.
+   */
+  appendValue<V>(
+    timestamp: number,
+    key: BinaryString | null,
+    value: V,
+    write: (value: V, bytes: Buffer, at: number) => number,
+    headers?: BinaryString,
+  ): number {
+    const keyLength = key === null ? 1 : key.length;
+    const headersLength = headers === undefined || headers.length === 0 ? 1 : headers.length;
+    const start = this.#position;
+    this.#ensure(FRAME_BYTES_MAX + keyLength + headersLength + VALUE_ROOM_BYTES);
+    // The lengths in front of the value take as many bytes as those of the last record, nearly always.
+    const delta = this.#count === 0 ? 0 : timestamp - this.#baseTimestamp;
+    const fixed =
+      1 +
+      varlongSize(delta) +
+      varintSize(this.#count) +
+      (key === null ? 1 : varintSize(keyLength) + keyLength);
+    const from = start + this.#lengthBytes + fixed;
+    const to = write(value, this.#buffer, from);
+    if (to < 0) return -1;
+    const valueLength = to - from;
+    const valueLengthBytes = varintSize(valueLength);
+    const recordLengthBytes = varintSize(fixed + valueLengthBytes + valueLength + headersLength);
+    const lengthBytes = recordLengthBytes + valueLengthBytes;
+    if (lengthBytes !== this.#lengthBytes) {
+      this.#lengthBytes = lengthBytes;
+      this.#ensure(lengthBytes + fixed + valueLength + headersLength);
+      this.#buffer.copyWithin(start + lengthBytes + fixed, from, to);
+    } else {
+      this.#ensure(to - start + headersLength);
+    }
+    const at = this.#begin(timestamp, key, valueLength, false, headersLength);
+    return this.#end(timestamp, headers, start, at + valueLength);
   }
 
   /** Where the batch stands now. Pass the same object again to save making one per record. */
@@ -225,7 +270,8 @@ export class RecordBatchEncoder {
     const larger = this.#take(Math.max(needed, old === EMPTY ? this.#sizeHint : old.length * 2));
     this.#buffer = larger;
     if (old === EMPTY) return;
-    old.copy(larger, 0, 0, this.#position);
+    // All of it: a value in writing lies behind the position.
+    old.copy(larger);
     this.#pool?.give(old);
   }
 

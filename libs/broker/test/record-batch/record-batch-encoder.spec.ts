@@ -35,6 +35,49 @@ describe('RecordBatchEncoder', () => {
     );
   });
 
+  it('is byte for byte the same with values written in place', () => {
+    const write = (text: string, bytes: Buffer, at: number): number =>
+      at + Buffer.byteLength(text) > bytes.length ? -1 : at + bytes.write(text, at);
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.record({
+            text: fc.oneof(
+              fc.string({ unit: 'grapheme' }),
+              fc.string({ minLength: 50, maxLength: 70 }),
+              fc.string({ minLength: 8100, maxLength: 9000 }),
+            ),
+            timestamp: fc.integer({ min: 0, max: 2 ** 40 }),
+            key: fc.option(fc.string({ unit: 'binary-ascii', maxLength: 100 }), { nil: null }),
+            headers: fc.option(
+              fc.string().map((key) => encodeHeaders([{ key, value: null }])),
+              { nil: undefined },
+            ),
+          }),
+          { minLength: 1, maxLength: 30 },
+        ),
+        (records) => {
+          const expected = new RecordBatchEncoder();
+          const encoder = new RecordBatchEncoder();
+          for (const { text, timestamp, key, headers } of records) {
+            const size = expected.appendText(timestamp, key as BinaryString | null, text, headers);
+            const written = encoder.appendValue(timestamp, key as BinaryString | null, text, write, headers);
+            if (written < 0) encoder.appendText(timestamp, key as BinaryString | null, text, headers);
+            else expect(written).toBe(size);
+          }
+          expect(encoder.finish()!.bytes.equals(expected.finish()!.bytes)).toBe(true);
+        },
+      ),
+    );
+  });
+
+  it('appends nothing when a writer declines', () => {
+    const encoder = new RecordBatchEncoder();
+    expect(encoder.appendValue(1, bin('key'), 'value', () => -1)).toBe(-1);
+    expect(encoder.count).toBe(0);
+    expect(encoder.finish()).toBeUndefined();
+  });
+
   it('returns the size of what it appended', () => {
     fc.assert(
       fc.property(

@@ -1,19 +1,22 @@
 // Owns the JSON serde: UTF-8 text of JSON.stringify, read as JSON.parse reads it.
 import type { BinaryString } from '#libs/core';
-import { binaryFromBytes, binaryFromUtf8 } from '../binary.ts';
+import { binaryFromBytes } from '../binary.ts';
 import { COMPILE } from '../codec.ts';
 import type { Codec, CompilableSerde } from '../codec.ts';
 import { JsonDecoder } from './json-decoder.ts';
+import { JsonEncoder } from './json-encoder.ts';
 import { parseJson, stringifyJson } from './json-text.ts';
 
 export function jsonSerde<T>(): CompilableSerde<T> {
   const decoder = new JsonDecoder();
+  const encoder = new JsonEncoder();
   const codec: Codec<T> = {
     name: 'json',
     isText: true,
-    toBinary: (value) => binaryFromUtf8(stringifyJson(value)),
+    toBinary: (value) => encoder.encodeBinary(value),
     fromBinary: (binary, ascii) => decoder.decodeBinary(binary, ascii) as T,
-    toText: stringifyJson,
+    writeTo: (value, bytes, at) => encoder.writeTo(value, bytes, at),
+    toText: (value) => encoder.encodeText(value),
     fromText: (text) => decoder.decodeText(text) as T,
     decodeRange: (text, start, end, bytes) =>
       (bytes === undefined
