@@ -53,6 +53,7 @@ export class BranchedKStreamImpl implements Untyped<BranchedKStream<unknown, unk
     graph.checkedName('branch name', name, path);
     if (Object.hasOwn(this.#branches, name)) {
       graph.addFault(path, `the split already has a branch "${name}".`, 'Give each branch its own name.');
+      return;
     }
     const node = graph.addNode({
       kind: 'processor',

@@ -115,6 +115,7 @@ export class KGroupedStreamImpl implements Untyped<KGroupedStream<unknown, unkno
       valueSerde,
       partitionCount: null,
       partitioner: null,
+      inserted: true,
       remedy: 'Name it: Grouped.as("…"), or name the store.',
     });
     return { parent: this.#repartition, sources: [this.#repartition] };

@@ -24,6 +24,7 @@ import type { DslFactory, StreamState } from './factory.ts';
 import type { KGroupedStreamImpl } from './kgrouped-stream.ts';
 import type { KTableImpl } from './ktable.ts';
 import { addRepartition } from './repartitioning.ts';
+import type { RepartitionRequest } from './repartitioning.ts';
 import type { KStream, Untyped } from './types.ts';
 
 type Loose = NonNullable<unknown>;
@@ -172,6 +173,7 @@ export class KStreamImpl implements Untyped<KStream<unknown, unknown>> {
     return this.#repartitioned(path, options.name ?? null, keySerde, valueSerde, {
       partitionCount: count ?? null,
       partitioner: (options.partitioner ?? null) as StreamPartitioner | null,
+      inserted: false,
       remedy: 'Name it: repartition(Repartitioned.as("…")).',
     });
   }
@@ -283,6 +285,7 @@ export class KStreamImpl implements Untyped<KStream<unknown, unknown>> {
       stream = this.#repartitioned(path, joined.name ?? null, keySerde, valueSerde, {
         partitionCount: null,
         partitioner: null,
+        inserted: true,
         remedy: `Name it: ${method}(table, joiner, Joined.as("…")).`,
       }).state;
     }
@@ -304,7 +307,7 @@ export class KStreamImpl implements Untyped<KStream<unknown, unknown>> {
     name: string | null,
     keySerde: AnySerde,
     valueSerde: AnySerde,
-    rest: { partitionCount: number | null; partitioner: StreamPartitioner | null; remedy: string },
+    rest: Pick<RepartitionRequest, 'partitionCount' | 'partitioner' | 'inserted' | 'remedy'>,
   ): KStreamImpl {
     const parent = this.state.node;
     const source = addRepartition(this.#dsl.graph, { parent, path, name, keySerde, valueSerde, ...rest });

@@ -14,6 +14,8 @@ export interface RepartitionRequest {
   readonly valueSerde: AnySerde;
   readonly partitionCount: number | null;
   readonly partitioner: StreamPartitioner | null;
+  /** The user did not ask for it: an operator needs it. */
+  readonly inserted: boolean;
   /** How to name it, for the fault. */
   readonly remedy: string;
 }
@@ -26,7 +28,9 @@ export function addRepartition(graph: TopologyGraph, request: RepartitionRequest
   if (name === null) {
     graph.addFault(
       path,
-      'the key was changed upstream, so a repartition topic is needed, and it has no name.',
+      request.inserted
+        ? 'the key was changed upstream, so a repartition topic is needed, and it has no name.'
+        : 'the repartition topic has no name.',
       request.remedy,
     );
     name = `unnamed-${graph.nodes.length}`;
