@@ -56,7 +56,11 @@ export class TaskSink implements SinkPort {
     if (value === null || value === undefined) return output.encoder.append(timestamp, key, null, headers);
     const reusable = this.valueStore === null ? undefined : this.valueStore.encodingOf(value);
     if (reusable !== undefined) return output.encoder.append(timestamp, key, reusable, headers);
-    const toText = this.valueCodec.toText;
+    const { writeTo, toText } = this.valueCodec;
+    if (writeTo !== undefined) {
+      const size = output.encoder.appendValue(timestamp, key, value, writeTo, headers);
+      if (size >= 0) return size;
+    }
     if (toText !== undefined) return output.encoder.appendText(timestamp, key, toText(value), headers);
     return output.encoder.append(timestamp, key, this.valueCodec.toBinary(value), headers);
   }

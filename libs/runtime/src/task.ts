@@ -192,7 +192,8 @@ export class Task {
     const keyCodec = queue.keyCodec;
     const valueCodec = queue.valueCodec;
     const decodeRange = valueCodec.decodeRange;
-    const { text, timestamps, keyStart, keyEnd, valueStart, valueEnd, asciiKeys, asciiValues } = columns;
+    const { text, bytes, timestamps, keyStart, keyEnd, valueStart, valueEnd, asciiKeys, asciiValues } =
+      columns;
     const extractor = queue.source.timestampExtractor;
     context.topic = queue.topic;
     context.partition = queue.partition;
@@ -212,8 +213,8 @@ export class Task {
         const value =
           valueFrom < 0
             ? null
-            : decodeRange !== undefined && asciiValues
-              ? decodeRange(text, valueFrom, valueEnd[i]!)
+            : decodeRange !== undefined
+              ? decodeRange(text, valueFrom, valueEnd[i]!, bytes, asciiValues)
               : valueCodec.fromBinary(text.substring(valueFrom, valueEnd[i]) as BinaryString, asciiValues);
         if (extractor !== null) timestamp = extractor(value, key, timestamp, queue.partitionTime);
         if (timestamp > until) break;

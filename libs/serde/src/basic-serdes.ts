@@ -29,9 +29,9 @@ export function stringSerde(): CompilableSerde<string> {
     },
     toText,
     fromText: (text) => text,
-    decodeRange: (text, start, end, bytes) => {
+    decodeRange: (text, start, end, bytes, ascii = bytes === undefined) => {
       const binary = text.substring(start, end) as BinaryString;
-      return codec.fromBinary(binary, bytes === undefined);
+      return codec.fromBinary(binary, ascii);
     },
   };
   return {

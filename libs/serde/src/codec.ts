@@ -25,10 +25,10 @@ export interface Codec<T> {
   readonly fromText?: (text: string) => T;
   /**
    * The value in `[start, end)` of a batch's text, which has one character a byte, without cutting it out first. With the
-   * batch's `bytes` (as RecordColumns has both) it is right for any batch and much faster; without, the range must be
-   * ASCII. What it returns never keeps `text` alive.
+   * batch's `bytes` (RecordColumns has both) it is right for any batch and much faster; without, the range must be ASCII.
+   * `ascii`: all values of the batch are known to be ASCII. What it returns never keeps `text` alive.
    */
-  readonly decodeRange?: (text: string, start: number, end: number, bytes?: Uint8Array) => T;
+  readonly decodeRange?: (text: string, start: number, end: number, bytes?: Uint8Array, ascii?: boolean) => T;
   /**
    * Writes the value's bytes straight into `bytes` from `at` on and returns the position behind them; -1 when it cannot (too
    * little room, an unusual value), and then `toText` or `toBinary` is to be used. `RecordBatchEncoder.appendValue` takes it.
