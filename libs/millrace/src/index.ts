@@ -1,3 +1,58 @@
-// What users import: the public API and the wiring of all parts, without NestJS.
+// libs/millrace: what users import. It wires the parts into a running application and knows nothing of NestJS.
+export { StreamsApplication } from './streams-application.ts';
+export type { ApplicationSnapshot } from './streams-application.ts';
+export type { StateKind, StreamsApplicationOptions, TopologySource } from './options.ts';
+export { createConsoleLogger } from './console-logger.ts';
+export type { LogLevel } from './console-logger.ts';
 
-export {};
+// How a topology is written.
+export {
+  Consumed,
+  Grouped,
+  Joined,
+  KeyValue,
+  Materialized,
+  Named,
+  Produced,
+  Repartitioned,
+  StreamsBuilder,
+} from '#libs/topology';
+export type {
+  BranchedKStream,
+  KGroupedStream,
+  KStream,
+  KTable,
+  Predicate,
+  Topology,
+  TopologyFault,
+} from '#libs/topology';
+export { Serdes, createSerde, createTextSerde } from '#libs/serde';
+export type { Serde } from '#libs/serde';
+
+// How an application runs and fails.
+export { DEAD_LETTER_HEADERS, deadLetter, logAndContinue, logAndFail } from '#libs/runtime';
+export type {
+  ExceptionHandler,
+  ExceptionHandlers,
+  FailureResponse,
+  FailureStage,
+  LifecycleListener,
+  LifecycleState,
+  ProcessingGuarantee,
+  RecordFailure,
+  RestoreListener,
+  RestoreProgress,
+  WorkerFigures,
+} from '#libs/runtime';
+export {
+  ERROR_CODES,
+  EpochAbortedError,
+  FatalError,
+  MillraceError,
+  RetriableError,
+  TaskCorruptedError,
+  TaskMigratedError,
+  silentLogger,
+} from '#libs/core';
+export type { ErrorCode, LogFields, Logger, RecordHeader, RecordMetadata } from '#libs/core';
+export type { KafkaConfig, OauthBearerToken, SaslConfig } from '#libs/kafka';

@@ -214,7 +214,7 @@ function reserved(native: NativeDatabase, key: Uint8Array, value: Uint8Array): N
   return operation;
 }
 
-function isLocked(error: unknown): boolean {
+export function isLocked(error: unknown): boolean {
   return /lock file|lock hold/i.test(messageOf(error));
 }
 

@@ -1,0 +1,269 @@
+// Owns a stream application from its options to its end: claims its place in the state folder, opens client and state, runs the
+// runtime, and closes in reverse. What a record goes through is libs/runtime's.
+//
+//   start: slot ─► state backend ─► broker client ─► runtime        end: runtime ─► broker client ─► state backend ─► slot
+import { FatalError, MillraceError, asError, systemClock } from '#libs/core';
+import type { Logger } from '#libs/core';
+import { createKafkaClient } from '#libs/kafka';
+import { Lifecycle, StreamsRuntime, resolveRuntimeConfig } from '#libs/runtime';
+import type {
+  LifecycleListener,
+  LifecycleState,
+  RestoreListener,
+  RestoreProgress,
+  WorkerFigures,
+} from '#libs/runtime';
+import { createMemoryStateBackend } from '#libs/state';
+import type { StateBackend } from '#libs/state';
+import { checkPartitions } from '#libs/topology';
+import type { Topology } from '#libs/topology';
+import { createConsoleLogger } from './console-logger.ts';
+import { claimInstance, claimSlot } from './instance-slot.ts';
+import type { InstanceSlot } from './instance-slot.ts';
+import { resolveOptions } from './options.ts';
+import type { ResolvedOptions, StreamsApplicationOptions, TopologySource } from './options.ts';
+
+/** What is known of an application at one moment, JSON-safe and without secrets. */
+export interface ApplicationSnapshot {
+  readonly applicationId: string;
+  /** `null` before the application has started. */
+  readonly instanceId: string | null;
+  readonly state: LifecycleState;
+  readonly error: { readonly code: string; readonly message: string } | null;
+  /** `null` before the worker exists. */
+  readonly figures: WorkerFigures | null;
+}
+
+export class StreamsApplication {
+  readonly applicationId: string;
+  private readonly options: StreamsApplicationOptions;
+  private readonly resolved: ResolvedOptions;
+  private readonly logger: Logger;
+  private readonly lifecycle = new Lifecycle();
+  private readonly restoreListeners = new Set<RestoreListener>();
+  private readonly toClose: { readonly name: string; close(): Promise<void> }[] = [];
+  private readonly ended: Promise<void>;
+  private settleEnded!: () => void;
+  private topology: Topology | null = null;
+  private runtime: StreamsRuntime | null = null;
+  private id: string | null = null;
+  private failure: MillraceError | null = null;
+  private stopRequested = false;
+
+  /** @throws FatalError MILLRACE_INVALID_CONFIG naming every fault of the options. Nothing is opened yet. */
+  constructor(options: StreamsApplicationOptions) {
+    this.options = options;
+    this.resolved = resolveOptions(options);
+    this.applicationId = options.applicationId;
+    this.logger = options.logger ?? createConsoleLogger();
+    this.ended = new Promise((resolve) => {
+      this.settleEnded = resolve;
+    });
+    if (options.onRestore !== undefined) this.restoreListeners.add(options.onRestore);
+    this.lifecycle.onChange((state, previous) => {
+      this.logger.info(`Application "${this.applicationId}" goes from ${previous} to ${state}`);
+    });
+  }
+
+  get state(): LifecycleState {
+    return this.lifecycle.state;
+  }
+
+  /** Why the application is in ERROR; `null` otherwise. */
+  get error(): MillraceError | null {
+    return this.failure;
+  }
+
+  /** `null` before the application has started. */
+  get instanceId(): string | null {
+    return this.id;
+  }
+
+  /** Live figures of the worker; `null` before it exists. */
+  get figures(): WorkerFigures | null {
+    return this.runtime?.figures ?? null;
+  }
+
+  snapshot(): ApplicationSnapshot {
+    const { failure } = this;
+    return {
+      applicationId: this.applicationId,
+      instanceId: this.id,
+      state: this.state,
+      error: failure === null ? null : { code: failure.code, message: failure.message },
+      figures: this.figures,
+    };
+  }
+
+  /** The topology in the layout of Kafka Streams' `TopologyDescription`. @throws MillraceError MILLRACE_INVALID_TOPOLOGY */
+  describe(): string {
+    return this.builtTopology().describe();
+  }
+
+  /** Called after each transition. Returns how to stop it. */
+  onStateChange(listener: LifecycleListener): () => void {
+    return this.lifecycle.onChange(listener);
+  }
+
+  /** Called as stores are restored. Returns how to stop it. */
+  onRestore(listener: RestoreListener): () => void {
+    this.restoreListeners.add(listener);
+    return () => this.restoreListeners.delete(listener);
+  }
+
+  /**
+   * Checks topology and topics, creates internal topics, joins the group. Resolves once joining has begun: wait for the state
+   * RUNNING to know that all tasks process.
+   * @throws MillraceError what stands in the way; the application is then in ERROR and everything is closed.
+   */
+  async start(): Promise<void> {
+    if (this.state !== 'CREATED') {
+      throw new FatalError({
+        code: 'MILLRACE_ILLEGAL_STATE',
+        message: `The application "${this.applicationId}" cannot start: it is ${this.state}.`,
+        remedy: 'Start each application object once; make a new one to start again.',
+      });
+    }
+    this.lifecycle.to('REBALANCING');
+    try {
+      const runtime = await this.open();
+      // The runtime's lifecycle is ours but for its end, which is only ours once everything is closed.
+      runtime.lifecycle.onChange((state) => {
+        if (state !== 'NOT_RUNNING' && state !== 'ERROR' && this.lifecycle.canGoTo(state))
+          this.lifecycle.to(state);
+      });
+      this.runtime = runtime;
+      if (this.stopRequested) {
+        await this.end(null);
+        return;
+      }
+      await runtime.start();
+      void runtime.whenEnded().then(
+        () => this.end(null),
+        (error: unknown) => this.end(error),
+      );
+    } catch (error) {
+      await this.end(error);
+      throw this.failure ?? asError(error);
+    }
+  }
+
+  /** Drains: commits what is processed, hands the tasks back, leaves the group, closes everything. Never rejects: see `error`. */
+  async stop(): Promise<void> {
+    if (this.state === 'CREATED') {
+      await this.end(null);
+      return;
+    }
+    this.stopRequested = true;
+    if (this.lifecycle.canGoTo('PENDING_SHUTDOWN')) this.lifecycle.to('PENDING_SHUTDOWN');
+    if (this.runtime !== null) await this.runtime.stop();
+    await this.ended;
+  }
+
+  /** Resolves when the application has ended, by itself or by `stop`. @throws MillraceError what ended it in ERROR. */
+  async whenEnded(): Promise<void> {
+    await this.ended;
+    if (this.failure !== null) throw this.failure;
+  }
+
+  /** Stops cleanly when the process is asked to end. Returns how to leave the signals alone again. */
+  stopOnSignals(signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM']): () => void {
+    const onSignal = (signal: NodeJS.Signals): void => {
+      forget();
+      this.logger.info(`Stopping on ${signal}`);
+      this.stop().catch((error: unknown) => this.logger.error(`Stopping failed: ${asError(error).message}`));
+    };
+    const forget = (): void => {
+      for (const signal of signals) process.removeListener(signal, onSignal);
+    };
+    for (const signal of signals) process.on(signal, onSignal);
+    this.ended.then(forget, forget);
+    return forget;
+  }
+
+  private async open(): Promise<StreamsRuntime> {
+    const { resolved, logger } = this;
+    const clock = this.options.clock ?? systemClock;
+    const topology = this.builtTopology();
+    const slot = await this.claim();
+    this.id = resolved.instanceId ?? slot?.instanceId ?? null;
+    if (slot !== null) this.closeLater('state folder', () => slot.release());
+    const backend = await this.openBackend(slot);
+    this.closeLater('state', () => backend.close());
+    const client = createKafkaClient({ clientId: this.applicationId, ...resolved.kafka }, { clock, logger });
+    this.closeLater('client', () => client.close());
+    return new StreamsRuntime({
+      topology,
+      config: resolveRuntimeConfig({ ...resolved.runtime, instanceId: this.id! }),
+      client,
+      backend,
+      checkPartitions: (plan, counts) => checkPartitions(plan, counts).repartitionCounts,
+      clock,
+      logger,
+      onRestore: (event, progress) => this.reportRestore(event, progress),
+    });
+  }
+
+  /** The place this process has in the state folder; `null` when it needs none. */
+  private async claim(): Promise<InstanceSlot | null> {
+    const { stateDir, state, instanceId } = this.resolved;
+    if (state === 'memory' && instanceId !== null) return null;
+    // Loaded here: who keeps no state on disk and names its instances does not need the binding.
+    const { tryLockDirectory } = await import('#libs/state-rocksdb');
+    return instanceId === null
+      ? claimSlot(stateDir, this.applicationId, tryLockDirectory)
+      : claimInstance(stateDir, this.applicationId, instanceId, tryLockDirectory);
+  }
+
+  private async openBackend(slot: InstanceSlot | null): Promise<StateBackend> {
+    const clock = this.options.clock ?? systemClock;
+    if (this.resolved.state === 'memory') return createMemoryStateBackend({ clock, logger: this.logger });
+    const { createRocksStateBackend } = await import('#libs/state-rocksdb');
+    return createRocksStateBackend({ stateDir: slot!.directory, clock, logger: this.logger });
+  }
+
+  private builtTopology(): Topology {
+    if (this.topology === null) {
+      const { topology } = this.resolved;
+      const source: TopologySource = typeof topology === 'function' ? topology() : topology;
+      this.topology = 'build' in source ? source.build() : source;
+    }
+    return this.topology;
+  }
+
+  private reportRestore(event: Parameters<RestoreListener>[0], progress: RestoreProgress): void {
+    for (const listener of this.restoreListeners) listener(event, progress);
+  }
+
+  private closeLater(name: string, close: () => Promise<void>): void {
+    this.toClose.unshift({ name, close });
+  }
+
+  /** Closes everything, then walks the lifecycle to its end. Called once the runtime has ended, or never began. */
+  private async end(error: unknown): Promise<void> {
+    if (this.lifecycle.ended) return;
+    const failed = error !== null;
+    if (failed) this.failure = asMillrace(error);
+    const pending = failed ? 'PENDING_ERROR' : 'PENDING_SHUTDOWN';
+    if (this.lifecycle.canGoTo(pending)) this.lifecycle.to(pending);
+    for (const part of this.toClose.splice(0)) {
+      try {
+        await part.close();
+      } catch (closing) {
+        this.logger.warn(`Closing the ${part.name} failed`, { error: asError(closing).message });
+      }
+    }
+    this.lifecycle.to(failed ? 'ERROR' : 'NOT_RUNNING');
+    this.settleEnded();
+  }
+}
+
+function asMillrace(error: unknown): MillraceError {
+  if (error instanceof MillraceError) return error;
+  return new FatalError({
+    code: 'MILLRACE_PROCESSING_FAILED',
+    message: `The application failed: ${asError(error).message}`,
+    remedy: 'See the cause.',
+    cause: error,
+  });
+}
