@@ -1,11 +1,12 @@
-// Owns the broker client on real sockets: the state machines of libs/broker over this library's RPC port.
-import { createBrokerClient } from '#libs/broker';
-import type { BrokerClient } from '#libs/broker';
+// Owns the wiring of a broker client on sockets: the RPC port of this library under the state machines of libs/broker.
+import { createBrokerClient, type BrokerClient } from '#libs/broker';
 import type { KafkaConfig } from './config.ts';
-import { createKafkaRpc } from './kafka-rpc.ts';
-import type { KafkaDeps } from './kafka-rpc.ts';
+import { createKafkaRpc, type KafkaDeps } from './kafka-rpc.ts';
 
-/** Opens no connection yet. Closing the client closes its connections. @throws MillraceError MILLRACE_INVALID_CONFIG */
+/**
+ * A client for exactly-once work on a Kafka cluster. Nothing is opened before it is used; `close` ends its connections.
+ * @throws FatalError MILLRACE_INVALID_CONFIG
+ */
 export function createKafkaClient(config: KafkaConfig, deps: KafkaDeps): BrokerClient {
   return createBrokerClient({
     rpc: createKafkaRpc(config, deps),

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { RpcFailure, type HeartbeatRequest, type RpcPort } from '#libs/broker';
-import type { MillraceError} from '#libs/core';
+import type { MillraceError } from '#libs/core';
 import { silentLogger, systemClock } from '#libs/core';
 import { createKafkaRpc, type KafkaConfig } from '../src/index.ts';
 import { goldenHex } from './golden.ts';
