@@ -2,6 +2,7 @@
 // little as ports can. Beside it the same port calls written by hand; the difference is the chain's.
 //
 //   npm run -s node -- test/benchmarks/micro/operator-chain.ts [records]
+import type { BinaryString } from '#libs/core';
 import { Serdes } from '#libs/serde';
 import { Consumed, Materialized, StreamsBuilder } from '#libs/topology';
 import type {
