@@ -3,4 +3,3 @@
 export { createKafkaClient } from './kafka-client.ts';
 export { createKafkaRpc, type KafkaDeps } from './kafka-rpc.ts';
 export type { KafkaConfig, OauthBearerToken, SaslConfig } from './config.ts';
-export { createKafkaClient } from './kafka-client.ts';
