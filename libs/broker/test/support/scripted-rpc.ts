@@ -89,12 +89,12 @@ export class ScriptedRpc implements RpcPort {
     let scripted = (this.#queued.get(api)?.shift() ?? this.#standing.get(api)) as Scripted<K> | undefined;
     if (scripted === undefined) throw new Error(`No answer is scripted for ${api}`);
     await Promise.resolve();
-    if (typeof scripted === 'function') scripted = (await scripted(request, target)) as Scripted<K>;
+    if (typeof scripted === 'function') scripted = (await scripted(request, target));
     if (scripted instanceof Error) throw scripted;
     if (scripted === 'lost') throw failure('unknown', target, api);
     if (scripted === 'unreachable') throw failure('not-sent', target, api);
     if (scripted === 'silent') return this.#silence(target, api, options?.timeoutMs ?? 30_000);
-    return scripted as RpcAnswers[K];
+    return scripted;
   }
 
   #silence<K extends ApiName>(target: RpcTarget, api: K, timeoutMs: number): Promise<RpcAnswers[K]> {
