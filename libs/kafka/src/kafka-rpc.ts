@@ -159,7 +159,7 @@ class KafkaRpc implements RpcPort {
       const { versions } = await this.#channelFor('bootstrap', 'control').channel.connected();
       return { transactionVersion: versions.transactionVersion, apiVersions: versions.highest };
     } catch (error) {
-      if (error instanceof MillraceError && error.code !== 'MILLRACE_BROKER_UNREACHABLE') throw error;
+      if (error instanceof MillraceError) throw error;
       throw new RpcFailure('not-sent', 'bootstrap', 'Metadata', error);
     }
   }

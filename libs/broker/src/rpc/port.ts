@@ -28,12 +28,9 @@ export class RpcFailure extends Error {
   readonly api: ApiName;
 
   constructor(kind: RpcFailureKind, target: RpcTarget, api: ApiName, cause: unknown) {
-    super(
-      `${api} to ${target === 'bootstrap' ? 'a bootstrap broker' : `broker ${target}`} has no answer (${kind})`,
-      {
-        cause,
-      },
-    );
+    const broker = target === 'bootstrap' ? 'a bootstrap broker' : `broker ${target}`;
+    const why = cause instanceof Error && cause.message !== '' ? `: ${cause.message}` : '';
+    super(`${api} to ${broker} has no answer (${kind})${why}`, { cause });
     this.name = 'RpcFailure';
     this.kind = kind;
     this.target = target;

@@ -12,7 +12,7 @@ import { asError, MillraceError, type Timer } from '#libs/core';
 import type { Codec } from '../codecs/index.ts';
 import { formatBrokerAddress, type BrokerAddress } from './address.ts';
 import { Connection, type ConnectionDeps } from './connection.ts';
-import { brokerUnreachable, ConnectionFault, type FailedAttempt } from './faults.ts';
+import { noneReachable, ConnectionFault, type FailedAttempt } from './faults.ts';
 import { versionFor } from './versions.ts';
 
 /** A fault that trying again does not mend is still tried again, at this pace, should an operator mend it. */
@@ -79,7 +79,7 @@ export class Channel {
     });
   }
 
-  /** The open connection, opened if need be. @throws as `Connection.open`; MILLRACE_BROKER_UNREACHABLE. */
+  /** The open connection, opened if need be. @throws as `Connection.open`. */
   connected(): Promise<Connection> {
     const repeated = this.#repeatedFault() ?? this.#closedBy;
     if (repeated !== null) return Promise.reject(repeated);
@@ -194,7 +194,7 @@ export class Channel {
         causes.push(error);
       }
     }
-    throw this.#closedBy ?? brokerUnreachable(attempts, causes);
+    throw this.#closedBy ?? noneReachable(attempts, causes);
   }
 
   #lose(connection: Connection): void {
@@ -214,7 +214,7 @@ export class Channel {
 
   #noteFailure(error: Error): void {
     const { settings, clock, logger } = this.#deps;
-    const final = error instanceof MillraceError && error.code !== 'MILLRACE_BROKER_UNREACHABLE';
+    const final = error instanceof MillraceError;
     this.#finalFault = final ? error : null;
     this.#failures += 1;
     const growing = settings.retryTimeInitialMs * 2 ** Math.min(this.#failures - 1, 20);
@@ -259,7 +259,7 @@ export class Channel {
     const queue = this.#queue;
     this.#queue = [];
     for (const call of queue) {
-      if (cause instanceof MillraceError && cause.code !== 'MILLRACE_BROKER_UNREACHABLE') {
+      if (cause instanceof MillraceError) {
         if (this.#settle(call)) call.reject(cause);
       } else {
         this.#fail(call, 'not-sent', cause);

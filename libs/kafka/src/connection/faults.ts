@@ -1,6 +1,6 @@
 // Owns the errors that end a connection or keep it from coming up. The final ones are MillraceErrors; the others become
 // the cause of an RpcFailure. No message holds a credential.
-import { FatalError, RetriableError } from '#libs/core';
+import { FatalError } from '#libs/core';
 import { formatBrokerAddress, type BrokerAddress } from './address.ts';
 
 /** The socket broke, or a wait on it ran out: trying again may help. */
@@ -62,19 +62,19 @@ export interface FailedAttempt {
   readonly reason: string;
 }
 
-export function brokerUnreachable(
+/**
+ * A round through all addresses that opened nothing. No error code yet: whoever retries raises
+ * MILLRACE_BROKER_UNREACHABLE once its deadline has passed, and quotes this.
+ */
+export function noneReachable(
   attempts: readonly FailedAttempt[],
   causes: readonly unknown[],
-): RetriableError {
+): ConnectionFault {
   const tried = attempts.map((attempt) => `${attempt.broker} (${attempt.reason})`).join(', ');
-  return new RetriableError({
-    code: 'MILLRACE_BROKER_UNREACHABLE',
-    message: `No Kafka broker can be reached; tried ${tried === '' ? 'none, for no address is known' : tried}.`,
-    remedy:
-      'Check that the cluster is up, and `brokers` and the advertised listeners against what this machine can reach.',
-    cause: causes.length === 1 ? causes[0] : new AggregateError(causes, 'every address failed'),
-    context: { attempts },
-  });
+  return new ConnectionFault(
+    `no broker can be reached, tried ${tried === '' ? 'none, for no address is known' : tried}`,
+    causes.length === 1 ? causes[0] : new AggregateError(causes, 'every address failed'),
+  );
 }
 
 /**
