@@ -15,3 +15,6 @@ export {
   utf8FromBinary,
 } from './binary.ts';
 export type { BinaryString } from './binary.ts';
+export type { AvroSchema, AvroSchemaObject } from './avro.ts';
+export { SchemaRegistryClient } from './schema-registry.ts';
+export type { RegistrySerdeOptions, SchemaRegistryOptions } from './schema-registry.ts';

@@ -1,4 +1,6 @@
 // Owns the list of built-in serdes users choose from.
+import { avroSerde } from './avro.ts';
+import type { AvroSchema } from './avro.ts';
 import { bytesSerde, stringSerde } from './basic-serdes.ts';
 import { jsonSerde } from './json/json-serde.ts';
 import { booleanSerde, float64Serde, int32Serde, int64Serde, safeIntegerSerde } from './numbers.ts';
@@ -22,4 +24,6 @@ export const Serdes = {
   float64: (): Serde<number> => float64Serde(),
   /** One byte, 0 or 1. */
   boolean: (): Serde<boolean> => booleanSerde(),
+  /** Avro's binary encoding of one schema, without framing. @throws MillraceError MILLRACE_INVALID_CONFIG */
+  avro: <T = unknown>(schema: AvroSchema): Serde<T> => avroSerde<T>(schema),
 } as const;
