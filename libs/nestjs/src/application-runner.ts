@@ -1,0 +1,49 @@
+// Owns an application's place in Nest's lifecycle: it starts when the Nest application is bootstrapped and drains before anything closes.
+//
+//   onModuleInit (all modules) ─► onApplicationBootstrap: start ─► … ─► onModuleDestroy ─► beforeApplicationShutdown: drain, commit,
+//   leave the group ─► servers and microservices close ─► onApplicationShutdown
+import { Logger } from '@nestjs/common';
+import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
+import { MillraceError } from '#libs/millrace';
+import type { StreamsApplication } from '#libs/millrace';
+import type { MillraceModuleOptions } from './millrace-module-options.ts';
+import type { TopologyExplorer } from './topology.explorer.ts';
+
+export class ApplicationRunner implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger('Millrace');
+
+  constructor(
+    private readonly application: StreamsApplication,
+    private readonly options: MillraceModuleOptions,
+    private readonly explorer: TopologyExplorer,
+  ) {}
+
+  /** @throws MillraceError what stands in the way: then the Nest application does not come up. */
+  async onApplicationBootstrap(): Promise<void> {
+    this.explorer.check();
+    // Also of one that is started by hand.
+    const whenEnded = this.application.whenEnded();
+    let started = this.options.autoStart === false;
+    whenEnded.catch((error: unknown) => {
+      if (started) this.onFatalError(error);
+    });
+    if (started) return;
+    await this.application.start();
+    started = true;
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.application.stop();
+  }
+
+  private onFatalError(error: unknown): void {
+    const { onFatalError = 'report' } = this.options;
+    this.logger.error(error instanceof Error ? error.message : String(error));
+    process.exitCode = 1;
+    if (typeof onFatalError === 'function') {
+      if (error instanceof MillraceError) onFatalError(error);
+    } else if (onFatalError === 'terminate') {
+      process.kill(process.pid, 'SIGTERM');
+    }
+  }
+}

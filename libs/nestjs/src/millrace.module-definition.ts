@@ -1,0 +1,59 @@
+// Owns how `forRoot` and `forRootAsync` become providers.
+import { ConfigurableModuleBuilder } from '@nestjs/common';
+import type { DynamicModule, Provider } from '@nestjs/common';
+import { StreamsApplication } from '#libs/millrace';
+import { ApplicationRunner } from './application-runner.ts';
+import { MillraceHealthIndicator } from './health/millrace.health-indicator.ts';
+import type { MillraceModuleExtras, MillraceModuleOptions } from './millrace-module-options.ts';
+import { createNestLogger } from './nest-logger.ts';
+import { APPLICATION_NAME, DEFAULT_APPLICATION, getStreamsApplicationToken } from './tokens.ts';
+import { TopologyExplorer } from './topology.explorer.ts';
+
+export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
+  new ConfigurableModuleBuilder<MillraceModuleOptions>({ moduleName: 'Millrace' })
+    .setClassMethodName('forRoot')
+    .setFactoryMethodName('createMillraceOptions')
+    .setExtras<MillraceModuleExtras>(
+      { name: DEFAULT_APPLICATION, isGlobal: true },
+      (definition, extras): DynamicModule => {
+        const name = extras.name ?? DEFAULT_APPLICATION;
+        return {
+          ...definition,
+          global: extras.isGlobal ?? true,
+          providers: [...(definition.providers ?? []), ...applicationProviders(name)],
+          exports: [getStreamsApplicationToken(name), MillraceHealthIndicator],
+        };
+      },
+    )
+    .build();
+
+function applicationProviders(name: string): Provider[] {
+  return [
+    { provide: APPLICATION_NAME, useValue: name },
+    TopologyExplorer,
+    MillraceHealthIndicator,
+    {
+      provide: getStreamsApplicationToken(name),
+      inject: [MODULE_OPTIONS_TOKEN, TopologyExplorer],
+      useFactory: (options: MillraceModuleOptions, explorer: TopologyExplorer) => {
+        const { onFatalError, autoStart, ...rest } = options;
+        void [onFatalError, autoStart];
+        return new StreamsApplication({
+          logger: createNestLogger(name === DEFAULT_APPLICATION ? 'Millrace' : `Millrace:${name}`),
+          ...rest,
+          // Drawn at the start, when every class marked with @Topology() has its instance.
+          topology: () => explorer.build(name),
+        });
+      },
+    },
+    {
+      provide: ApplicationRunner,
+      inject: [getStreamsApplicationToken(name), MODULE_OPTIONS_TOKEN, TopologyExplorer],
+      useFactory: (
+        application: StreamsApplication,
+        options: MillraceModuleOptions,
+        explorer: TopologyExplorer,
+      ) => new ApplicationRunner(application, options, explorer),
+    },
+  ];
+}

@@ -1,0 +1,14 @@
+// Owns the injection tokens. Users get them by the helpers, never by their text.
+import { StreamsApplication } from '#libs/millrace';
+
+export const DEFAULT_APPLICATION = 'default';
+
+/** What a `MillraceModule` is called: one such provider per application. */
+export const APPLICATION_NAME = Symbol('millrace application name');
+
+/** Token of an application's `StreamsApplication`: the class itself for the unnamed one. */
+export function getStreamsApplicationToken(
+  name: string = DEFAULT_APPLICATION,
+): typeof StreamsApplication | string {
+  return name === DEFAULT_APPLICATION ? StreamsApplication : `${name}StreamsApplication`;
+}

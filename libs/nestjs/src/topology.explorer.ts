@@ -1,0 +1,73 @@
+// Owns finding the classes marked with `@Topology()` and drawing them. It starts nothing.
+import { Injectable } from '@nestjs/common';
+import { DiscoveryService } from '@nestjs/core';
+import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
+import { StreamsBuilder } from '#libs/millrace';
+import { TOPOLOGY_METADATA } from './decorators/topology.decorator.ts';
+import type { TopologyClass, TopologyOptions } from './decorators/topology.decorator.ts';
+import { noBuildMethod, noTopology, sameName, scopedTopology, unknownApplication } from './exceptions.ts';
+import { APPLICATION_NAME } from './tokens.ts';
+
+interface FoundTopology {
+  readonly name: string;
+  readonly application: string;
+  readonly wrapper: InstanceWrapper<Partial<TopologyClass>>;
+}
+
+@Injectable()
+export class TopologyExplorer {
+  constructor(private readonly discovery: DiscoveryService) {}
+
+  /** Draws all topologies of an application. @throws MillraceError with possible solutions. */
+  build(application: string): StreamsBuilder {
+    const found = this.find();
+    const own = found.filter((topology) => topology.application === application);
+    if (own.length === 0) {
+      throw noTopology(application, [...new Set(found.map((topology) => topology.application))]);
+    }
+    const builder = new StreamsBuilder();
+    // By name: the order of modules must not renumber sub-topologies.
+    for (const { name, wrapper } of own.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      if (!wrapper.isDependencyTreeStatic() || wrapper.isTransient) throw scopedTopology(name);
+      const { instance } = wrapper;
+      if (typeof instance.build !== 'function') throw noBuildMethod(name);
+      instance.build(builder);
+    }
+    return builder;
+  }
+
+  /** Names are used once, and every topology has its application. @throws MillraceError with possible solutions. */
+  check(): void {
+    const names: string[] = [];
+    for (const wrapper of this.discovery.getProviders()) {
+      if (wrapper.token !== APPLICATION_NAME) continue;
+      const name = wrapper.instance as string;
+      if (names.includes(name)) throw sameName(name);
+      names.push(name);
+    }
+    for (const { name, application } of this.find()) {
+      if (!names.includes(application)) throw unknownApplication(name, application, names);
+    }
+  }
+
+  private find(): FoundTopology[] {
+    const found = new Map<unknown, FoundTopology>();
+    for (const wrapper of this.discovery.getProviders()) {
+      const topology = asTopology(wrapper as InstanceWrapper<Partial<TopologyClass>>);
+      // A class that several modules provide has an instance in each; it is drawn once.
+      if (topology !== null && !found.has(wrapper.token)) found.set(wrapper.token, topology);
+    }
+    return [...found.values()];
+  }
+}
+
+/** By its class, or by its token where a test has put another object in its place. */
+function asTopology(wrapper: InstanceWrapper<Partial<TopologyClass>>): FoundTopology | null {
+  for (const candidate of [wrapper.metatype, wrapper.token]) {
+    if (typeof candidate !== 'function') continue;
+    const metadata = Reflect.getMetadata(TOPOLOGY_METADATA, candidate) as
+      Required<TopologyOptions> | undefined;
+    if (metadata !== undefined) return { name: candidate.name, application: metadata.application, wrapper };
+  }
+  return null;
+}
