@@ -35,12 +35,6 @@ export class BenchCluster {
     await this.#admin.createTopics({ topics: [{ topic, numPartitions: partitions, configEntries }] });
   }
 
-  /** Removes the topics that `keep` does not want. */
-  async deleteTopics(doomed: (topic: string) => boolean): Promise<void> {
-    const topics = (await this.#admin.listTopics()).filter(doomed);
-    if (topics.length > 0) await this.#admin.deleteTopics({ topics });
-  }
-
   /** Records of `topic` that `group` has committed: the sum of its committed offsets, as the topic begins at 0. */
   async committed(group: string, topic: string): Promise<number> {
     const [answer] = await this.#admin.fetchOffsets({ groupId: group, topics: [topic] });

@@ -4,7 +4,7 @@
 // The protocol, the same for both sides. One argument: a SystemTask as JSON. On stdout, a JSON line per event:
 //   {"event":"started"}               the program runs; it is about to join its group
 //   {"event":"restoring"}             the first store's restore begins (only where there is something to restore)
-//   {"event":"restored","records":N}  no restore is left; N changelog records were applied in all
+//   {"event":"restored","records":N}  right before running, after a restore: N changelog records were applied in all
 //   {"event":"running"}               all assigned tasks process
 //   {"event":"stopped"}               it has committed and closed, and exits with 0
 // The end of its stdin asks it to stop. Whatever else it says goes to stderr.

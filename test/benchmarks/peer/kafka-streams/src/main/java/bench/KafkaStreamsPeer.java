@@ -42,11 +42,9 @@ public final class KafkaStreamsPeer {
     KafkaStreams streams = new KafkaStreams(topology(options), properties(options));
     AtomicBoolean restoring = new AtomicBoolean();
     AtomicLong restored = new AtomicLong();
-    AtomicLong pending = new AtomicLong();
     streams.setGlobalStateRestoreListener(new StateRestoreListener() {
       @Override
       public void onRestoreStart(TopicPartition partition, String store, long start, long end) {
-        pending.incrementAndGet();
         if (restoring.compareAndSet(false, true)) {
           Json.event("restoring", Map.of());
         }
@@ -57,14 +55,14 @@ public final class KafkaStreamsPeer {
 
       @Override
       public void onRestoreEnd(TopicPartition partition, String store, long total) {
-        long sum = restored.addAndGet(total);
-        if (pending.decrementAndGet() == 0) {
-          Json.event("restored", Map.of("records", sum));
-        }
+        restored.addAndGet(total);
       }
     });
     streams.setStateListener((now, before) -> {
       if (now == KafkaStreams.State.RUNNING) {
+        if (restoring.get()) {
+          Json.event("restored", Map.of("records", restored.get()));
+        }
         Json.event("running", Map.of());
       } else if (now == KafkaStreams.State.ERROR) {
         Json.event("failed", Map.of());
