@@ -166,6 +166,25 @@ export class StreamsApplication {
     if (this.failure !== null) throw this.failure;
   }
 
+  /** Resolves in the state RUNNING: all assigned tasks process. @throws MillraceError when the application ends before. */
+  async whenRunning(): Promise<void> {
+    if (this.state === 'RUNNING') return;
+    await new Promise<void>((resolve) => {
+      const forget = this.lifecycle.onChange((state) => {
+        if (state !== 'RUNNING' && !this.lifecycle.ended) return;
+        forget();
+        resolve();
+      });
+      if (this.lifecycle.ended) resolve();
+    });
+    if (this.failure !== null) throw this.failure;
+    if (!this.lifecycle.ended) return;
+    throw new FatalError({
+      code: 'MILLRACE_ILLEGAL_STATE',
+      message: `The application "${this.applicationId}" was stopped before it was running.`,
+    });
+  }
+
   /** Stops cleanly when the process is asked to end. Returns how to leave the signals alone again. */
   stopOnSignals(signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM']): () => void {
     const onSignal = (signal: NodeJS.Signals): void => {

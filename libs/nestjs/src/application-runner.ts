@@ -2,7 +2,6 @@
 //
 //   onModuleInit (all modules) ─► onApplicationBootstrap: start ─► … ─► onModuleDestroy ─► beforeApplicationShutdown: drain, commit,
 //   leave the group ─► servers and microservices close ─► onApplicationShutdown
-import { Logger } from '@nestjs/common';
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
 import { MillraceError } from '#libs/millrace';
 import type { StreamsApplication } from '#libs/millrace';
@@ -10,8 +9,6 @@ import type { MillraceModuleOptions } from './millrace-module-options.ts';
 import type { TopologyExplorer } from './topology.explorer.ts';
 
 export class ApplicationRunner implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly logger = new Logger('Millrace');
-
   constructor(
     private readonly application: StreamsApplication,
     private readonly options: MillraceModuleOptions,
@@ -38,7 +35,7 @@ export class ApplicationRunner implements OnApplicationBootstrap, BeforeApplicat
 
   private onFatalError(error: unknown): void {
     const { onFatalError = 'report' } = this.options;
-    this.logger.error(error instanceof Error ? error.message : String(error));
+    // The runtime has logged it.
     process.exitCode = 1;
     if (typeof onFatalError === 'function') {
       if (error instanceof MillraceError) onFatalError(error);
