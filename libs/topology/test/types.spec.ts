@@ -79,8 +79,8 @@ const mistakes = [
     byAmount.to('out', { keySerde: text });
     // @ts-expect-error a pair is needed
     orders().map((key) => key);
-    // @ts-expect-error the streams are of different types
-    orders().merge(amounts);
+    // @ts-expect-error the values are orders or numbers
+    orders().merge(amounts).to('out', { valueSerde: order });
   },
   () => {
     const grouped = orders().groupByKey();

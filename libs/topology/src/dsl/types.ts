@@ -40,7 +40,7 @@ export interface KStream<K, V> {
     named?: Named,
   ): { readonly [N in keyof B]: KStream<K, V> };
   /** The records of both streams, in no promised order between them. A serde stays when both streams have it. */
-  merge(other: KStream<K, V>, named?: Named): KStream<K, V>;
+  merge<KO, VO>(other: KStream<KO, VO>, named?: Named): KStream<K | KO, V | VO>;
 
   /** Through a topic of the application's own, so that equal keys meet in one partition. Null keys are dropped, but before a left join. */
   repartition(repartitioned: Repartitioned<NonNullable<K>, NonNullable<V>>): KStream<K, V>;
