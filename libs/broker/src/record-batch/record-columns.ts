@@ -86,52 +86,28 @@ export class RecordColumns {
     let at = 0;
 
     for (let record = 0; record < total; record++) {
-      let number = bytes[at]!;
-      if (number < 0x80) {
-        number = (number >>> 1) ^ -(number & 1);
-        at++;
-      } else {
-        number = readLongVarint(bytes, at, masked);
-        at = cursor;
-      }
+      let number = readVarint(bytes, at, masked);
+      at = cursor;
       const end = at + number;
       if (!(number >= RECORD_BYTES_MIN - 1 && end <= length)) {
         throw this.#corrupt(batch, record, 'its length reaches out of the batch');
       }
       at++; // attributes: none are defined
 
-      number = bytes[at]!;
-      if (number < 0x80) {
-        number = (number >>> 1) ^ -(number & 1);
-        at++;
-      } else {
-        number = readLongVarint(bytes, at, masked);
-        at = cursor;
-      }
+      number = readVarint(bytes, at, masked);
+      at = cursor;
       const timestamp = appendTime === -Infinity ? baseTimestamp + number : appendTime;
 
-      number = bytes[at]!;
-      if (number < 0x80) {
-        number = (number >>> 1) ^ -(number & 1);
-        at++;
-      } else {
-        number = readLongVarint(bytes, at, masked);
-        at = cursor;
-      }
+      number = readVarint(bytes, at, masked);
+      at = cursor;
       const offset = baseOffset + number;
       if (!(offset > previousOffset && offset <= lastOffset)) {
         throw this.#corrupt(batch, record, 'its offset is out of order');
       }
       previousOffset = offset;
 
-      number = bytes[at]!;
-      if (number < 0x80) {
-        number = (number >>> 1) ^ -(number & 1);
-        at++;
-      } else {
-        number = readLongVarint(bytes, at, masked);
-        at = cursor;
-      }
+      number = readVarint(bytes, at, masked);
+      at = cursor;
       let keyFrom = -1;
       let keyTo = -1;
       if (number >= 0) {
@@ -143,14 +119,8 @@ export class RecordColumns {
       }
       if (at >= end) throw this.#corrupt(batch, record, 'its key reaches out of it');
 
-      number = bytes[at]!;
-      if (number < 0x80) {
-        number = (number >>> 1) ^ -(number & 1);
-        at++;
-      } else {
-        number = readLongVarint(bytes, at, masked);
-        at = cursor;
-      }
+      number = readVarint(bytes, at, masked);
+      at = cursor;
       let valueFrom = -1;
       let valueTo = -1;
       if (number >= 0) {
@@ -163,14 +133,8 @@ export class RecordColumns {
       if (at >= end) throw this.#corrupt(batch, record, 'its value reaches out of it');
 
       const headersFrom = at;
-      number = bytes[at]!;
-      if (number < 0x80) {
-        number = (number >>> 1) ^ -(number & 1);
-        at++;
-      } else {
-        number = readLongVarint(bytes, at, masked);
-        at = cursor;
-      }
+      number = readVarint(bytes, at, masked);
+      at = cursor;
       if (number === 0) {
         if (at !== end) throw this.#corrupt(batch, record, 'it is longer than its fields');
       } else {
@@ -279,7 +243,26 @@ export class RecordColumns {
 }
 
 /**
- * Reads a number of two bytes or more, leaves the position behind it in `cursor`, and clears its high bits in `masked`.
+ * Reads a number, leaves the position behind it in `cursor`, and clears its high bits in `masked`. Small enough for V8 to
+ * put in place of its calls.
+ */
+function readVarint(bytes: Uint8Array, at: number, masked: Uint8Array): number {
+  const first = bytes[at]!;
+  if (first < 0x80) {
+    cursor = at + 1;
+    return (first >>> 1) ^ -(first & 1);
+  }
+  const second = bytes[at + 1]!;
+  if (second < 0x80) {
+    masked[at] = 0;
+    cursor = at + 2;
+    return (((first & 0x7f) | (second << 7)) >>> 1) ^ -(first & 1);
+  }
+  return readLongVarint(bytes, at, masked);
+}
+
+/**
+ * Reads a number of any length, leaves the position behind it in `cursor`, and clears its high bits in `masked`.
  * Numbers beyond 2^53 lose their low digits: only a timestamp difference can be so large, and none that means anything is.
  */
 function readLongVarint(bytes: Uint8Array, at: number, masked: Uint8Array): number {
