@@ -120,7 +120,7 @@ export function decodeIdentity(bytes: Uint8Array): DatabaseIdentity {
     if (!isObject(store) || !Number.isSafeInteger(store.number) || typeof store.identity !== 'string') {
       throw new Error('the identity names a store without number or identity');
     }
-    known[name] = { number: store.number as number, identity: store.identity };
+    known[name] = { number: Number(store.number), identity: store.identity };
   }
   return { applicationId, taskId, stores: known };
 }

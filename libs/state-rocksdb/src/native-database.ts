@@ -45,13 +45,13 @@ export class NativeDatabase {
   }
 
   /** Writes atomically. The operations' memory must not change before this resolved. */
-  write(operations: readonly NativeOperation[]): Promise<void> {
+  write(operations: NativeOperation[]): Promise<void> {
     const batch = this.database.write({
       capacity: Math.max(CAPACITY_MIN, operations.length),
       autoDestroy: true,
     });
     if (this.direct) {
-      batch._operations = operations as NativeOperation[];
+      batch._operations = operations;
     } else {
       for (const operation of operations) {
         if (operation.type === this.layout.put) batch.tryPut(operation.key, operation.value);

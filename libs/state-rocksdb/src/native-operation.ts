@@ -9,6 +9,13 @@ export class NativeOperation {
   key: Uint8Array = NOTHING;
   value: Uint8Array = NOTHING;
   readonly columnFamily: ArrayBuffer | undefined;
+  // Where `key` and `value` point, to be compared without asking the typed arrays.
+  keySource: Uint8Array = NOTHING;
+  keyStart = 0;
+  keyLength = 0;
+  valueSource: Uint8Array = NOTHING;
+  valueStart = 0;
+  valueLength = 0;
 
   constructor(type: number, columnFamily: ArrayBuffer | undefined) {
     this.type = type;

@@ -23,9 +23,10 @@ import type { DatabaseIdentity } from './key-format.ts';
 import { NativeDatabase } from './native-database.ts';
 import type { NativeOptions } from './native-database.ts';
 import { NativeOperation } from './native-operation.ts';
-import type { TaskDirectories } from './task-directory.ts';
+import type { FoundDirectory, TaskDirectories } from './task-directory.ts';
 
 const LOCK_RETRY_MS = 50;
+const OPEN_ATTEMPTS_MAX = 3;
 
 export interface OpenParts {
   readonly directories: TaskDirectories;
@@ -50,47 +51,43 @@ export async function openDatabase(
   task: TaskStateOptions,
   parts: OpenParts,
 ): Promise<OpenedDatabase> {
-  const { directories } = parts;
-  const found = await directories.inspect(path);
-  if (found === 'torn') await directories.setAside(path, 'the directory holds no complete database');
-  if (found === 'database') {
-    try {
-      return await openExisting(path, task, parts);
-    } catch (error) {
-      if (!(error instanceof Unusable)) throw error;
-      await directories.setAside(path, error.message);
+  try {
+    for (let attempt = 1; ; attempt++) {
+      const found = await parts.directories.inspect(path);
+      try {
+        return await openFound(path, found, task, parts);
+      } catch (error) {
+        if (!(error instanceof Unusable) || attempt === OPEN_ATTEMPTS_MAX) throw error;
+        // Only the directory that was looked at: by now another process may have put a good one in its place.
+        await parts.directories.setAside(path, error.message, found.inode);
+      }
     }
-  }
-  return create(path, task, parts);
-}
-
-async function create(path: string, task: TaskStateOptions, parts: OpenParts): Promise<OpenedDatabase> {
-  try {
-    await parts.directories.create(path);
-    const native = await openLocked(path, task, parts, true);
-    return await prepare(native, undefined, EMPTY_CHECKPOINT, task);
   } catch (error) {
     throw asRefusal(error, path, task);
   }
 }
 
-async function openExisting(path: string, task: TaskStateOptions, parts: OpenParts): Promise<OpenedDatabase> {
-  let native: NativeDatabase;
-  try {
-    // Never created here: RocksDB would answer a missing CURRENT with an empty database.
-    native = await openLocked(path, task, parts, false);
-  } catch (error) {
-    if (isCorruption(error)) throw new Unusable(messageOf(error));
-    throw asRefusal(error, path, task);
+async function openFound(
+  path: string,
+  found: FoundDirectory,
+  task: TaskStateOptions,
+  parts: OpenParts,
+): Promise<OpenedDatabase> {
+  if (found.kind === 'torn') {
+    // Opened for its lock: who is just creating the database holds it, and their directory is not torn.
+    await (await openLocked(path, task, parts, true)).close();
+    throw new Unusable('the directory held no complete database');
   }
+  await parts.directories.create(path);
+  // An existing database is never created: RocksDB would answer a missing CURRENT with an empty one.
+  const native = await openLocked(path, task, parts, found.kind !== 'database');
   try {
     const identity = await readIdentity(native, task);
     const checkpoint = identity === undefined ? EMPTY_CHECKPOINT : await readCheckpoint(native);
     return await prepare(native, identity, checkpoint, task);
   } catch (error) {
     await native.close();
-    if (isCorruption(error)) throw new Unusable(messageOf(error));
-    throw error instanceof Unusable ? error : asRefusal(error, path, task);
+    throw isCorruption(error) ? new Unusable(`RocksDB: ${messageOf(error)}`) : error;
   }
 }
 
@@ -106,7 +103,7 @@ async function openLocked(
     try {
       return await NativeDatabase.open(path, { ...parts.native, createIfMissing });
     } catch (error) {
-      if (!isLocked(error)) throw error;
+      if (!isLocked(error)) throw isCorruption(error) ? new Unusable(`RocksDB: ${messageOf(error)}`) : error;
       if (clock.monotonic() >= deadline) throw stateLocked(task.taskId, path, error);
       if (attempt === 1)
         parts.logger.info('Waiting for the lock of a task’s state', { taskId: task.taskId, path });
@@ -218,14 +215,20 @@ export function isLocked(error: unknown): boolean {
   return /lock file|lock hold/i.test(messageOf(error));
 }
 
-/** RocksDB says so, or misses one of its files. */
+// What RocksDB says of a torn or corrupted database is open-ended; what a machine lacks is not.
+const ENVIRONMENT =
+  /permission denied|no space left|quota exceeded|too many open files|read-only file system|cannot allocate memory|input\/output error/i;
+
+/** The files are at fault, not the machine: others in their place would do. */
 function isCorruption(error: unknown): boolean {
-  const text = `${messageOf(error)} ${messageOf((error as { cause?: unknown } | null)?.cause)}`;
-  return /corruption|checksum|does not exist|no such file|not found/i.test(text);
+  if (error instanceof MillraceError || error instanceof Unusable) return false;
+  const cause = (error as { cause?: unknown } | null)?.cause;
+  if (!isNative(error) && !isNative(cause)) return false;
+  return !ENVIRONMENT.test(`${messageOf(error)} ${messageOf(cause)}`);
 }
 
 function asRefusal(error: unknown, path: string, task: TaskStateOptions): Error {
-  if (error instanceof MillraceError || error instanceof Unusable) return error;
+  if (error instanceof MillraceError) return error;
   return new FatalError({
     code: 'MILLRACE_STATE_FAILED',
     message: `The state of task ${task.taskId} could not be opened in ${path}: ${messageOf(error)}.`,
@@ -233,6 +236,12 @@ function asRefusal(error: unknown, path: string, task: TaskStateOptions): Error 
     cause: error,
     context: { taskId: task.taskId, path },
   });
+}
+
+// Errors of the binding carry libuv's name of a code.
+function isNative(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null | undefined)?.code;
+  return typeof code === 'string' && /^E[A-Z]/.test(code);
 }
 
 // Errors of the binding may come from another realm, where they are no `Error` of ours.

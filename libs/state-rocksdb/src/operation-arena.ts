@@ -1,12 +1,12 @@
 // Owns the memory of one write batch: keys and values packed into two arrays, and the operations that point into them.
 // It never writes; the database does. An arena is used again once its write resolved: the binding copies nothing.
 //
-// The binding asks for a typed array per key and per value. They are kept with the operation and used again when the same
-// place holds the same length, as it does wherever keys or values are of one size: a new view costs 70 ns and garbage.
+// The binding asks for a typed array per key and per value. They are made when the batch is complete, and kept: where the
+// same place holds the same length again, as it does wherever keys or values are of one size, there is nothing to make.
 import type { BinaryString } from '#libs/core';
 import type { RestoreBatch } from '#libs/state';
 import { KEY_PREFIX_BYTES, TIMESTAMP_BYTES, writeTimestamp } from './key-format.ts';
-import { sortedByKey } from './key-order.ts';
+import { orderByKey } from './key-order.ts';
 import { writeBinary } from './native-buffer.ts';
 import { NativeOperation } from './native-operation.ts';
 import type { NativeLayout } from './native-operation.ts';
@@ -14,25 +14,30 @@ import type { NativeLayout } from './native-operation.ts';
 /** Up to here a loop over characters or bytes beats a native call. */
 const LOOP_BYTES_MAX = 24;
 const INITIAL_BYTES = 16 * 1024;
+const INITIAL_OPERATIONS = 256;
 /** An arena that grew beyond this is not kept for the next batch. */
 const KEPT_BYTES_MAX = 4 * 1024 * 1024;
+/** In place of the start of a value: the key is deleted. */
+const DELETED = -1;
 
 export class OperationArena {
   count = 0;
 
-  private keys: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
-  private keysUsed = 0;
-  private values: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
-  private valuesUsed = 0;
-  private readonly operations: NativeOperation[] = [];
   private readonly layout: NativeLayout;
+  private keys: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+  private values: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+  private keysUsed = 0;
+  private valuesUsed = 0;
+  // Of operation i: its key is keys[keyStarts[i], keyEnds[i]).
+  private keyStarts = new Int32Array(INITIAL_OPERATIONS);
+  private keyEnds = new Int32Array(INITIAL_OPERATIONS);
+  private valueStarts = new Int32Array(INITIAL_OPERATIONS);
+  private valueEnds = new Int32Array(INITIAL_OPERATIONS);
+  /** Outlive the batch, with their typed arrays. */
+  private readonly operations: NativeOperation[] = [];
 
   constructor(layout: NativeLayout) {
     this.layout = layout;
-  }
-
-  get bytesUsed(): number {
-    return this.keysUsed + this.valuesUsed;
   }
 
   get reusable(): boolean {
@@ -46,102 +51,152 @@ export class OperationArena {
   }
 
   put(storeNumber: number, key: BinaryString, value: BinaryString, timestamp: number): void {
-    this.valueRoom(TIMESTAMP_BYTES + value.length);
+    const i = this.appendKey(storeNumber, key);
     const start = this.valuesUsed;
-    const values = this.values;
-    writeTimestamp(values, start, timestamp);
-    copyText(values, start + TIMESTAMP_BYTES, value);
-    this.valuesUsed = start + TIMESTAMP_BYTES + value.length;
-    this.add(this.layout.put, this.appendKey(storeNumber, key), start);
+    const end = start + TIMESTAMP_BYTES + value.length;
+    if (end > this.values.length) this.values = grown(this.values, start, end);
+    writeTimestamp(this.values, start, timestamp);
+    copyText(this.values, start + TIMESTAMP_BYTES, value);
+    this.valueStarts[i] = start;
+    this.valueEnds[i] = end;
+    this.valuesUsed = end;
   }
 
   delete(storeNumber: number, key: BinaryString): void {
-    this.add(this.layout.delete, this.appendKey(storeNumber, key), this.valuesUsed);
+    this.valueStarts[this.appendKey(storeNumber, key)] = DELETED;
   }
 
   /** Copies the columns of changelog records. */
   putColumns(storeNumber: number, records: RestoreBatch): void {
     const { count, bytes, keyStart, keyEnd, valueStart, valueEnd, timestamps } = records;
-    // Keys and values lie apart from each other in `bytes`, so that all of it bounds what they can take.
-    this.keyRoom(bytes.length + count * KEY_PREFIX_BYTES);
-    this.valueRoom(bytes.length + count * TIMESTAMP_BYTES);
+    this.makeRoom(count, bytes.length);
     const source = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    const { keys, values } = this;
-    for (let i = 0; i < count; i++) {
-      const keyAt = this.keysUsed;
+    const { keys, values, keyStarts, keyEnds, valueStarts, valueEnds } = this;
+    let { keysUsed, valuesUsed, count: operation } = this;
+    for (let i = 0; i < count; i++, operation++) {
       const keyFrom = keyStart[i]!;
       const keyLength = keyEnd[i]! - keyFrom;
-      keys[keyAt] = storeNumber >> 8;
-      keys[keyAt + 1] = storeNumber;
-      copyBytes(source, keyFrom, keys, keyAt + KEY_PREFIX_BYTES, keyLength);
-      this.keysUsed = keyAt + KEY_PREFIX_BYTES + keyLength;
-      const valueAt = this.valuesUsed;
+      keyStarts[operation] = keysUsed;
+      keys[keysUsed] = storeNumber >> 8;
+      keys[keysUsed + 1] = storeNumber;
+      copyBytes(source, keyFrom, keys, keysUsed + KEY_PREFIX_BYTES, keyLength);
+      keysUsed += KEY_PREFIX_BYTES + keyLength;
+      keyEnds[operation] = keysUsed;
       const valueFrom = valueStart[i]!;
       if (valueFrom < 0) {
-        this.add(this.layout.delete, keyAt, valueAt);
+        valueStarts[operation] = DELETED;
         continue;
       }
       const valueLength = valueEnd[i]! - valueFrom;
-      writeTimestamp(values, valueAt, timestamps[i]!);
-      copyBytes(source, valueFrom, values, valueAt + TIMESTAMP_BYTES, valueLength);
-      this.valuesUsed = valueAt + TIMESTAMP_BYTES + valueLength;
-      this.add(this.layout.put, keyAt, valueAt);
+      valueStarts[operation] = valuesUsed;
+      writeTimestamp(values, valuesUsed, timestamps[i]!);
+      copyBytes(source, valueFrom, values, valuesUsed + TIMESTAMP_BYTES, valueLength);
+      valuesUsed += TIMESTAMP_BYTES + valueLength;
+      valueEnds[operation] = valuesUsed;
     }
+    this.keysUsed = keysUsed;
+    this.valuesUsed = valuesUsed;
+    this.count = operation;
   }
 
-  /** The operations in the order in which RocksDB takes them fastest. Of several on one key the last one wins. */
-  ordered(): readonly NativeOperation[] {
-    return sortedByKey(this.operations.slice(0, this.count));
+  /**
+   * `first`, then the operations in the order in which RocksDB takes them fastest. Of several on one key the last one
+   * wins. Nothing may be added until the write resolved.
+   */
+  complete(first: NativeOperation): NativeOperation[] {
+    const { count, operations } = this;
+    while (operations.length < count) {
+      operations.push(new NativeOperation(this.layout.put, this.layout.columnFamily));
+    }
+    const order = orderByKey(this.keys, this.keyStarts, this.keyEnds, count);
+    const ordered = new Array<NativeOperation>(count + 1);
+    ordered[0] = first;
+    for (let at = 0; at < count; at++) {
+      const i = order === null ? at : order[at]!;
+      const operation = operations[i]!;
+      this.point(operation, i);
+      ordered[at + 1] = operation;
+    }
+    return ordered;
   }
 
-  private add(type: number, keyAt: number, valueAt: number): void {
-    let operation = this.operations[this.count];
-    if (operation === undefined) {
-      operation = new NativeOperation(type, this.layout.columnFamily);
-      this.operations.push(operation);
+  private point(operation: NativeOperation, i: number): void {
+    const { keys, values } = this;
+    const keyStart = this.keyStarts[i]!;
+    const keyLength = this.keyEnds[i]! - keyStart;
+    if (
+      operation.keySource !== keys ||
+      operation.keyStart !== keyStart ||
+      operation.keyLength !== keyLength
+    ) {
+      operation.key = new Uint8Array(keys.buffer, keyStart, keyLength);
+      operation.keySource = keys;
+      operation.keyStart = keyStart;
+      operation.keyLength = keyLength;
     }
-    this.count++;
-    operation.type = type;
-    const keyLength = this.keysUsed - keyAt;
-    const keys = this.keys;
-    const key = operation.key;
-    if (key.byteOffset !== keyAt || key.length !== keyLength || key.buffer !== keys.buffer) {
-      operation.key = new Uint8Array(keys.buffer, keyAt, keyLength);
+    const valueStart = this.valueStarts[i]!;
+    if (valueStart === DELETED) {
+      operation.type = this.layout.delete;
+      return;
     }
-    const valueLength = this.valuesUsed - valueAt;
-    const values = this.values;
-    const value = operation.value;
-    if (value.byteOffset !== valueAt || value.length !== valueLength || value.buffer !== values.buffer) {
-      operation.value = new Uint8Array(values.buffer, valueAt, valueLength);
+    operation.type = this.layout.put;
+    const valueLength = this.valueEnds[i]! - valueStart;
+    if (
+      operation.valueSource !== values ||
+      operation.valueStart !== valueStart ||
+      operation.valueLength !== valueLength
+    ) {
+      operation.value = new Uint8Array(values.buffer, valueStart, valueLength);
+      operation.valueSource = values;
+      operation.valueStart = valueStart;
+      operation.valueLength = valueLength;
     }
   }
 
   private appendKey(storeNumber: number, key: BinaryString): number {
-    this.keyRoom(KEY_PREFIX_BYTES + key.length);
+    const i = this.count++;
+    if (i === this.keyStarts.length) this.growColumns(i + 1);
     const start = this.keysUsed;
+    const end = start + KEY_PREFIX_BYTES + key.length;
+    if (end > this.keys.length) this.keys = grown(this.keys, start, end);
     const keys = this.keys;
     keys[start] = storeNumber >> 8;
     keys[start + 1] = storeNumber;
     copyText(keys, start + KEY_PREFIX_BYTES, key);
-    this.keysUsed = start + KEY_PREFIX_BYTES + key.length;
-    return start;
+    this.keyStarts[i] = start;
+    this.keyEnds[i] = end;
+    this.keysUsed = end;
+    return i;
   }
 
-  // Operations added before keep pointing into the array they were added to, which lives as long as they do.
-  private keyRoom(bytes: number): void {
-    if (this.keysUsed + bytes <= this.keys.length) return;
-    this.keys = grown(this.keys, this.keysUsed, bytes);
+  // Keys and values lie apart from each other in the section, so that all of it bounds what they can take.
+  private makeRoom(count: number, bytes: number): void {
+    if (this.count + count > this.keyStarts.length) this.growColumns(this.count + count);
+    const keysEnd = this.keysUsed + bytes + count * KEY_PREFIX_BYTES;
+    if (keysEnd > this.keys.length) this.keys = grown(this.keys, this.keysUsed, keysEnd);
+    const valuesEnd = this.valuesUsed + bytes + count * TIMESTAMP_BYTES;
+    if (valuesEnd > this.values.length) this.values = grown(this.values, this.valuesUsed, valuesEnd);
   }
 
-  private valueRoom(bytes: number): void {
-    if (this.valuesUsed + bytes <= this.values.length) return;
-    this.values = grown(this.values, this.valuesUsed, bytes);
+  private growColumns(count: number): void {
+    const length = Math.max(this.keyStarts.length * 2, count);
+    this.keyStarts = grownColumn(this.keyStarts, length);
+    this.keyEnds = grownColumn(this.keyEnds, length);
+    this.valueStarts = grownColumn(this.valueStarts, length);
+    this.valueEnds = grownColumn(this.valueEnds, length);
   }
 }
 
-function grown(buffer: Buffer, used: number, bytes: number): Buffer {
-  // Not copied: what is in the old array is only read through the views that point into it.
-  return Buffer.allocUnsafeSlow(Math.max(buffer.length * 2, used + bytes));
+function grown(buffer: Buffer, used: number, length: number): Buffer {
+  const larger = Buffer.allocUnsafeSlow(Math.max(buffer.length * 2, length));
+  buffer.copy(larger, 0, 0, used);
+  return larger;
+}
+
+function grownColumn(column: Int32Array, length: number): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(length);
+  larger.set(column);
+  return larger;
 }
 
 function copyText(target: Buffer, at: number, text: BinaryString): void {

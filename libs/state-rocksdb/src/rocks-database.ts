@@ -158,7 +158,7 @@ export class RocksDatabase implements StateDatabase {
     const operation = new NativeOperation(this.native.layout.put, this.native.layout.columnFamily);
     operation.key = RESERVED_KEYS.checkpoint;
     operation.value = encodeCheckpoint(checkpoint);
-    await this.native.write([operation, ...arena.ordered()]);
+    await this.native.write(arena.complete(operation));
     arena.reset();
     if (this.arenas.length < ARENAS_KEPT && arena.reusable) this.arenas.push(arena);
   }

@@ -1,7 +1,7 @@
 // Owns the directories of tasks: <stateDir>/<applicationId>/<taskId>, what may be a name in them, and setting aside.
 // It never opens a database and never deletes one without being told to, but for the oldest of those set aside.
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { MillraceError } from '#libs/core';
 import type { Clock, Logger } from '#libs/core';
@@ -13,7 +13,11 @@ const APPLICATION_ID = /^[A-Za-z0-9._-]{1,200}$/;
 const TASK_ID = /^\d{1,9}_\d{1,9}$/;
 
 /** What is found at a task's path. `torn`: files, but not those of a database that was ever complete. */
-export type DirectoryState = 'absent' | 'empty' | 'database' | 'torn';
+export interface FoundDirectory {
+  readonly kind: 'absent' | 'empty' | 'database' | 'torn';
+  /** Tells the directory from another one that takes its place; 0 when absent. */
+  readonly inode: number;
+}
 
 export class TaskDirectories {
   private readonly root: string;
@@ -45,26 +49,28 @@ export class TaskDirectories {
     return path;
   }
 
-  async inspect(path: string): Promise<DirectoryState> {
+  async inspect(path: string): Promise<FoundDirectory> {
+    const inode = await inodeOf(path);
+    if (inode === 0) return { kind: 'absent', inode };
     let names: string[];
     try {
       names = await readdir(path);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'absent';
-      if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return 'torn';
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { kind: 'absent', inode: 0 };
       throw error;
     }
-    if (names.length === 0) return 'empty';
-    return names.includes('CURRENT') ? 'database' : 'torn';
+    if (names.length === 0) return { kind: 'empty', inode };
+    return { kind: names.includes('CURRENT') ? 'database' : 'torn', inode };
   }
 
   async create(path: string): Promise<void> {
     await mkdir(path, { recursive: true });
   }
 
-  /** Renames a task's directory to `<taskId>.corrupt-<time>`. Nothing happens when there is none. */
-  async setAside(path: string, reason: string): Promise<void> {
-    if (!existsSync(path)) return;
+  /** Renames a task's directory to `<taskId>.corrupt-<time>`. Nothing happens when there is none, or another one. */
+  async setAside(path: string, reason: string, inode?: number): Promise<void> {
+    const found = await inodeOf(path);
+    if (found === 0 || (inode !== undefined && inode !== found)) return;
     const time = new Date(this.clock.now()).toISOString().replace(/[-:.]/g, '');
     let target = `${path}.corrupt-${time}`;
     for (let n = 2; existsSync(target); n++) target = `${path}.corrupt-${time}-${n}`;
@@ -111,6 +117,15 @@ export class TaskDirectories {
       this.logger.warn('The oldest state set aside was deleted', { path: join(parent, name) });
       await this.remove(join(parent, name));
     }
+  }
+}
+
+async function inodeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).ino;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
+    throw error;
   }
 }
 

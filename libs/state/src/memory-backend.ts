@@ -59,6 +59,7 @@ export function createMemoryStateBackend(options: MemoryStateOptions = {}): Memo
       const database = new MemoryDatabase(
         disk,
         stores.map((store) => store.name),
+        clock,
       );
       return new TaskStateImpl(taskOptions, database, { clock, logger });
     },

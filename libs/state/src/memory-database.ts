@@ -1,7 +1,7 @@
 // Owns a task's committed state in memory, for tests and for users who restore from the changelog at every start.
-// It keeps what a disk would keep apart from what a crash may lose, so that a test can lose it.
-import { assert } from '#libs/core';
-import type { BinaryString } from '#libs/core';
+// Like a disk it answers in a later turn, and keeps apart what a crash may lose, so that a test can lose it.
+import { assert, yieldToIo } from '#libs/core';
+import type { BinaryString, Clock } from '#libs/core';
 import { binaryFromBytes } from '#libs/serde';
 import type { RestoreBatch, StateCheckpoint } from './contract.ts';
 import { EMPTY_CHECKPOINT } from './database.ts';
@@ -38,7 +38,10 @@ export class MemoryDisk {
 
   table(store: string): Map<BinaryString, Stored> {
     let table = this.tables.get(store);
-    if (table === undefined) this.tables.set(store, (table = new Map()));
+    if (table === undefined) {
+      table = new Map<BinaryString, Stored>();
+      this.tables.set(store, table);
+    }
     return table;
   }
 
@@ -81,13 +84,15 @@ interface MemoryChange {
 export class MemoryDatabase implements StateDatabase {
   readonly checkpoint: StateCheckpoint;
   private readonly disk: MemoryDisk;
+  private readonly clock: Clock;
   private readonly tables: readonly Map<BinaryString, Stored>[];
   private readonly empty: readonly boolean[];
   private readonly deaths: number;
   private closed = false;
 
-  constructor(disk: MemoryDisk, stores: readonly string[]) {
+  constructor(disk: MemoryDisk, stores: readonly string[], clock: Clock) {
     this.disk = disk;
+    this.clock = clock;
     this.deaths = disk.deaths;
     this.checkpoint = disk.checkpoint;
     this.tables = stores.map((store) => disk.table(store));
@@ -99,7 +104,7 @@ export class MemoryDatabase implements StateDatabase {
   }
 
   async read(store: number, keys: readonly BinaryString[], count: number): Promise<ReadColumns> {
-    this.assertOpen();
+    await this.aTurn();
     const table = this.tables[store]!;
     const values: (BinaryString | null)[] = [];
     const timestamps = new Float64Array(count);
@@ -122,7 +127,7 @@ export class MemoryDatabase implements StateDatabase {
         changes.push({ table: this.tables[store]!, key, stored: null });
       },
       write: async (checkpoint) => {
-        this.assertOpen();
+        await this.aTurn();
         this.disk.apply(changes, checkpoint);
       },
     };
@@ -167,6 +172,12 @@ export class MemoryDatabase implements StateDatabase {
     if (this.deaths !== this.disk.deaths) return;
     if (clean) this.disk.sync();
     this.disk.locked = false;
+  }
+
+  private async aTurn(): Promise<void> {
+    this.assertOpen();
+    await yieldToIo(this.clock);
+    this.assertOpen();
   }
 
   private assertOpen(): void {

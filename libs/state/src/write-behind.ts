@@ -17,6 +17,9 @@ const SLICE_MS = 2;
 /** Entries between two looks at the clock. */
 const SLICE_ENTRIES = 128;
 
+/** What an operation of a batch takes besides key and value; it also makes many small values come due in time. */
+const OPERATION_BYTES = 64;
+
 export interface WriteBehindOptions {
   readonly taskId: string;
   readonly writeBehindBytes: number;
@@ -238,7 +241,7 @@ export class WriteBehind {
       } else {
         entry.writeState = WriteState.PENDING;
         this.pending.push(entry);
-        this.pendingBytes += entry.key.length + length;
+        this.pendingBytes += OPERATION_BYTES + entry.key.length + length;
       }
     }
     this.settledEpoch = epoch;

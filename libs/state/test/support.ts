@@ -32,7 +32,7 @@ export function taskOptions(overrides: Partial<TaskStateOptions> = {}): TaskStat
   return {
     taskId: '0_0',
     applicationId: 'app',
-    stores: [counts as KeyValueStoreSpec, profiles as KeyValueStoreSpec, names as KeyValueStoreSpec],
+    stores: [counts, profiles, names],
     cacheBytesMax: 64 * 1024 * 1024,
     writeBehindBytes: 64 * 1024 * 1024,
     writeBehindIntervalMs: 1_000_000,
