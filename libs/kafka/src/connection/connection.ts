@@ -257,6 +257,12 @@ export class Connection {
     const correlationId = frame.readInt32BE(0);
     if (awaited === undefined || awaited.correlationId !== correlationId) {
       const expected = awaited === undefined ? 'no answer is awaited' : `${awaited.correlationId} is due`;
+      if (this.#awaited.some((later, index) => index > this.#head && later.correlationId === correlationId)) {
+        // An answer in between got lost on the way. Nothing on this connection can be trusted any more, but every request
+        // on it may have been applied: the same requests go out again on another.
+        this.close(new ConnectionFault(`answer ${correlationId} came where ${expected}`));
+        return;
+      }
       this.close(protocolError(this.address, `it answers correlation id ${correlationId} where ${expected}`));
       return;
     }
