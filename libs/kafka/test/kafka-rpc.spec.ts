@@ -328,13 +328,22 @@ describe('malformed answers', () => {
     return error;
   };
 
-  it('out of order end the connection: the oldest call learns why, the others are unknown', async () => {
+  it('to a later call end the connection: the answer before it is lost, and both calls are unknown', async () => {
     const rpc = connect();
-    const first = rpc.call(1, 'Heartbeat', HEARTBEAT);
-    const second = rpc.call(1, 'Heartbeat', HEARTBEAT);
+    const first = rpcFailure(rpc.call(1, 'Heartbeat', HEARTBEAT));
+    const second = rpcFailure(rpc.call(1, 'Heartbeat', HEARTBEAT));
     const [, two] = await broker.received('Heartbeat', 2);
     two!.reply(HEARTBEAT_ANSWER);
-    const failure = rpcFailure(second);
+    expect((await first).kind).toBe('unknown');
+    expect((await second).kind).toBe('unknown');
+  });
+
+  it('to no call at all end the connection: the oldest call learns why, the others are unknown', async () => {
+    const rpc = connect();
+    const first = rpc.call(1, 'Heartbeat', HEARTBEAT);
+    const failure = rpcFailure(rpc.call(1, 'Heartbeat', HEARTBEAT));
+    const [, two] = await broker.received('Heartbeat', 2);
+    two!.reply(HEARTBEAT_ANSWER, 1_000_000);
     expect((await protocolError(first)).message).toContain('correlation id');
     expect((await failure).kind).toBe('unknown');
   });
