@@ -102,7 +102,8 @@ const TABLE = [
   [59, 'UNKNOWN_PRODUCER_ID', 'abortable'],
   [60, 'REASSIGNMENT_IN_PROGRESS', 'retriable'],
   [68, 'NON_EMPTY_GROUP', 'fatal'],
-  [69, 'GROUP_ID_NOT_FOUND', 'fatal'],
+  // OffsetCommit from version 9 on answers it where older ones answer ILLEGAL_GENERATION (KIP-848).
+  [69, 'GROUP_ID_NOT_FOUND', 'generation-lost'],
   [70, 'FETCH_SESSION_ID_NOT_FOUND', 'session'],
   [71, 'INVALID_FETCH_SESSION_EPOCH', 'session'],
   [72, 'LISTENER_NOT_FOUND', 'stale-metadata'],

@@ -1,0 +1,172 @@
+// The contract of fencing: who may commit, under which id and which generation; what a pending transaction hides.
+import { describe, expect, it } from '@jest/globals';
+import { EpochAbortedError, TaskMigratedError } from '#libs/core';
+import { batch, errorOf, offsetAt, ungrouped } from './bench.ts';
+import type { Bench } from './bench.ts';
+import { joinAlone } from './group-helpers.ts';
+
+export function fencingContract(bench: () => Bench): void {
+  const name = (prefix: string): string => bench().environment.uniqueName(prefix);
+
+  describe('the same transactional id initialised a second time', () => {
+    it('fences the older holder, whose open transaction is aborted', async () => {
+      const topic = await bench().topic();
+      const transactionalId = name('id');
+      const older = await bench().writer({ transactionalId });
+      older.append(topic, 0, batch('older'));
+      await older.flush();
+      const newer = await bench().writer({ transactionalId });
+      const error = await errorOf(older.commit([], null));
+      expect(error).toBeInstanceOf(TaskMigratedError);
+      expect(error).toMatchObject({ code: 'MILLRACE_PRODUCER_FENCED' });
+      expect(older.state).toBe('FENCED');
+      await bench().committed(newer, topic, 'newer');
+      expect(await bench().read(topic)).toEqual(['newer']);
+    });
+
+    it('never fences the newer holder by anything the older one does', async () => {
+      const topic = await bench().topic();
+      const transactionalId = name('id');
+      const older = await bench().writer({ transactionalId });
+      const newer = await bench().writer({ transactionalId });
+      older.append(topic, 0, batch('older'));
+      await errorOf(older.commit([], null));
+      await errorOf(older.abort());
+      await older.close();
+      await bench().committed(newer, topic, 'newer');
+      expect(await bench().read(topic)).toEqual(['newer']);
+    });
+
+    it('settles what a dead holder left open, long before its timeout, so that its offsets can be read', async () => {
+      const topic = await bench().topic();
+      const groupId = name('group');
+      const transactionalId = name('id');
+      const clientId = name('client');
+      const dead = await bench().writer({
+        transactionalId,
+        clientId,
+        transactionTimeoutMs: 60_000,
+        deadlineMs: 1_500,
+      });
+      await dead.commit([offsetAt(topic, 1)], ungrouped(groupId));
+      const cutOff = bench().fault({
+        api: 'EndTxn',
+        on: 'request',
+        action: 'cut',
+        times: Infinity,
+        clientId,
+      });
+      dead.append(topic, 0, batch('half'));
+      expect(await errorOf(dead.commit([offsetAt(topic, 2)], ungrouped(groupId)))).toBeInstanceOf(
+        EpochAbortedError,
+      );
+      const successor = await bench().writer({ transactionalId });
+      expect(await bench().committedOffset(groupId, topic)).toBe(1);
+      await bench().committed(successor, topic, 'whole');
+      expect(await bench().read(topic)).toEqual(['whole']);
+      cutOff.remove();
+    });
+  });
+
+  it('a transaction open for longer than its timeout is aborted, reported as such, and writing goes on', async () => {
+    const topic = await bench().topic();
+    const writer = await bench().writer({ transactionTimeoutMs: 1_000, deadlineMs: 20_000 });
+    writer.append(topic, 0, batch('slow'));
+    await writer.flush();
+    await bench().sleep(1_500 + bench().environment.timeoutSweepMs);
+    expect(await errorOf(writer.commit([], null))).toBeInstanceOf(EpochAbortedError);
+    await writer.initialise();
+    await bench().committed(writer, topic, 'next');
+    expect(await bench().read(topic)).toEqual(['next']);
+  });
+
+  describe('offsets in a pending transaction', () => {
+    it('keep a stable read waiting until it ends, and are not seen before', async () => {
+      const topic = await bench().topic();
+      const groupId = name('group');
+      const clientId = name('client');
+      const writer = await bench().writer({ clientId });
+      await writer.commit([offsetAt(topic, 1)], ungrouped(groupId));
+      const held = bench().fault({ api: 'EndTxn', on: 'request', action: 'hold', clientId, times: Infinity });
+      const commit = writer.commit([offsetAt(topic, 2)], ungrouped(groupId));
+      await held.hit();
+      expect(await bench().committedOffset(groupId, topic, false)).toBe(1);
+      let answered = false;
+      const stable = bench()
+        .committedOffset(groupId, topic)
+        .finally(() => {
+          answered = true;
+        });
+      await bench().sleep(300);
+      expect(answered).toBe(false);
+      held.remove();
+      held.release();
+      await commit;
+      expect(await stable).toBe(2);
+    });
+  });
+
+  describe('offsets of a group with members', () => {
+    it('are taken under the member and generation they were read under', async () => {
+      const topic = await bench().topic();
+      const groupId = name('group');
+      const member = await joinAlone(bench(), groupId, topic);
+      const writer = await bench().writer();
+      writer.append(topic, 0, batch('a'));
+      await writer.commit([offsetAt(topic, 1)], member.group());
+      expect(await bench().committedOffset(groupId, topic)).toBe(1);
+      await member.leave();
+    });
+
+    it.each([
+      ['an old generation', { generationId: 0 }],
+      ['a member the group does not know', { memberId: 'nobody' }],
+    ])(
+      'are refused under %s: nothing of the transaction is kept, and the writer can go on',
+      async (_name, wrong) => {
+        const topic = await bench().topic();
+        const groupId = name('group');
+        const member = await joinAlone(bench(), groupId, topic);
+        const writer = await bench().writer();
+        writer.append(topic, 0, batch('refused'));
+        const error = await errorOf(writer.commit([offsetAt(topic, 9)], { ...member.group(), ...wrong }));
+        expect(error).toBeInstanceOf(TaskMigratedError);
+        expect(error).toMatchObject({ code: 'MILLRACE_GENERATION_LOST' });
+        expect(await bench().committedOffset(groupId, topic)).toBeUndefined();
+        writer.append(topic, 0, batch('kept'));
+        await writer.commit([offsetAt(topic, 1)], member.group());
+        expect(await bench().read(topic)).toEqual(['kept']);
+        await member.leave();
+      },
+    );
+
+    it('are refused under the generation before a rebalance', async () => {
+      const topic = await bench().topic();
+      const groupId = name('group');
+      const member = await joinAlone(bench(), groupId, topic);
+      const before = member.group();
+      await member.rejoin();
+      expect(member.group().generationId).toBeGreaterThan(before.generationId);
+      const writer = await bench().writer();
+      expect(await errorOf(writer.commit([offsetAt(topic, 9)], before))).toMatchObject({
+        code: 'MILLRACE_GENERATION_LOST',
+      });
+      await member.leave();
+    });
+
+    it('are refused for an instance that another process took over', async () => {
+      const topic = await bench().topic();
+      const groupId = name('group');
+      const first = await joinAlone(bench(), groupId, topic, { groupInstanceId: 'same' });
+      const old = first.group();
+      const second = await joinAlone(bench(), groupId, topic, { groupInstanceId: 'same' });
+      const writer = await bench().writer();
+      expect(await errorOf(writer.commit([offsetAt(topic, 9)], old))).toMatchObject({
+        code: 'MILLRACE_GENERATION_LOST',
+      });
+      await bench().until(() => first.failed() !== undefined, 'the first process is told');
+      expect(first.failed()).toMatchObject({ code: 'MILLRACE_INSTANCE_FENCED' });
+      await second.leave(true);
+    });
+  });
+}
