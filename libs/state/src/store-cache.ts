@@ -79,12 +79,17 @@ export class StoreCache implements KeyValueStoreCache {
       if (this.decodedEntry === entry) this.forgetDecoded();
       return;
     }
-    // A string's encoding may be a slice of the text it was decoded from; every other encoding is made afresh.
-    const made = this.encode(entry.key, value);
-    const encoded = typeof value === 'string' ? detachBinary(made) : made;
+    let encoded = this.encode(entry.key, value);
+    // A string, and then its encoding too, may be a slice of the text of a batch; every other encoding is made afresh.
+    const isText = typeof value === 'string';
+    if (isText) encoded = detachBinary(encoded);
     this.layers.change(entry, encoded, timestamp);
     if (this.decodedEntry === entry) this.forgetDecoded();
-    if (typeof value !== 'object' || this.reuseDecoded) this.remember(entry, value);
+    if (isText) {
+      if (encoded === value) entry.memo = encoded;
+    } else if (typeof value !== 'object' || this.reuseDecoded) {
+      this.remember(entry, value);
+    }
     this.setValue = value;
     this.setEncoded = encoded;
     this.setRecord = this.layers.record;
