@@ -68,6 +68,20 @@ describe('checkPartitions', () => {
     expect(plan(topology, { in: 2, more: 4, out: 1 })).toEqual([{ right: 4, left: 4 }, [2, 4, 4]]);
   });
 
+  it('sizes a repartition that feeds another one it must match', () => {
+    const topology = overStream((stream) => {
+      const latest = stream
+        .groupBy((_k, v) => v, Grouped.as('first', { keySerde: text }))
+        .reduce((_a, v) => v, Materialized.as('latest'));
+      latest
+        .toStream()
+        .selectKey((_k, v) => v)
+        .join(latest, (value) => value, Joined.as('second'))
+        .to('out', { valueSerde: text });
+    });
+    expect(plan(topology, { in: 5, out: 1 })).toEqual([{ first: 5, second: 5 }, [5, 5]]);
+  });
+
   it('says which topics must exist, and which are missing', () => {
     const topology = overStream((stream) => {
       stream.to('out');
