@@ -38,9 +38,6 @@ export class GatedDatabase implements StateDatabase {
     this.holding = true;
   }
 
-  releaseOne(): void {
-    this.gates.shift()?.();
-  }
 
   release(): void {
     this.holding = false;

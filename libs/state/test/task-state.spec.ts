@@ -286,21 +286,21 @@ describe('writing behind', () => {
   });
 
   it('does not evict what was committed anew while its older value was being written', async () => {
-    const { state, database } = fixture({ cacheBytesMax: 1 });
+    const { state, database, clock } = fixture({ cacheBytesMax: 1, writeBehindIntervalMs: 10 });
     put(state, 'counts', 'a', 1);
     commitEpoch(state, 1);
     database.hold();
-    const flushed = state.flush();
+    clock.advance(10);
     await turns(3);
     put(state, 'counts', 'a', 2);
     commitEpoch(state, 2);
-    database.releaseOne();
-    await turns(3);
-    for (let epoch = 3; epoch < 30; epoch++) commitEpoch(state, epoch);
-    expect(get(state, 'counts', 'a')).toBe(2);
     database.release();
-    await flushed;
-    for (let epoch = 30; epoch < 60; epoch++) commitEpoch(state, epoch);
+    await turns(3);
+    expect(database.batches).toEqual([{ epochId: 1, changes: { a: '1' } }]);
+    for (let epoch = 3; epoch < 30; epoch++) sealEpoch(state, epoch);
+    expect(get(state, 'counts', 'a')).toBe(2);
+    await state.flush();
+    for (let epoch = 30; epoch < 60; epoch++) sealEpoch(state, epoch);
     expect(() => get(state, 'counts', 'a')).toThrow(StateMiss);
   });
 
