@@ -195,11 +195,14 @@ export class Connection {
           this.close(fault);
           reject(fault);
         });
-        socket.on('close', () => {
+        const ended = (): void => {
           const fault = this.#broken(null);
           this.close(fault);
           reject(fault);
-        });
+        };
+        // A broker that has ended its half answers nothing any more; waiting for `close` would let calls go out in vain.
+        socket.on('end', ended);
+        socket.on('close', ended);
       });
     } finally {
       (timer as Timer | null)?.cancel();
