@@ -12,9 +12,13 @@ if (!existsSync(main)) {
   process.exit(1);
 }
 
-const service = spawn(process.execPath, ['--enable-source-maps', main, ...process.argv.slice(2)], {
-  stdio: 'inherit',
-});
+const service = spawn(
+  process.execPath,
+  ['--enable-source-maps', '--disable-warning=TimeoutNegativeWarning', main, ...process.argv.slice(2)],
+  {
+    stdio: 'inherit',
+  },
+);
 
 // A terminal's Ctrl-C reaches the service by itself; it decides when to end, and we wait for it.
 process.on('SIGINT', () => undefined);

@@ -4,6 +4,8 @@ export type { ApplicationSnapshot } from './streams-application.ts';
 export type { StateKind, StreamsApplicationOptions, TopologySource } from './options.ts';
 export { createConsoleLogger } from './console-logger.ts';
 export type { LogLevel } from './console-logger.ts';
+export { readTopic } from './read-topic.ts';
+export type { ReadTopicOptions, TopicRecord } from './read-topic.ts';
 
 // How a topology is written.
 export {
@@ -26,8 +28,8 @@ export type {
   Topology,
   TopologyFault,
 } from '#libs/topology';
-export { Serdes, createSerde, createTextSerde } from '#libs/serde';
-export type { Serde } from '#libs/serde';
+export { SchemaRegistryClient, Serdes, createSerde, createTextSerde } from '#libs/serde';
+export type { RegistrySerdeOptions, SchemaRegistryOptions, Serde } from '#libs/serde';
 
 // How an application runs and fails.
 export { DEAD_LETTER_HEADERS, deadLetter, logAndContinue, logAndFail } from '#libs/runtime';

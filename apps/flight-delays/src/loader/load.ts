@@ -4,7 +4,7 @@
 // offset says how many are there. A complete one is left alone.
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { Kafka, KafkaJSError, logLevel, Partitioners } from 'kafkajs';
+import kafkajs, { Kafka, logLevel, Partitioners } from 'kafkajs';
 import type { Admin, Message, Producer } from 'kafkajs';
 
 import type { Dataset } from '../data/dataset.ts';
@@ -149,7 +149,7 @@ async function endOffsets(admin: Admin, topic: string): Promise<{ partition: num
     try {
       return await admin.fetchTopicOffsets(topic);
     } catch (error) {
-      if (attempt === 20 || !(error instanceof KafkaJSError) || !error.retriable) throw error;
+      if (attempt === 20 || !(error instanceof kafkajs.KafkaJSError) || !error.retriable) throw error;
       await delay(100);
     }
   }
