@@ -9,20 +9,26 @@ type NativeBuffer = Buffer & {
   latin1Slice(start: number, end: number): string;
   utf8Slice(start: number, end: number): string;
   latin1Write(text: string, offset: number, length: number): number;
+  utf8Write(text: string, offset: number, length: number): number;
 };
 
 /** Up to here a loop over characters beats a native call. */
 const LOOP_CHARACTERS_MAX = 16;
+const UTF8_BYTES_PER_UNIT_MAX = 3;
 /** V8 makes a view instead of a copy from this length on (SlicedString::kMinLength). */
 const SLICED_CHARACTERS_MIN = 13;
+
+/** A larger one is let go after use. */
+const SCRATCH_RETAINED_BYTES_MAX = 4 * 1024 * 1024;
 
 const nativeMethods = Buffer.prototype as NativeBuffer;
 let scratch = Buffer.allocUnsafeSlow(64 * 1024) as NativeBuffer;
 
 function scratchOf(size: number): NativeBuffer {
-  if (scratch.length < size)
-    scratch = Buffer.allocUnsafeSlow(Math.max(size, scratch.length * 2)) as NativeBuffer;
-  return scratch;
+  if (size <= scratch.length) return scratch;
+  const larger = Buffer.allocUnsafeSlow(Math.max(size, scratch.length * 2)) as NativeBuffer;
+  if (larger.length <= SCRATCH_RETAINED_BYTES_MAX) scratch = larger;
+  return larger;
 }
 
 export function binaryFromBytes(bytes: Uint8Array): BinaryString {
@@ -45,8 +51,12 @@ export function isAsciiText(text: string): boolean {
 
 /** `text` in UTF-8; a lone surrogate becomes U+FFFD. */
 export function binaryFromUtf8(text: string): BinaryString {
-  if (isAsciiText(text)) return text as BinaryString;
-  return (Buffer.from(text, 'utf8') as NativeBuffer).toString('latin1') as BinaryString;
+  const length = text.length;
+  if (length <= LOOP_CHARACTERS_MAX && isAsciiText(text)) return text as BinaryString;
+  const room = length * UTF8_BYTES_PER_UNIT_MAX;
+  const bytes = scratchOf(room);
+  const size = bytes.utf8Write(text, 0, room);
+  return (size === length ? text : bytes.latin1Slice(0, size)) as BinaryString;
 }
 
 /**

@@ -34,6 +34,15 @@ describe('binary strings', () => {
     );
   });
 
+  it('hold texts of any length', () => {
+    for (const text of ['a'.repeat(100_000), 'é'.repeat(100_000), 'š'.repeat(3_000_000)]) {
+      const binary = binaryFromUtf8(text);
+      expect(binary).toHaveLength(Buffer.byteLength(text));
+      expect(utf8FromBinary(binary) === text).toBe(true);
+      expect(detachBinary(binary) === binary).toBe(true);
+    }
+  });
+
   it('are recognised when they are no UTF-8, and where', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {

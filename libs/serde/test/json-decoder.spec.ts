@@ -67,6 +67,12 @@ const scalar = fc.oneof(
 const value = fc.oneof(
   { weight: 6, arbitrary: scalar },
   { weight: 1, arbitrary: fc.array(scalar, { maxLength: 3 }) },
+  {
+    weight: 1,
+    arbitrary: fc.array(fc.oneof(scalar, fc.array(scalar), fc.dictionary(fc.string(), scalar)), {
+      maxLength: 3,
+    }),
+  },
   { weight: 1, arbitrary: fc.dictionary(fc.constantFrom('a', 'b', 'ключ', '7'), scalar, { maxKeys: 3 }) },
 );
 
@@ -199,6 +205,19 @@ describe('JsonDecoder', () => {
     '{}',
     '[1,2',
     '[1}',
+    '[1,]',
+    '[,1]',
+    '[1 2]',
+    '[ 1 , [2,[]] ,\n"x" ]',
+    '[01]',
+    '[1e5,-0,1.5,12345678901234567890]',
+    '["é","\\n","\\u0041","\ufffd"]',
+    '[true,false,null]',
+    '[tru]',
+    '[{"a":[1]},{}]',
+    '["a]',
+    '[[[[[[[[[[[[1]]]]]]]]]]]]',
+    '[-]',
     '{"a"}',
     '',
     ' 1',

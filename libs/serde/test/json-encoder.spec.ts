@@ -75,6 +75,12 @@ const odd = fc.oneof(
   fc.constant(Symbol('s')),
   fc.date({ noInvalidDate: true }),
   fc.array(scalar, { maxLength: 3 }),
+  fc.array(fc.oneof(scalar, fc.array(scalar), fc.constant(undefined), fc.constant({ a: 1 })), {
+    maxLength: 3,
+  }),
+  fc.constant(Object.assign([1, 2], { toJSON: () => 'own' })),
+  // eslint-disable-next-line no-sparse-arrays
+  fc.constant([1, , 3]),
   fc.constant(Object.create(null)),
   fc.constant(new Number(5)),
   fc.constant({ toJSON: (key: string) => `called for ${key}` }),
@@ -183,10 +189,12 @@ describe('JsonEncoder', () => {
   });
 
   it('gives up where values need JSON.stringify anyway', () => {
-    const encoder = trained({ tags: ['a'] });
+    const encoder = trained({ lines: ['a'] });
     expect(encoder.programCount).toBe(1);
-    for (let i = 0; i < 300; i++) encoder.encodeText({ tags: ['a', 'b'] });
+    for (let i = 0; i < 300; i++) encoder.encodeText({ lines: ['a'] });
+    expect(encoder.programCount).toBe(1);
+    for (let i = 0; i < 600; i++) encoder.encodeText({ lines: [{ text: 'a' }] });
     expect(encoder.programCount).toBe(0);
-    expectLikeJsonStringify(encoder, { tags: ['a', 'b'] });
+    expectLikeJsonStringify(encoder, { lines: [{ text: 'a' }] });
   });
 });

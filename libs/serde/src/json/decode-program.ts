@@ -66,7 +66,7 @@ class DecoderSource {
   else if (c === 116) { if (b[p + 1] !== 114 || b[p + 2] !== 117 || b[p + 3] !== 101) return FAIL; p += 4; ${name} = true; }
   else if (c === 102) { if (b[p + 1] !== 97 || b[p + 2] !== 108 || b[p + 3] !== 115 || b[p + 4] !== 101) return FAIL; p += 5; ${name} = false; }
   else if (c === 110) { if (b[p + 1] !== 117 || b[p + 2] !== 108 || b[p + 3] !== 108) return FAIL; p += 4; ${name} = null; }
-  else if (c === 91 || c === 123) { if ((${name} = scanComposite(b, p, end)) === FAIL) return FAIL; p = scan.at; }
+  else if (c === 91 || c === 123) { if ((${name} = scanComposite(text, b, p, end)) === FAIL) return FAIL; p = scan.at; }
   else return FAIL;`);
     return name;
   }

@@ -18,6 +18,9 @@ const LOOP_CHARACTERS_MAX = 14;
 const EXACT_INTEGER_MAX = 1e15;
 const SEVEN_DIGITS = 1e7;
 const ESCAPED_BYTES_PER_UNIT_MAX = 6;
+const UTF8_BYTES_PER_UNIT_MAX = 3;
+/** The longest text of a number, and some more. */
+export const NUMBER_BYTES_MAX = 32;
 
 /** The characters of 00 to 99: two digits cost one division. */
 const TENS = Uint8Array.from({ length: 100 }, (_, pair) => 0x30 + Math.floor(pair / 10));
@@ -110,7 +113,26 @@ export function writeString(bytes: TextBuffer, at: number, value: string, limit:
 
 /** With escapes or beyond ASCII. */
 function writeOddString(bytes: TextBuffer, at: number, value: string, limit: number): number {
+  const length = value.length;
+  if (at + length * UTF8_BYTES_PER_UNIT_MAX + 2 <= limit) {
+    const end = at + 1 + bytes.utf8Write(value, at + 1, limit - at - 1);
+    // A lone surrogate is escaped by JSON.stringify, and replaced by the write.
+    if (end - at - 1 > length && !needsEscape(bytes, at + 1, end) && value.isWellFormed()) {
+      bytes[at] = 0x22;
+      bytes[end] = 0x22;
+      written.ascii = false;
+      return end + 1;
+    }
+  }
   return writeText(bytes, at, JSON.stringify(value), limit);
+}
+
+function needsEscape(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) {
+    const byte = bytes[i]!;
+    if (byte < 0x20 || byte === 0x22 || byte === 0x5c) return true;
+  }
+  return false;
 }
 
 /** Anything else that a property may hold. */
@@ -118,7 +140,36 @@ export function writeOther(bytes: TextBuffer, at: number, value: unknown, limit:
   if (typeof value !== 'object' || value === null) return -1;
   // toJSON is told its key, which only JSON.stringify of the whole does right.
   if ((value as { toJSON?: unknown }).toJSON !== undefined) return -1;
+  if (Array.isArray(value)) {
+    const end = writeArray(bytes, at, value, limit);
+    if (end >= 0) return end;
+  }
   return writeText(bytes, at, JSON.stringify(value), limit);
+}
+
+/** An array of plain values; -1 for all others. */
+function writeArray(bytes: TextBuffer, at: number, items: readonly unknown[], limit: number): number {
+  bytes[at++] = 0x5b;
+  for (let i = 0; i < items.length; i++) {
+    if (at + NUMBER_BYTES_MAX > limit) return -1;
+    if (i > 0) bytes[at++] = 0x2c;
+    const item = items[i];
+    if (typeof item === 'number') {
+      at = writeNumber(bytes, at, item);
+    } else if (typeof item === 'string') {
+      at = writeString(bytes, at, item, limit);
+      if (at < 0) return -1;
+    } else if (typeof item === 'boolean' || item === null) {
+      const text = String(item);
+      for (let j = 0; j < text.length; j++) bytes[at + j] = text.charCodeAt(j);
+      at += text.length;
+    } else {
+      return -1;
+    }
+  }
+  if (at >= limit) return -1;
+  bytes[at] = 0x5d;
+  return at + 1;
 }
 
 function writeText(bytes: TextBuffer, at: number, text: string, limit: number): number {

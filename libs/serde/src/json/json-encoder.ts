@@ -4,14 +4,12 @@ import type { BinaryString } from '#libs/core';
 import { binaryFromUtf8 } from '../binary.ts';
 import { compileEncoder, CONSTANT_BYTES_MAX, learnKeys } from './encode-program.ts';
 import type { EncodeFunction } from './encode-program.ts';
-import { writeNumber, written } from './encode-values.ts';
+import { NUMBER_BYTES_MAX, writeNumber, written } from './encode-values.ts';
 import { stringifyJson } from './json-text.ts';
 
 const PROGRAMS_MAX = 4;
 const LEARNING_MAX = 64;
 const MISSES_WINDOW = 256;
-/** Some more than the longest text of a number. */
-const NUMBER_BYTES_MAX = 32;
 /** Longer values are left to JSON.stringify. */
 const STRING_BYTES_MAX = 16 * 1024;
 

@@ -17,6 +17,8 @@ export const STRING_BYTES: Uint8Array = Uint8Array.from({ length: 256 }, (_, byt
 const POWERS_OF_TEN: readonly number[] = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
 /** An integer of so many digits is exact, and so is its correctly rounded quotient by an exact power of ten. */
 const EXACT_DIGITS_MAX = 15;
+/** Deeper ones are left to JSON.parse. */
+const ARRAY_DEPTH_MAX = 8;
 /** From this length on V8's substring is a view that would keep the whole batch's text alive. */
 const SLICED_CHARACTERS_MIN = 13;
 
@@ -81,12 +83,89 @@ export function scanNumber(text: string, bytes: Uint8Array, at: number): number 
 
 /** A string with escapes or beyond ASCII. `at` is at its opening quote. */
 export function scanString(bytes: Uint8Array, at: number, limit: number): unknown {
-  const end = stringEnd(bytes, at, limit);
-  return end < 0 ? FAIL : parsePart(bytes, at, end);
+  let i = at + 1;
+  for (; i < limit; i++) {
+    const code = bytes[i]!;
+    if (code === 0x22) break;
+    if (code < 0x20) return FAIL;
+    if (code === 0x5c) {
+      const end = stringEnd(bytes, at, limit);
+      return end < 0 ? FAIL : parsePart(bytes, at, end);
+    }
+  }
+  if (i >= limit) return FAIL;
+  scan.at = i + 1;
+  return textPart(bytes, at + 1, i);
 }
 
 /** An array, or an object where none was expected. `at` is at its bracket. */
-export function scanComposite(bytes: Uint8Array, at: number, limit: number): unknown {
+export function scanComposite(text: string, bytes: Uint8Array, at: number, limit: number): unknown {
+  return bytes[at] === 0x5b ? scanArray(text, bytes, at, limit, 0) : scanObject(bytes, at, limit);
+}
+
+function scanArray(text: string, bytes: Uint8Array, at: number, limit: number, depth: number): unknown {
+  if (depth > ARRAY_DEPTH_MAX) return FAIL;
+  const items: unknown[] = [];
+  at = skipSpace(bytes, at + 1);
+  if (bytes[at] === 0x5d) {
+    scan.at = at + 1;
+    return items;
+  }
+  for (;;) {
+    const item = scanItem(text, bytes, at, limit, depth);
+    if (item === FAIL || scan.at > limit) return FAIL;
+    items.push(item);
+    at = skipSpace(bytes, scan.at);
+    const code = bytes[at];
+    if (code === 0x5d) {
+      scan.at = at + 1;
+      return items;
+    }
+    if (code !== 0x2c) return FAIL;
+    at = skipSpace(bytes, at + 1);
+  }
+}
+
+function scanItem(text: string, bytes: Uint8Array, at: number, limit: number, depth: number): unknown {
+  const code = bytes[at];
+  switch (code) {
+    case undefined:
+      return FAIL;
+    case 0x22: {
+      let end = at + 1;
+      while (STRING_BYTES[bytes[end]!] === 0) end++;
+      if (bytes[end] !== 0x22) return scanString(bytes, at, limit);
+      scan.at = end + 1;
+      return ownString(text, bytes, at + 1, end);
+    }
+    case 0x5b:
+      return scanArray(text, bytes, at, limit, depth + 1);
+    case 0x7b:
+      return scanObject(bytes, at, limit);
+    case 0x74:
+      return scanWord(text, at, 'true', true);
+    case 0x66:
+      return scanWord(text, at, 'false', false);
+    case 0x6e:
+      return scanWord(text, at, 'null', null);
+    default:
+      return scanNumber(text, bytes, at);
+  }
+}
+
+function scanWord(text: string, at: number, word: string, value: unknown): unknown {
+  if (!text.startsWith(word, at)) return FAIL;
+  scan.at = at + word.length;
+  return value;
+}
+
+function skipSpace(bytes: Uint8Array, at: number): number {
+  let code = bytes[at];
+  while (code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09) code = bytes[++at];
+  return at;
+}
+
+function scanObject(bytes: Uint8Array, at: number, limit: number): unknown {
   let open = 0;
   let end = at;
   do {
@@ -114,10 +193,15 @@ function stringEnd(bytes: Uint8Array, at: number, limit: number): number {
   return -1;
 }
 
-function parsePart(bytes: Uint8Array, start: number, end: number): unknown {
-  // Only what is valid UTF-8 as a whole gets here with U+FFFD in it; invalid bytes fail and are judged by the slow way.
+/** `bytes[start, end)` as UTF-8. What cannot be told from a replaced invalid byte is left to the slow way. */
+function textPart(bytes: Uint8Array, start: number, end: number): string | typeof FAIL {
   const text = nativeMethods.utf8Slice.call(bytes as Buffer, start, end);
-  if (text.includes('\ufffd')) return FAIL;
+  return text.includes('\ufffd') ? FAIL : text;
+}
+
+function parsePart(bytes: Uint8Array, start: number, end: number): unknown {
+  const text = textPart(bytes, start, end);
+  if (text === FAIL) return FAIL;
   try {
     const value = parseJson(text);
     scan.at = end;
