@@ -79,7 +79,7 @@ const odd = fc.oneof(
     maxLength: 3,
   }),
   fc.constant(Object.assign([1, 2], { toJSON: () => 'own' })),
-  // eslint-disable-next-line no-sparse-arrays
+  // eslint-disable-next-line no-sparse-arrays -- a hole is what this case is about
   fc.constant([1, , 3]),
   fc.constant(Object.create(null)),
   fc.constant(new Number(5)),
