@@ -1,10 +1,16 @@
 // TLS and SASL of libs/kafka against a real broker: every mechanism, sessions that end, and what is said when it fails.
 import { afterEach, describe, expect, it } from '@jest/globals';
-import type { MetadataAnswer, RpcPort } from '#libs/broker';
+import {
+  readRecordBatches,
+  RecordBatchEncoder,
+  stampBatch,
+  type MetadataAnswer,
+  type RpcPort,
+} from '#libs/broker';
 import { silentLogger, sleep, systemClock, type LogFields } from '#libs/core';
 import { createKafkaRpc, type KafkaConfig, type SaslConfig } from '#libs/kafka';
 
-import { describeWithBroker } from '../support/broker.ts';
+import { describeWithBroker, uniqueName } from '../support/broker.ts';
 
 const USER = { name: 'ada', password: 'correct-horse-battery' };
 const CREDENTIALS = { username: USER.name, password: USER.password };
@@ -57,6 +63,66 @@ describeWithBroker(
     it('is reached by TLS with its certificate as authority', async () => {
       const metadata = await askMetadata({ brokers: [broker().endpoints.ssl!], ssl: trusting() });
       expect(metadata.brokers).toHaveLength(1);
+    });
+
+    it('carries large batches over TLS both ways', async () => {
+      const rpc = connect({ brokers: [broker().endpoints.ssl!], ssl: trusting() });
+      const { brokers } = await rpc.call('bootstrap', 'Metadata', { topics: [] });
+      rpc.learnNodes(brokers);
+      const { nodeId } = brokers[0]!;
+      const name = uniqueName('tls');
+      await rpc.call(nodeId, 'CreateTopics', {
+        timeoutMs: 10_000,
+        validateOnly: false,
+        topics: [{ name, numPartitions: 1, replicationFactor: 1, configs: [] }],
+      });
+      const encoder = new RecordBatchEncoder();
+      encoder.appendText(systemClock.now(), null, 'abcdefghi'.repeat(100_000));
+      const batch = encoder.finish()!;
+      stampBatch(batch, { producerId: -1, producerEpoch: -1, baseSequence: -1, isTransactional: false });
+      for (let written = 0, tries = 0; written < 3 && tries < 500; tries++) {
+        const produced = await rpc.call(nodeId, 'Produce', {
+          transactionalId: null,
+          acks: -1,
+          timeoutMs: 10_000,
+          transactionVersion2: false,
+          topics: [{ name, partitions: [{ partition: 0, records: [batch.bytes] }] }],
+        });
+        // Just created, the topic may not have its leader yet.
+        if (produced.topics[0]!.partitions[0]!.errorCode === 0) written += 1;
+        else await sleep(systemClock, 20);
+      }
+      const { topics } = await rpc.call(nodeId, 'Metadata', { topics: [name] });
+      const fetched = await rpc.call(nodeId, 'Fetch', {
+        maxWaitMs: 500,
+        minBytes: 3 * batch.bytes.length,
+        maxBytes: 50_000_000,
+        isolation: 'read_committed',
+        sessionId: 0,
+        sessionEpoch: -1,
+        topics: [
+          {
+            name,
+            topicId: topics[0]!.topicId,
+            partitions: [
+              {
+                partition: 0,
+                currentLeaderEpoch: -1,
+                fetchOffset: 0,
+                lastFetchedEpoch: -1,
+                logStartOffset: -1,
+                partitionMaxBytes: 50_000_000,
+              },
+            ],
+          },
+        ],
+        forgottenTopics: [],
+        rackId: '',
+      });
+      const batches = readRecordBatches(fetched.topics[0]!.partitions[0]!.records!);
+      expect(batches.map(({ baseOffset, bytes }) => [baseOffset, bytes.length])).toEqual(
+        [0, 1, 2].map((offset) => [offset, batch.bytes.length]),
+      );
     });
 
     it.each(MECHANISMS)('authenticates by $mechanism over TLS and over plain TCP', async (sasl) => {

@@ -199,6 +199,20 @@ describe('a broken connection', () => {
     expect(broker.connections).toBe(2);
   });
 
+  it('is let go as soon as the broker ends its half: the next call does not go out in vain', async () => {
+    broker.on('Heartbeat', (request) => {
+      request.reply(HEARTBEAT_ANSWER);
+      request.socket.end();
+    });
+    const rpc = connect();
+    for (let round = 1; round <= 3; round++) {
+      expect(await rpc.call(1, 'Heartbeat', HEARTBEAT)).toEqual({ errorCode: 27 });
+      // The end of the stream follows the answer; it is read in a later turn of the loop.
+      await new Promise((resolve) => systemClock.schedule(10, () => resolve(undefined)));
+    }
+    expect(broker.connections).toBe(3);
+  });
+
   it('is noticed when it ends amid a frame', async () => {
     broker.on('Heartbeat', (request) => {
       const frame = answerFrame(request.correlationId, heartbeatAnswer(0));
@@ -246,6 +260,12 @@ describe('bootstrap', () => {
     await gone.stop();
     broker.on('Metadata', (request) => request.reply(goldenHex('MetadataResponse', 12)));
     const rpc = connect({ brokers: [address, broker.address] });
+    expect((await rpc.call('bootstrap', 'Metadata', { topics: null })).clusterId).toBe('cluster');
+  });
+
+  it('reaches a broker by a name of several addresses, of which one listens', async () => {
+    broker.on('Metadata', (request) => request.reply(goldenHex('MetadataResponse', 12)));
+    const rpc = connect({ brokers: [`localhost:${broker.port}`] });
     expect((await rpc.call('bootstrap', 'Metadata', { topics: null })).clusterId).toBe('cluster');
   });
 
