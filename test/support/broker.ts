@@ -25,6 +25,15 @@ export function testBrokerOptions(): LocalBrokerOptions {
 }
 
 /**
+ * The same, but never a broker from KAFKA_BROKERS: for suites that need its proxy listener. Where KAFKA_BROKERS is not
+ * set, this is the broker all others share.
+ */
+export function ownTestBrokerOptions(): LocalBrokerOptions {
+  const given = process.env['KAFKA_BROKERS'] ?? '';
+  return given === '' ? testBrokerOptions() : { ...testBrokerOptions(), roads: ['docker', 'local'] };
+}
+
+/**
  * A `describe` whose tests have a broker: `broker()` inside tests and hooks. Skipped, with the reason in its name,
  * where this machine can have none. `options` asks for a kind of broker other than the plain one.
  */
@@ -33,7 +42,7 @@ export function describeWithBroker(
   body: (broker: () => SharedBroker) => void,
   options: LocalBrokerOptions = testBrokerOptions(),
 ): void {
-  const reason = availability.get(roadKey(options));
+  const reason = whyNone.get(roadsOf(options));
   if (reason !== undefined) {
     describe.skip(`${name} (skipped: ${reason})`, () => {
       body(() => {
@@ -73,19 +82,24 @@ export function uniqueName(prefix: string): string {
 // The first time, Maven fetches Kafka.
 const START_TIMEOUT_MS = 300_000;
 
+type Roads = 'any' | 'ours' | 'local';
+
 // Jest decides about skipping before any hook runs, so the roads are looked at while this module loads.
-const availability = new Map<'any' | 'local', string | undefined>();
-for (const [key, roads] of [
-  ['any', undefined],
-  ['local', ['local']],
+const whyNone = new Map<Roads, string | undefined>();
+for (const [roads, options] of [
+  ['any', {}],
+  ['ours', { roads: ['docker', 'local'] }],
+  ['local', { roads: ['local'] }],
 ] as const) {
-  const found = await brokerAvailability(roads === undefined ? {} : { roads });
-  availability.set(key, found.road === undefined ? `no broker: ${found.reasons.join(' ')}` : undefined);
+  const found = await brokerAvailability(options);
+  whyNone.set(roads, found.road === undefined ? `no broker: ${found.reasons.join(' ')}` : undefined);
 }
 
-/** Options that make a broker special exclude the roads to somebody else's. */
-function roadKey(options: LocalBrokerOptions): 'any' | 'local' {
-  return Object.keys(options).length === 0 ? 'any' : 'local';
+/** Which roads lead to a broker with these options, as libs/broker-local sees it. */
+function roadsOf({ roads, version, ...special }: LocalBrokerOptions): Roads {
+  if (Object.keys(special).length > 0) return 'local';
+  if (roads !== undefined) return roads.includes('env') ? 'any' : roads.includes('docker') ? 'ours' : 'local';
+  return version === undefined ? 'any' : 'ours';
 }
 
 async function askKeeper(keeper: string, kind: LocalBrokerOptions): Promise<SharedBroker> {

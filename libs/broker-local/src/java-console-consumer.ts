@@ -31,7 +31,7 @@ export interface ConsoleRecord {
   readonly offset: number;
   /** Milliseconds since the Unix epoch; -1 without a timestamp. */
   readonly timestamp: number;
-  readonly timestampType: 'CreateTime' | 'LogAppendTime' | 'NoTimestampType';
+  readonly timestampType: 'CreateTime' | 'LogAppendTime' | 'NO_TIMESTAMP';
   readonly key: string | null;
   readonly value: string | null;
 }

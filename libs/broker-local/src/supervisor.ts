@@ -31,7 +31,11 @@ function start({ command, args, log }: Order): void {
   const child = spawn(command, args, { stdio: ['ignore', output, output] });
   closeSync(output);
   running = child;
-  child.on('error', (error) => report({ error: error.message }));
+  child.on('error', (error) => {
+    // It never ran, so no exit will follow.
+    if (child.pid === undefined) running = undefined;
+    report({ error: error.message });
+  });
   child.on('spawn', () => report({ pid: child.pid }));
   child.on('exit', (exit, signal) => {
     running = undefined;
