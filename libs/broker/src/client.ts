@@ -38,19 +38,23 @@ export function createBrokerClient(options: BrokerClientOptions): BrokerClient {
   const open = new Set<{ close(): Promise<void> }>();
   let closed = false;
 
-  function tracked<T extends { close(): Promise<void> }>(part: T): T {
+  /** `make` is given what to call when the part is closed by its owner. */
+  function tracked<T extends { close(): Promise<void> }>(make: (onClosed: () => void) => T): T {
     if (closed)
       throw new MillraceError({ code: 'MILLRACE_ILLEGAL_STATE', message: 'The broker client is closed.' });
+    const part: T = make(() => open.delete(part));
     open.add(part);
     return part;
   }
 
   return {
     admin,
-    createReader: (readerOptions) => tracked(new KafkaRecordReader(cluster, readerOptions)),
+    createReader: (readerOptions) =>
+      tracked((onClosed) => new KafkaRecordReader(cluster, readerOptions, onClosed)),
     createTransactionalWriter: (writerOptions) =>
-      tracked(new KafkaTransactionalWriter(cluster, writerOptions)),
-    createIdempotentWriter: (writerOptions) => tracked(new KafkaIdempotentWriter(cluster, writerOptions)),
+      tracked((onClosed) => new KafkaTransactionalWriter(cluster, writerOptions, onClosed)),
+    createIdempotentWriter: (writerOptions) =>
+      tracked((onClosed) => new KafkaIdempotentWriter(cluster, writerOptions, onClosed)),
     createGroupMember: (memberOptions, handler) => new KafkaGroupMember(cluster, memberOptions, handler),
     async partitionCount(topic) {
       const known = cluster.metadata.topic(topic);

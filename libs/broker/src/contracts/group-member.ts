@@ -58,7 +58,10 @@ export type GroupMemberState = 'UNJOINED' | 'JOINING' | 'SYNCING' | 'STABLE' | '
 
 export interface GroupMember {
   readonly state: GroupMemberState;
-  /** Current identity, to be read when records are taken. `null` when not in a generation. */
+  /**
+   * The newest generation that the coordinator named, from JoinGroup's answer on: from then it accepts no older one. `null` when
+   * not in a generation. It says nothing of ownership: what may be committed under it is the caller's to know.
+   */
   readonly metadata: GroupMetadata | null;
   /** True from the moment a rebalance is known to be under way until the next assignment. */
   readonly rebalancing: boolean;

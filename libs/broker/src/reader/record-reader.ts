@@ -38,6 +38,7 @@ const TOPIC_MISSING_GRACE_MS = 10_000;
 export class KafkaRecordReader implements RecordReader {
   readonly isolation: IsolationLevel;
   readonly #cluster: Cluster;
+  readonly #onClosed: () => void;
   readonly #maxBufferedBytes: number;
   readonly #partitionMaxBytes: number;
   readonly #limits: FetchLimits;
@@ -52,8 +53,9 @@ export class KafkaRecordReader implements RecordReader {
   #timerAt = Infinity;
   #closed = false;
 
-  constructor(cluster: Cluster, options: RecordReaderOptions) {
+  constructor(cluster: Cluster, options: RecordReaderOptions, onClosed: () => void = () => undefined) {
     this.#cluster = cluster;
+    this.#onClosed = onClosed;
     this.isolation = options.isolation;
     this.#maxBufferedBytes = options.maxBufferedBytes ?? MAX_BUFFERED_BYTES_DEFAULT;
     this.#partitionMaxBytes = options.partitionMaxBytes ?? PARTITION_MAX_BYTES_DEFAULT;
@@ -165,6 +167,7 @@ export class KafkaRecordReader implements RecordReader {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#onClosed();
     this.#timer?.cancel();
     for (const reading of this.#readings.values()) reading.drop();
     this.#readings.clear();
@@ -215,9 +218,9 @@ export class KafkaRecordReader implements RecordReader {
     const now = this.#cluster.clock.monotonic();
     const share = Math.floor(this.#maxBufferedBytes / Math.max(1, this.#readings.size));
     const bufferedMax = share >> 1;
-    const partitionMaxBytes = Math.max(
-      PARTITION_MAX_BYTES_MIN,
-      Math.min(this.#partitionMaxBytes, bufferedMax),
+    const partitionMaxBytes = Math.min(
+      this.#partitionMaxBytes,
+      Math.max(PARTITION_MAX_BYTES_MIN, bufferedMax),
     );
     const wantedByNode = new Map<number, WantedPartition[]>();
     const crowded = new Set<number>();

@@ -25,6 +25,7 @@ interface Waiting {
 
 export class KafkaIdempotentWriter implements IdempotentWriter {
   readonly #cluster: Cluster;
+  readonly #onClosed: () => void;
   readonly #compression: NonNullable<TransactionalWriterOptions['compression']>;
   readonly #deadlineMs: number;
   #pipeline: ProducePipeline | undefined;
@@ -37,8 +38,10 @@ export class KafkaIdempotentWriter implements IdempotentWriter {
   constructor(
     cluster: Cluster,
     options: Pick<TransactionalWriterOptions, 'compression' | 'deadlineMs'> = {},
+    onClosed: () => void = () => undefined,
   ) {
     validateWriterOptions(options);
+    this.#onClosed = onClosed;
     this.#cluster = cluster;
     this.#compression = options.compression ?? 'none';
     this.#deadlineMs = options.deadlineMs ?? DEADLINE_MS_DEFAULT;
@@ -81,6 +84,7 @@ export class KafkaIdempotentWriter implements IdempotentWriter {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#onClosed();
     this.#pipeline?.close();
     this.#pipeline = undefined;
     await this.#starting;

@@ -36,6 +36,7 @@ const CLOSE_ABORT_MS = 2_000;
 export class KafkaTransactionalWriter implements TransactionalWriter {
   readonly transactionalId: string;
   readonly #cluster: Cluster;
+  readonly #onClosed: () => void;
   readonly #options: TransactionalWriterOptions;
   readonly #transactionTimeoutMs: number;
   readonly #deadlineMs: number;
@@ -53,8 +54,9 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
   /** Below transaction version 2: does the coordinator know of this transaction? */
   #joined = false;
 
-  constructor(cluster: Cluster, options: TransactionalWriterOptions) {
+  constructor(cluster: Cluster, options: TransactionalWriterOptions, onClosed: () => void = () => undefined) {
     validateWriterOptions(options);
+    this.#onClosed = onClosed;
     this.transactionalId = options.transactionalId;
     this.#cluster = cluster;
     this.#options = options;
@@ -232,6 +234,7 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
     const known =
       this.#numbers.producerId >= 0n && this.#startedAt > 0 && (this.#transactionVersion2 || this.#joined);
     this.#state = 'CLOSED';
+    this.#onClosed();
     this.#incarnation++;
     this.#pipeline?.close();
     if (!open || !known) return;

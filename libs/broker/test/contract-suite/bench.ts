@@ -95,7 +95,7 @@ export class Bench {
     }
   }
 
-  /** Takes from `reader` until its position in a partition is `end`. */
+  /** Takes from `reader` until its position in a partition is `end`: the values of that partition. */
   async drain(reader: RecordReader, topic: string, partition: number, end: number): Promise<string[]> {
     const { clock } = this.environment;
     const columns = new RecordColumns();
@@ -112,6 +112,7 @@ export class Bench {
         await reader.waitForChunk(100);
         continue;
       }
+      if (chunk.topic !== topic || chunk.partition !== partition) continue;
       for (const view of chunk.batches) {
         const count = columns.decode(view, chunk.startOffset);
         for (let i = 0; i < count; i++)

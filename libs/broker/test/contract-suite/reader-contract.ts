@@ -174,6 +174,35 @@ export function readerContract(bench: () => Bench): void {
     await reader.close();
   });
 
+  it('pausing, resuming and moving never put records out of order, and none is skipped or repeated', async () => {
+    const topic = await bench().topic(2);
+    const writer = await bench().writer();
+    const values: string[] = [];
+    for (let i = 0; i < 60; i++) {
+      values.push(`v${i}`);
+      for (let partition = 0; partition < 2; partition++) writer.append(topic, partition, batch(`v${i}`));
+    }
+    await writer.commit([], null);
+    const reader = bench().client.createReader({
+      isolation: 'read_committed',
+      partitionMaxBytes: 200,
+      fetchMaxWaitMs: 20,
+      maxBufferedBytes: 2_000,
+    });
+    for (let partition = 0; partition < 2; partition++) reader.assign(topic, partition, 0);
+    const taken: string[] = [];
+    for (let end = 7; end < 60; end += 7) {
+      taken.push(...(await bench().drain(reader, topic, 0, end)));
+      reader.pause(topic, 0);
+      await bench().sleep(10);
+      if (end === 28) reader.assign(topic, 0, reader.position(topic, 0));
+      reader.resume(topic, 0);
+    }
+    taken.push(...(await bench().drain(reader, topic, 0, 60)));
+    expect(taken).toEqual(values);
+    await reader.close();
+  });
+
   describe('an offset that does not exist', () => {
     it('behind the end stops reading with a code', async () => {
       const topic = await bench().topic();
