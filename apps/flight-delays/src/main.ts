@@ -1,6 +1,6 @@
 // `npm start`: the flight-delays service with all it needs. Owns the process: arguments, signals, exit code, how an error looks.
 import 'reflect-metadata';
-import { MillraceError } from '#libs/millrace';
+import { FatalError, MillraceError } from '#libs/millrace';
 import { USAGE, parseArguments } from './arguments.ts';
 import type { Arguments } from './arguments.ts';
 import { run } from './run.ts';
@@ -36,8 +36,19 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 /** A coded error tells what to do; the stack is for those we did not expect. */
-function describe(error: unknown): string {
+function describe(given: unknown): string {
+  const error = given instanceof Error && given.name.startsWith('KafkaJS') ? ofLoader(given) : given;
   if (!(error instanceof MillraceError))
     return error instanceof Error ? (error.stack ?? error.message) : String(error);
   return `${error.message.replace(' Remedy: ', '\nWhat to do: ')}\nMore: docs/errors/${error.code}.md`;
+}
+
+/** The loader is an outside client with errors of its own. */
+function ofLoader(cause: Error): FatalError {
+  return new FatalError({
+    code: 'MILLRACE_BROKER_UNREACHABLE',
+    message: `The loader could not reach the broker: ${cause.message}.`,
+    remedy: 'Check that a broker answers at KAFKA_BROKERS, or unset it to have one started.',
+    cause,
+  });
 }
