@@ -3,8 +3,15 @@
 //
 // Order matters: predecessors' transactions are settled before offsets are read, and offsets are read (require_stable) before
 // the changelogs' ends are, so that what was pending when we came is decided on both sides.
-import type { BrokerClient, RecordReader } from '#libs/broker';
-import { FatalError, TaskCorruptedError, formatTopicPartition, parseTaskId } from '#libs/core';
+import type { BrokerClient, GroupMetadata, RecordReader } from '#libs/broker';
+import {
+  FatalError,
+  TaskCorruptedError,
+  asError,
+  formatTopicPartition,
+  parseTaskId,
+  parseTopicPartition,
+} from '#libs/core';
 import type { Clock, Logger, TaskIdText, TopicPartition } from '#libs/core';
 import { compileCodec } from '#libs/serde';
 import type { StateBackend, TaskState } from '#libs/state';
@@ -12,7 +19,7 @@ import type { SourceSpec } from '#libs/topology';
 import type { ClusterLayout } from './cluster-layout.ts';
 import type { RuntimeConfig } from './config.ts';
 import type { DroppedRecords } from './dropped-records.ts';
-import { decodeOffsetMetadata } from './offset-metadata.ts';
+import { decodeOffsetMetadata, encodeOffsetMetadata } from './offset-metadata.ts';
 import type { OutputCollector } from './output-collector.ts';
 import { PartitionGroup } from './partition-group.ts';
 import { RecordQueue } from './record-queue.ts';
@@ -33,6 +40,8 @@ export interface TaskOpenerParts {
   readonly reader: RecordReader;
   readonly collector: OutputCollector;
   readonly dropped: DroppedRecords;
+  readonly groupMetadata: () => GroupMetadata | null;
+  readonly transactionalId: string;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -52,15 +61,16 @@ export class TaskOpener {
     this.parts = parts;
   }
 
-  /** @throws whatever stands in the way; nothing stays open then. Rejects early when `isCancelled` turns true. */
-  async open(name: TaskIdText, isCancelled: () => boolean): Promise<Task> {
-    const start = await this.startingPoint(name);
-    if (isCancelled()) throw cancelled(name);
+  /** @throws whatever stands in the way, OpeningCancelled once `signal` is aborted; nothing stays open then. */
+  async open(name: TaskIdText, signal: AbortSignal): Promise<Task> {
+    // Reading offsets may wait for a transaction of somebody else; a stop need not.
+    const start = await unlessAborted(this.startingPoint(name), signal, name);
+    await unlessAborted(this.claim(start), signal, name);
     for (let attempt = 1; ; attempt++) {
       const state = await this.openState(name);
       try {
         if (state !== null) await this.restore(name, state, start.streamTime);
-        if (isCancelled()) throw cancelled(name);
+        if (signal.aborted) throw cancelled(name);
         return this.build(name, state, start);
       } catch (error) {
         await state?.closeDirty();
@@ -120,6 +130,30 @@ export class TaskOpener {
       streamTime = Math.max(streamTime, metadata.streamTime);
     }
     return { offsets, leaderEpochs, epochId, streamTime };
+  }
+
+  /**
+   * Writes the starting offsets back with this worker's transactional id beside them, before its first transaction: should the
+   * worker die in that one, its successor finds out whose transaction hangs. Best effort; without it a successor waits for the
+   * transaction's timeout.
+   */
+  private async claim(start: StartingPoint): Promise<void> {
+    const { client, config, groupMetadata, transactionalId, logger } = this.parts;
+    const group = groupMetadata();
+    if (config.processingGuarantee !== 'exactly_once' || group === null) return;
+    const { epochId, streamTime } = start;
+    const metadata = encodeOffsetMetadata({ epochId, streamTime, transactionalId });
+    const offsets = [...start.offsets].map(([key, offset]) => ({
+      ...parseTopicPartition(key),
+      offset,
+      leaderEpoch: start.leaderEpochs.get(key) ?? -1,
+      metadata,
+    }));
+    try {
+      await client.admin.commitOffsets(config.applicationId, offsets, group);
+    } catch (error) {
+      logger.debug('The tasks could not be claimed in the group offsets', { error: asError(error).message });
+    }
   }
 
   private async resetOffset(name: TaskIdText, input: TopicPartition): Promise<number> {
@@ -212,6 +246,15 @@ export class TaskOpener {
 
 /** Thrown inside a cancelled opening. */
 export class OpeningCancelled extends Error {}
+
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal, name: string): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const onAbort = (): void => reject(cancelled(name));
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}
 
 function cancelled(name: string): OpeningCancelled {
   return new OpeningCancelled(`the opening of task ${name} was cancelled`);

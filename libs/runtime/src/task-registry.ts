@@ -8,7 +8,7 @@ import type { TaskOpener } from './task-opener.ts';
 import type { Task } from './task.ts';
 
 interface Opening {
-  cancelled: boolean;
+  readonly abort: AbortController;
   readonly done: Promise<void>;
 }
 
@@ -61,24 +61,22 @@ export class TaskRegistry {
   ): void {
     for (const name of names) {
       if (this.running.has(name) || this.opening.has(name)) continue;
-      const opening: { cancelled: boolean; done: Promise<void> } = {
-        cancelled: false,
-        done: Promise.resolve(),
-      };
-      opening.done = after
-        .then(() => this.opener.open(name, () => opening.cancelled))
+      const abort = new AbortController();
+      const done = after
+        .then(() => this.opener.open(name, abort.signal))
         .then(
           async (task) => {
-            if (opening.cancelled) await task.state?.closeDirty();
+            if (abort.signal.aborted) await task.state?.closeDirty();
             else this.ready.push(task);
           },
           (error: unknown) => {
-            if (opening.cancelled || error instanceof OpeningCancelled) return;
+            if (abort.signal.aborted || error instanceof OpeningCancelled) return;
             this.opening.delete(name);
             onFailure(error);
           },
         )
         .finally(() => this.wake());
+      const opening: Opening = { abort, done };
       this.opening.set(name, opening);
     }
   }
@@ -154,7 +152,7 @@ export class TaskRegistry {
   private async cancelOpening(name: TaskIdText): Promise<void> {
     const opening = this.opening.get(name);
     if (opening === undefined) return;
-    opening.cancelled = true;
+    opening.abort.abort();
     this.opener.cancel(name);
     await opening.done;
     this.opening.delete(name);

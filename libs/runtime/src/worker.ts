@@ -118,6 +118,8 @@ export class Worker {
       reader: this.reader,
       collector: this.collector,
       dropped: this.dropped,
+      groupMetadata,
+      transactionalId: this.transactionalId,
       clock,
       logger,
     });

@@ -17,6 +17,8 @@ export interface BenchOptions {
   /** Kafka Streams settings on top of the peer's own, to look for better ones. */
   readonly peerOverrides: Readonly<Record<string, string>>;
   readonly only: 'millrace' | 'kafka-streams' | undefined;
+  /** Folder for a CPU profile of our side; such a run is slower and its figures count for nothing. */
+  readonly cpuProf: string | undefined;
   readonly json: boolean;
   /** Tries the peer's heaps instead of measuring both sides. */
   readonly tunePeerHeap: boolean;
@@ -35,6 +37,7 @@ export const USAGE = `npm run bench -- aggregate | passthrough | restore
   --peer-gc NAME   its garbage collector; default Parallel
   --peer-set K=V   a Kafka Streams setting, repeatable
   --only NAME      millrace or kafka-streams alone
+  --cpu-prof DIR   writes a CPU profile of our side there
   --tune-peer-heap runs the peer with each heap
   --json           the last line is one JSON object`;
 
@@ -61,6 +64,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
       'peer-gc': { type: 'string', default: 'Parallel' },
       'peer-set': { type: 'string', multiple: true, default: [] },
       only: { type: 'string' },
+      'cpu-prof': { type: 'string' },
       'tune-peer-heap': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
     },
@@ -91,6 +95,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
       }),
     ),
     only: values.only,
+    cpuProf: values['cpu-prof'],
     json: values.json,
     tunePeerHeap: values['tune-peer-heap'],
   };

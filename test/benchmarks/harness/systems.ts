@@ -10,7 +10,7 @@ export function millrace(options: BenchOptions): System {
     name: 'millrace',
     config: `Node ${process.versions.node}, ${workers(options.threads, 'worker')}, product defaults`,
     command: process.execPath,
-    args: ['--conditions=millrace-source', join(import.meta.dirname, '../millrace-app.ts')],
+    args: [...profiling(options), '--conditions=millrace-source', join(import.meta.dirname, '../millrace-app.ts')],
   };
 }
 
@@ -34,6 +34,10 @@ export function kafkaStreams(
     ],
     overrides: options.peerOverrides,
   };
+}
+
+function profiling({ cpuProf }: BenchOptions): string[] {
+  return cpuProf === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${cpuProf}`];
 }
 
 function workers(count: number, name: string): string {

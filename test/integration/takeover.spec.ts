@@ -1,0 +1,89 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
+import { describeWithBroker, uniqueName } from '../support/broker.ts';
+import { startFaultProxy } from '../support/proxy.ts';
+import type { FaultProxy } from '../support/proxy.ts';
+import { startSums, sumsTopology } from '../support/sums-application.ts';
+import { checkOutput, committed, createTopics, produce } from '../support/sums-input.ts';
+import { spawnSums } from '../support/sums-process.ts';
+
+/** Short, so that a killed member is missed soon. The transaction timeout stays at 60 s: nobody may wait for it. */
+const SESSION = { sessionTimeoutMs: 6_000, heartbeatIntervalMs: 500 };
+
+describeWithBroker('a worker killed with its transaction open', (broker) => {
+  let proxy: FaultProxy;
+  const folders: string[] = [];
+  beforeAll(async () => {
+    proxy = await startFaultProxy(broker());
+  });
+  afterEach(() => proxy.heal());
+  afterAll(async () => {
+    await proxy.close();
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+  });
+
+  function stateDir(): string {
+    const folder = mkdtempSync(join(tmpdir(), 'millrace-takeover-'));
+    folders.push(folder);
+    return folder;
+  }
+
+  it.each([
+    ['its successor on another machine', false],
+    ['itself, started again on its own state', true],
+  ])('is settled at once by %s, and nothing is lost or doubled', async (_who, sameInstance) => {
+    const [input, output, applicationId] = [uniqueName('in'), uniqueName('out'), uniqueName('app')];
+    await createTopics(broker(), input, output);
+    await produce(broker(), input, 0, 4_000);
+    const firstDir = stateDir();
+    const first = spawnSums({
+      applicationId,
+      instanceId: 'first',
+      brokers: [proxy.address],
+      input,
+      output,
+      stateDir: firstDir,
+      commitIntervalMs: 20,
+      ...SESSION,
+    });
+    await first.reached('RUNNING');
+    // From here on no transaction of it ends: outputs and offsets are written, and hang.
+    const held = proxy.fault({ api: 'EndTxn', on: 'request', action: 'hold', times: Infinity });
+    for (let count = 4_000; held.hits === 0; count += 250) await produce(broker(), input, count, 250);
+    const produced = await countOf(input);
+    await first.kill();
+    held.remove();
+
+    const started = Date.now();
+    const second = await startSums(sumsTopology(input, output), {
+      applicationId,
+      instanceId: sameInstance ? 'first' : 'second',
+      brokers: broker().bootstrapServers,
+      ...SESSION,
+    });
+    await committed(second.client, applicationId, input, produced, () => second.runtime.error);
+    const tookMs = Date.now() - started;
+    await second.close();
+    // Not a measure of speed: the transaction's own timeout, which nobody waited for, is 60 s.
+    expect(tookMs).toBeLessThan(45_000);
+    await checkOutput(broker(), output, produced);
+
+    async function countOf(topic: string): Promise<number> {
+      const probe = await startProbe();
+      const partitions = [0, 1, 2].map((partition) => ({ topic, partition }));
+      const ends = await probe.admin.offsets(partitions, 'latest', 'read_uncommitted');
+      await probe.close();
+      return [...ends.values()].reduce((sum, end) => sum + end, 0);
+    }
+    async function startProbe() {
+      const { createKafkaClient } = await import('#libs/kafka');
+      const { silentLogger, systemClock } = await import('#libs/core');
+      return createKafkaClient(
+        { brokers: [...broker().bootstrapServers] },
+        { clock: systemClock, logger: silentLogger },
+      );
+    }
+  });
+});
