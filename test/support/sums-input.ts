@@ -19,7 +19,11 @@ function kafka(broker: Addressed): Kafka {
 export async function createTopics(broker: Addressed, ...topics: string[]): Promise<void> {
   const admin = kafka(broker).admin();
   await admin.connect();
-  await admin.createTopics({ topics: topics.map((topic) => ({ topic, numPartitions: PARTITIONS })) });
+  // The records' timestamps lie years back: by default the broker deletes them in its first round of retention.
+  const configEntries = [{ name: 'retention.ms', value: '-1' }];
+  await admin.createTopics({
+    topics: topics.map((topic) => ({ topic, numPartitions: PARTITIONS, configEntries })),
+  });
   await admin.disconnect();
 }
 
