@@ -20,7 +20,7 @@ describe('the state of a task in RocksDB, compared with a naive model', () => {
       fc.asyncProperty(steps, async (list) => {
         await new ModelRun(rocks(), {}).run(list);
       }),
-      { numRuns: 12 },
+      { numRuns: 12, interruptAfterTimeLimit: 20_000 },
     );
   }, 60_000);
 
@@ -29,7 +29,7 @@ describe('the state of a task in RocksDB, compared with a naive model', () => {
       fc.asyncProperty(steps, async (list) => {
         await new ModelRun(rocks(), { cacheBytesMax: 600, writeBehindBytes: 1 }).run(list);
       }),
-      { numRuns: 12 },
+      { numRuns: 12, interruptAfterTimeLimit: 20_000 },
     );
   }, 60_000);
 });

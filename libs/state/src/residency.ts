@@ -51,6 +51,7 @@ export class Residency {
   clear(): void {
     for (const entry of this.ring) {
       entry.store.entries.delete(entry.key);
+      entry.store.onEvict?.(entry);
       this.account.cached -= entryBytes(entry);
     }
     this.ring.length = 0;
@@ -84,6 +85,7 @@ export class Residency {
     entry.store.entries.delete(entry.key);
     // An absent key of a complete store is absent whether the cache says so or not.
     if (entry.encoded !== null) entry.store.complete = false;
+    entry.store.onEvict?.(entry);
     this.account.cached -= entryBytes(entry);
   }
 }

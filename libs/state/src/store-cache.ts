@@ -21,6 +21,8 @@ export class StoreCache implements KeyValueStoreCache {
   readonly entries = new Map<BinaryString, Entry>();
   /** Every key that is not in `entries` is known to be absent. */
   complete: boolean;
+  /** Told of each entry that leaves the cache. */
+  onEvict: ((entry: Entry) => void) | null = null;
 
   private readonly codec: Codec<unknown>;
   private readonly layers: Layers;

@@ -20,6 +20,7 @@ import type { DatabaseRow, StateDatabase } from './database.ts';
 import { versionAt } from './entry.ts';
 import { Layers } from './layers.ts';
 import type { CacheAccount } from './layers.ts';
+import { RangeStoreCache } from './range/range-store-cache.ts';
 import { ReadAhead } from './read-ahead.ts';
 import { Residency } from './residency.ts';
 import { StoreCache } from './store-cache.ts';
@@ -80,6 +81,14 @@ export class TaskStateImpl implements TaskState {
 
   store<V>(name: string): KeyValueStoreCache<V> {
     return this.storeCache(name) as KeyValueStoreCache as KeyValueStoreCache<V>;
+  }
+
+  /**
+   * A store whose keys are rows of record key, timestamp and sequence. A prototype: it shows that ordered ranges fit the same
+   * cache (docs/decisions/0005-state-access-classes.md). One per store and task.
+   */
+  rangeStore<V>(name: string): RangeStoreCache<V> {
+    return new RangeStoreCache<V>(this.storeCache(name), this.database, this.residency);
   }
 
   isResident(store: string): boolean {

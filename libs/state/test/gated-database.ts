@@ -38,7 +38,6 @@ export class GatedDatabase implements StateDatabase {
     this.holding = true;
   }
 
-
   release(): void {
     this.holding = false;
     for (const gate of this.gates.splice(0)) gate();

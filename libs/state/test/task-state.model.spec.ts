@@ -17,7 +17,7 @@ describe('the state of a task, compared with a naive model', () => {
       fc.asyncProperty(steps, fc.integer({ min: 0, max: 3 }), async (list, lost) => {
         await new ModelRun(memory(lost), {}).run(list);
       }),
-      { numRuns: 150 },
+      { numRuns: 150, interruptAfterTimeLimit: 20_000 },
     );
   });
 
@@ -26,7 +26,7 @@ describe('the state of a task, compared with a naive model', () => {
       fc.asyncProperty(steps, fc.integer({ min: 0, max: 3 }), async (list, lost) => {
         await new ModelRun(memory(lost), { cacheBytesMax: 600, writeBehindBytes: 1 }).run(list);
       }),
-      { numRuns: 150 },
+      { numRuns: 150, interruptAfterTimeLimit: 20_000 },
     );
   });
 });
