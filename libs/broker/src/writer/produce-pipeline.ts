@@ -3,7 +3,9 @@
 //
 // 1. At most five requests in flight per broker, so never more than the broker remembers per partition.
 // 2. A lost answer means the identical request again; nothing is renumbered within an identity.
-// 3. The first failure is final: the pipeline stops, its batches are abandoned, its owner takes a new identity.
+// 3. In a transaction, one request at a time per broker brings partitions that the transaction has not reached yet: the
+//    broker asks the coordinator about them, and refuses the older of two questions of one transactional id.
+// 4. The first failure is final: the pipeline stops, its batches are abandoned, its owner takes a new identity.
 import { asError, FatalError, formatTopicPartition } from '#libs/core';
 import type { Timer } from '#libs/core';
 import { classify, errorName, KafkaError } from '../protocol/error-codes.ts';
@@ -52,6 +54,8 @@ export class ProducePipeline {
   /** Queues with anything in them, in turn order. */
   #active: PartitionQueue[] = [];
   readonly #inFlightByNode = new Map<number, number>();
+  /** Nodes with a request in flight that brings new partitions. */
+  readonly #joiningAt = new Set<number>();
   #numbers: ProducerNumbers;
   /** By partition: the offset behind the last record acknowledged since `takeEndOffsets`. */
   #endOffsets = new Map<string, number>();
@@ -210,6 +214,7 @@ export class ProducePipeline {
       const node = leader.leaderId;
       if (queue.inFlightCount > 0 && queue.node !== node) continue;
       if ((this.#inFlightByNode.get(node) ?? 0) >= IN_FLIGHT_MAX) continue;
+      if (this.#joins(queue) && this.#joiningAt.has(node)) continue;
       const size = head.batch.bytes.length;
       const sofar = bytes.get(node) ?? 0;
       if (sofar > 0 && sofar + size > REQUEST_BYTES_MAX) continue;
@@ -245,7 +250,9 @@ export class ProducePipeline {
   #send(node: number, flights: readonly Flight[], now: number): void {
     const topics = new Map<string, { partition: number; records: Uint8Array[] }[]>();
     let remainingMs = this.#cluster.requestTimeoutMs;
+    let joining = false;
     for (const { queue, pending } of flights) {
+      joining ||= this.#joins(queue);
       if (queue.launch(pending, node)) this.#stamp(pending);
       remainingMs = Math.min(remainingMs, this.#options.deadlineMs - (now - pending.startedAt));
       const entry = { partition: queue.partition, records: [pending.batch.bytes] };
@@ -261,11 +268,12 @@ export class ProducePipeline {
       transactionVersion2: this.#options.transactionVersion2,
     };
     this.#inFlightByNode.set(node, (this.#inFlightByNode.get(node) ?? 0) + 1);
+    if (joining) this.#joiningAt.add(node);
     this.#cluster
       .call(node, 'Produce', request, Math.max(1, remainingMs), 'produce')
       .then(
-        (answer) => this.#settle(node, () => this.#onAnswer(flights, answer)),
-        (error: unknown) => this.#settle(node, () => this.#onNoAnswer(flights, error)),
+        (answer) => this.#settle(node, joining, () => this.#onAnswer(flights, answer)),
+        (error: unknown) => this.#settle(node, joining, () => this.#onNoAnswer(flights, error)),
       )
       .catch((error: unknown) => this.#fail(asError(error)));
   }
@@ -365,7 +373,13 @@ export class ProducePipeline {
 
   // --- answers -----------------------------------------------------------------------------------------------
 
-  #settle(node: number, take: () => void): void {
+  /** Does a batch of this partition bring it into the transaction? */
+  #joins(queue: PartitionQueue): boolean {
+    return !queue.acknowledged && this.#options.transactionalId !== null;
+  }
+
+  #settle(node: number, joining: boolean, take: () => void): void {
+    if (joining) this.#joiningAt.delete(node);
     this.#inFlightByNode.set(node, this.#inFlightByNode.get(node)! - 1);
     if (this.#stopped) return;
     take();

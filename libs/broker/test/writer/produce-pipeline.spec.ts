@@ -25,6 +25,25 @@ describe('sending', () => {
     ]);
   });
 
+  it('has one request at a time bring new partitions to a broker, and the next one bring all that queued meanwhile', async () => {
+    const { clock, rpc, writer } = await initialised();
+    const answers: (() => void)[] = [];
+    rpc.on(
+      'Produce',
+      (request) => new Promise((resolve) => answers.push(() => resolve(produced()(request)))),
+    );
+    writer.append('out', 0, batchOf('a'));
+    await clock.settle();
+    for (const value of ['b', 'c']) {
+      writer.append('out', 2, batchOf(value));
+      await clock.settle();
+    }
+    expect(rpc.callsOf('Produce').map((call) => [...call.batches.keys()])).toEqual([['out-0']]);
+    answers[0]!();
+    await clock.settle();
+    expect(rpc.callsOf('Produce')[1]!.batches.has('out-2')).toBe(true);
+  });
+
   it('keeps at most five requests in flight to a broker', async () => {
     const { clock, rpc, writer } = await initialised();
     writer.append('out', 0, batchOf('first'));
