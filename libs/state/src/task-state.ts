@@ -85,7 +85,7 @@ export class TaskStateImpl implements TaskState {
 
   /**
    * A store whose keys are rows of record key, timestamp and sequence. A prototype: it shows that ordered ranges fit the same
-   * cache (docs/decisions/0005-state-access-classes.md). One per store and task.
+   * cache (docs/decisions/0008-state-access-classes.md). One per store and task.
    */
   rangeStore<V>(name: string): RangeStoreCache<V> {
     return new RangeStoreCache<V>(this.storeCache(name), this.database, this.residency);
