@@ -25,7 +25,10 @@ export interface BrokerClientOptions {
 const REQUEST_TIMEOUT_MS_DEFAULT = 30_000;
 const METADATA_MAX_AGE_MS_DEFAULT = 60_000;
 
-/** The parts of a broker client. `close` closes the port too, after those that the caller made. */
+/**
+ * The parts of a broker client. `close` closes readers and writers that are still open, then the port. A member that has not
+ * left by then just falls silent.
+ */
 export function createBrokerClient(options: BrokerClientOptions): BrokerClient {
   const cluster = new Cluster({
     rpc: options.rpc,
@@ -36,6 +39,7 @@ export function createBrokerClient(options: BrokerClientOptions): BrokerClient {
   const metadataMaxAgeMs = options.metadataMaxAgeMs ?? METADATA_MAX_AGE_MS_DEFAULT;
   const admin = new KafkaBrokerAdmin(cluster);
   const open = new Set<{ close(): Promise<void> }>();
+  const members = new Set<KafkaGroupMember>();
   let closed = false;
 
   /** `make` is given what to call when the part is closed by its owner. */
@@ -55,7 +59,11 @@ export function createBrokerClient(options: BrokerClientOptions): BrokerClient {
       tracked((onClosed) => new KafkaTransactionalWriter(cluster, writerOptions, onClosed)),
     createIdempotentWriter: (writerOptions) =>
       tracked((onClosed) => new KafkaIdempotentWriter(cluster, writerOptions, onClosed)),
-    createGroupMember: (memberOptions, handler) => new KafkaGroupMember(cluster, memberOptions, handler),
+    createGroupMember(memberOptions, handler) {
+      const member = new KafkaGroupMember(cluster, memberOptions, handler);
+      members.add(member);
+      return member;
+    },
     async partitionCount(topic) {
       const known = cluster.metadata.topic(topic);
       const fresh = known !== undefined && cluster.clock.monotonic() - known.fetchedAt < metadataMaxAgeMs;
@@ -67,6 +75,8 @@ export function createBrokerClient(options: BrokerClientOptions): BrokerClient {
     async close() {
       closed = true;
       await Promise.allSettled([...open].map((part) => part.close()));
+      for (const member of members) member.abandon();
+      cluster.close();
       await options.rpc.close();
     },
   };

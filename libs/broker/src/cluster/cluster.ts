@@ -1,5 +1,6 @@
 // Owns what all state machines share: the port, the clock, the caches, and the way to ask a coordinator or a leader.
 // It holds no state of any machine.
+import { MillraceError } from '#libs/core';
 import type { Clock, Logger } from '#libs/core';
 import { finalRpcError, isRpcFailure } from '../protocol/errors.ts';
 import type { ApiName, RpcAnswers, RpcLane, RpcPort, RpcRequests, RpcTarget } from '../rpc/index.ts';
@@ -23,6 +24,7 @@ export class Cluster {
   readonly requestTimeoutMs: number;
   readonly metadata: MetadataCache;
   readonly coordinators: CoordinatorCache;
+  #closed = false;
 
   constructor(options: ClusterOptions) {
     this.rpc = options.rpc;
@@ -33,6 +35,20 @@ export class Cluster {
     this.coordinators = new CoordinatorCache(options.rpc, this.metadata);
   }
 
+  /** Ends every retry at its next try: no call is made any more. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  #refuseWhenClosed(): void {
+    if (!this.#closed) return;
+    throw new MillraceError({
+      code: 'MILLRACE_ILLEGAL_STATE',
+      message: 'The broker client was closed while something was still asked of it.',
+      remedy: 'Stop what uses the client before closing it.',
+    });
+  }
+
   /** One call. @throws RpcFailure when there is no answer, otherwise a FatalError. */
   async call<K extends ApiName>(
     target: RpcTarget,
@@ -41,6 +57,7 @@ export class Cluster {
     timeoutMs: number,
     lane: RpcLane = 'control',
   ): Promise<RpcAnswers[K]> {
+    this.#refuseWhenClosed();
     try {
       return await this.rpc.call(target, api, request, { timeoutMs, lane });
     } catch (error) {
@@ -62,6 +79,7 @@ export class Cluster {
   ): Promise<{ readonly answer: RpcAnswers[K]; readonly nodeId: number } | Again> {
     const nodeId = await this.findCoordinator(kind, key, timeoutMs);
     if (nodeId instanceof Again) return nodeId;
+    this.#refuseWhenClosed();
     try {
       return { answer: await this.rpc.call(nodeId, api, request, { timeoutMs, lane }), nodeId };
     } catch (error) {
@@ -72,6 +90,7 @@ export class Cluster {
 
   /** Asks about `topics`. @throws RpcFailure, FatalError. */
   async refreshMetadata(topics: readonly string[]): Promise<void> {
+    this.#refuseWhenClosed();
     try {
       await this.metadata.refresh(topics);
     } catch (error) {
@@ -80,6 +99,7 @@ export class Cluster {
   }
 
   async findCoordinator(kind: CoordinatorKind, key: string, timeoutMs: number): Promise<number | Again> {
+    this.#refuseWhenClosed();
     try {
       return await this.coordinators.find(kind, key, timeoutMs);
     } catch (error) {

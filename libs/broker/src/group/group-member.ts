@@ -104,6 +104,11 @@ export class KafkaGroupMember implements GroupMember {
     this.#wakeLoop();
   }
 
+  /** Ends without a word to the group: the client is closed. The group finds out when the session is over. */
+  abandon(): void {
+    if (!this.#ended) this.#end('LEFT');
+  }
+
   async leave(reason: string, permanently = false): Promise<void> {
     const joined = this.#memberId !== '' || this.#settings.groupInstanceId !== null;
     const silent = this.#settings.groupInstanceId !== null && !permanently;
