@@ -1,5 +1,7 @@
 // Owns what the harness itself asks of the broker: topics, and how far a group has committed.
-import { Kafka, logLevel } from 'kafkajs';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import kafkajs, { Kafka, logLevel } from 'kafkajs';
 import type { Admin } from 'kafkajs';
 
 export class BenchCluster {
@@ -32,7 +34,18 @@ export class BenchCluster {
       { name: 'retention.ms', value: '-1' },
       { name: 'compression.type', value: 'producer' },
     ];
-    await this.#admin.createTopics({ topics: [{ topic, numPartitions: partitions, configEntries }] });
+    const topics = [{ topic, numPartitions: partitions, configEntries }];
+    await this.#admin.createTopics({ topics, waitForLeaders: false });
+    // KafkaJS's own waiting fails when the first broker asked has not heard of the topic yet.
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#admin.fetchTopicMetadata({ topics: [topic] });
+        return;
+      } catch (error) {
+        if (attempt === 50 || !(error instanceof kafkajs.KafkaJSError)) throw error;
+        await delay(100);
+      }
+    }
   }
 
   /** Records of `topic` that `group` has committed: the sum of its committed offsets, as the topic begins at 0. */

@@ -43,9 +43,9 @@ export const USAGE = `npm run bench -- aggregate | passthrough | restore
 
 /** The smallest heap that costs the peer under 3 %, as measured by --tune-peer-heap (README.md). */
 const PEER_HEAP: Readonly<Record<Workload, string>> = {
-  aggregate: '512m',
-  passthrough: '512m',
-  restore: '512m',
+  aggregate: '256m',
+  passthrough: '256m',
+  restore: '256m',
 };
 
 /** @throws Error with a sentence for the terminal. */

@@ -10,7 +10,11 @@ export function millrace(options: BenchOptions): System {
     name: 'millrace',
     config: `Node ${process.versions.node}, ${workers(options.threads, 'worker')}, product defaults`,
     command: process.execPath,
-    args: [...profiling(options), '--conditions=millrace-source', join(import.meta.dirname, '../millrace-app.ts')],
+    args: [
+      ...profiling(options),
+      '--conditions=millrace-source',
+      join(import.meta.dirname, '../millrace-app.ts'),
+    ],
   };
 }
 

@@ -4,12 +4,13 @@
 // offset says how many are there. A complete one is left alone.
 import { setTimeout as delay } from 'node:timers/promises';
 
-import kafkajs, { Kafka, logLevel, Partitioners } from 'kafkajs';
+import { Kafka, logLevel, Partitioners } from 'kafkajs';
 import type { Admin, Message, Producer } from 'kafkajs';
 
 import type { Dataset } from '../data/dataset.ts';
 import { flightTime } from '../data/flight.ts';
 import { createTopics, PARTITIONS, TOPICS } from './topics.ts';
+import { whileRetriable } from './while-retriable.ts';
 
 export interface LoadOptions {
   readonly brokers: readonly string[];
@@ -115,7 +116,9 @@ async function withoutPublished(
   messages: readonly Message[],
 ): Promise<Message[]> {
   const remaining = new Map<number, number>();
-  for (const { partition, high } of await endOffsets(admin, topic)) remaining.set(partition, Number(high));
+  // A topic that was created this moment may be known to a broker that does not lead it yet.
+  const offsets = await whileRetriable(() => admin.fetchTopicOffsets(topic));
+  for (const { partition, high } of offsets) remaining.set(partition, Number(high));
   // The partitioner of Java clients (murmur2), so that tables and streams written by either meet.
   const partitioner = Partitioners.DefaultPartitioner();
   const partitionMetadata = Array.from({ length: PARTITIONS }, (_, partitionId) => ({
@@ -141,16 +144,4 @@ async function withoutPublished(
     }
   }
   return missing;
-}
-
-/** A topic that was created this moment may be known to a broker that does not lead it yet. */
-async function endOffsets(admin: Admin, topic: string): Promise<{ partition: number; high: string }[]> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await admin.fetchTopicOffsets(topic);
-    } catch (error) {
-      if (attempt === 20 || !(error instanceof kafkajs.KafkaJSError) || !error.retriable) throw error;
-      await delay(100);
-    }
-  }
 }

@@ -1,6 +1,8 @@
 // Owns the service's topics as an operator would create them beforehand.
 import type { Admin, ITopicConfig } from 'kafkajs';
 
+import { whileRetriable } from './while-retriable.ts';
+
 export const TOPICS = { flights: 'flights', airports: 'airports', airportDelays: 'airport-delays' } as const;
 
 export const PARTITIONS = 4;
@@ -24,9 +26,12 @@ const CONFIGS: readonly ITopicConfig[] = [
  */
 export async function createTopics(admin: Admin): Promise<void> {
   const present = new Set(await admin.listTopics());
-  await admin.createTopics({ topics: CONFIGS.filter(({ topic }) => !present.has(topic)) });
-  const { topics } = await admin.fetchTopicMetadata({ topics: CONFIGS.map(({ topic }) => topic) });
-  for (const { name, partitions } of topics) {
+  const missing = CONFIGS.filter(({ topic }) => !present.has(topic));
+  await admin.createTopics({ topics: missing, waitForLeaders: false });
+  const topics = CONFIGS.map(({ topic }) => topic);
+  // A broker may not have heard yet of a topic that was created this moment.
+  const metadata = await whileRetriable(() => admin.fetchTopicMetadata({ topics }));
+  for (const { name, partitions } of metadata.topics) {
     if (partitions.length === PARTITIONS) continue;
     throw new Error(
       `Topic '${name}' has ${partitions.length} partitions, not ${PARTITIONS}. Delete it, or use another broker.`,
