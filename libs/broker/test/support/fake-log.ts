@@ -15,7 +15,8 @@ interface Stored {
 
 interface Log {
   readonly batches: Stored[];
-  aborted: AbortedTransaction[];
+  /** `lastOffset`: where the marker lies; the broker lists a transaction only for fetches up to there. */
+  aborted: (AbortedTransaction & { readonly lastOffset?: number })[];
   /** Read-committed fetches see nothing from here on; undefined: no open transaction. */
   lastStableOffset: number | undefined;
   logStartOffset: number;
@@ -134,8 +135,13 @@ export class FakeLogs {
       highWatermark,
       lastStableOffset,
       logStartOffset: log?.logStartOffset ?? 0,
-      // As the broker: every aborted transaction that may overlap, later ones among them, in no particular order.
-      abortedTransactions: (log?.aborted ?? []).filter((aborted) => aborted.firstOffset <= last).reverse(),
+      // As the broker: every aborted transaction that overlaps what was asked for, in no particular order.
+      abortedTransactions: (log?.aborted ?? [])
+        .filter(
+          ({ firstOffset, lastOffset = Infinity }) => firstOffset <= last && lastOffset >= asked.fetchOffset,
+        )
+        .map(({ producerId, firstOffset }) => ({ producerId, firstOffset }))
+        .reverse(),
       preferredReadReplica: -1,
       records: chosen.length === 0 ? null : Buffer.concat(chosen.map((batch) => batch.bytes)),
     };

@@ -89,7 +89,7 @@ export class ScriptedRpc implements RpcPort {
     let scripted = (this.#queued.get(api)?.shift() ?? this.#standing.get(api)) as Scripted<K> | undefined;
     if (scripted === undefined) throw new Error(`No answer is scripted for ${api}`);
     await Promise.resolve();
-    if (typeof scripted === 'function') scripted = (await scripted(request, target));
+    if (typeof scripted === 'function') scripted = await scripted(request, target);
     if (scripted instanceof Error) throw scripted;
     if (scripted === 'lost') throw failure('unknown', target, api);
     if (scripted === 'unreachable') throw failure('not-sent', target, api);
