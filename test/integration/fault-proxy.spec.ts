@@ -6,6 +6,7 @@ import { consumeWithJavaConsole } from '#libs/broker-local';
 import { describeWithBroker, ownTestBrokerOptions, uniqueName } from '../support/broker.ts';
 import { startFaultProxy } from '../support/proxy.ts';
 import type { FaultProxy } from '../support/proxy.ts';
+import { createTopics } from '../support/topics.ts';
 
 describeWithBroker(
   'the fault proxy',
@@ -28,10 +29,7 @@ describeWithBroker(
 
     async function topicWithOnePartition(): Promise<string> {
       const topic = uniqueName('proxied');
-      const admin = client(30_000).admin();
-      await admin.connect();
-      await admin.createTopics({ topics: [{ topic, numPartitions: 1 }] });
-      await admin.disconnect();
+      await createTopics(broker().endpoints.plaintext, [{ topic, numPartitions: 1 }]);
       return topic;
     }
 

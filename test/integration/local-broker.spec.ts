@@ -12,19 +12,13 @@ import { brokerAvailability, consumeWithJavaConsole, startLocalBroker } from '#l
 import type { LocalBroker } from '#libs/broker-local';
 
 import { describeWithBroker, uniqueName } from '../support/broker.ts';
+import { createTopics } from '../support/topics.ts';
 
 const kafka = (address: string, config: Partial<KafkaConfig> = {}): Kafka =>
   new Kafka({ brokers: [address], logLevel: logLevel.NOTHING, ...config });
 
-async function createTopic(address: string, topic: string, config: Partial<KafkaConfig> = {}): Promise<void> {
-  const admin = kafka(address, config).admin();
-  await admin.connect();
-  try {
-    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }] });
-  } finally {
-    await admin.disconnect();
-  }
-}
+const createTopic = (address: string, topic: string, config: Partial<KafkaConfig> = {}): Promise<void> =>
+  createTopics(address, [{ topic, numPartitions: 1 }], config);
 
 async function produce(
   address: string,
