@@ -263,7 +263,7 @@ describe('the RocksDB state backend', () => {
     const { stateDir, path } = await filledDirectory(5_000);
     overwrite(path, /\.sst$/, 40_000);
     const backend = createRocksStateBackend({ stateDir });
-    const state = await opened(backend);
+    const state = await opened(backend, { cacheBytesMax: 1_000 });
     const keys = Array.from({ length: 5_000 }, (_, i) => bin(`key-${i}`));
     await expect(state.readAhead('counts', keys, keys.length)).rejects.toMatchObject({
       name: 'TaskCorruptedError',
@@ -274,6 +274,14 @@ describe('the RocksDB state backend', () => {
     await state.closeDirty();
     await backend.setAside('app', '0_0', 'unreadable');
     await (await opened(backend)).close();
+  });
+
+  it('reports it already when a small store is read as a whole', async () => {
+    const { stateDir, path } = await filledDirectory(5_000);
+    overwrite(path, /\.sst$/, 40_000);
+    const state = await createRocksStateBackend({ stateDir }).open(taskOptions());
+    await expect(state.restored({})).rejects.toMatchObject({ name: 'TaskCorruptedError', taskIds: ['0_0'] });
+    await state.closeDirty();
   });
 
   it.each([

@@ -26,6 +26,9 @@ import { Residency } from './residency.ts';
 import { StoreCache } from './store-cache.ts';
 import { WriteBehind } from './write-behind.ts';
 
+/** Estimated bytes up to which a store is read as a whole when it is restored: some 16,000 small entries, 40 ms. */
+const PRELOAD_BYTES_MAX = 4 * 1024 * 1024;
+
 export interface TaskStateEnvironment {
   readonly clock?: Clock;
   readonly logger?: Logger;
@@ -36,6 +39,7 @@ export class TaskStateImpl implements TaskState {
   readonly stores: readonly KeyValueStoreSpec[];
 
   private readonly taskId: string;
+  private readonly preloadBytesMax: number;
   private readonly database: StateDatabase;
   private readonly account: CacheAccount = { cached: 0, dirty: 0 };
   private readonly layers: Layers;
@@ -51,6 +55,7 @@ export class TaskStateImpl implements TaskState {
   constructor(options: TaskStateOptions, database: StateDatabase, environment: TaskStateEnvironment = {}) {
     const { clock = systemClock, logger = silentLogger } = environment;
     this.taskId = options.taskId;
+    this.preloadBytesMax = Math.min(PRELOAD_BYTES_MAX, options.cacheBytesMax / 4);
     this.database = database;
     this.checkpoint = database.checkpoint;
     this.stores = options.stores;
@@ -148,6 +153,7 @@ export class TaskStateImpl implements TaskState {
     await this.restoring;
     this.writeBehind.setCheckpoint({ ...this.writeBehind.reached, metadata });
     await this.writeBehind.flush();
+    for (const cache of this.caches) if (!cache.complete) await this.preload(cache);
   }
 
   async committed(
@@ -213,6 +219,21 @@ export class TaskStateImpl implements TaskState {
     } catch (error) {
       throw this.writeBehind.fail(error);
     }
+  }
+
+  // A small store is read as a whole: a scan costs a third of the same keys looked up one by one as they come, and no batch
+  // has to be looked through for its keys any more.
+  private async preload(cache: StoreCache): Promise<void> {
+    const bytesMax = this.account.cached + this.preloadBytesMax;
+    try {
+      for await (const { key, value, timestamp } of this.database.scan(cache.index)) {
+        if (this.account.cached >= bytesMax) return;
+        cache.admit(key, value, timestamp);
+      }
+    } catch (error) {
+      throw this.writeBehind.fail(error);
+    }
+    cache.complete = true;
   }
 
   private async dropCache(): Promise<void> {

@@ -70,6 +70,9 @@ export class RangeStoreCache<V = unknown> {
     this.database = database;
     this.residency = residency;
     store.onEvict = (row) => this.evicted(row);
+    for (const row of store.entries.values()) {
+      this.index(this.entry(recordKeyOf(row.key)), row, timestampOf(row.key));
+    }
   }
 
   /** The rows of a key, also of one that has none. One look-up. */
