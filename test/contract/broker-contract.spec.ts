@@ -1,7 +1,8 @@
 // The contract of libs/broker on a real broker, with faults between client and broker.
 //
-//   MILLRACE_TEST_KAFKA_VERSION=3.9.2 npm run test:contract           on another release
-//   MILLRACE_TEST_TRANSACTION_VERSION=1 npm run test:contract         on a lower level of transaction.version
+//   MILLRACE_TEST_KAFKA_VERSION=3.9.2 npm run test:contract      on another release
+//   MILLRACE_TEST_TRANSACTION_VERSION=1 npm run test:contract    on a lower level of transaction.version
+//   npm run test:contract:matrix                                 on every kind of broker that is supported
 import { afterAll, beforeAll } from '@jest/globals';
 import { createBrokerClient } from '#libs/broker';
 import { silentLogger, systemClock } from '#libs/core';

@@ -7,7 +7,7 @@ import type { ProduceAnswer, ProduceRequest, RpcRequests } from '../../src/rpc/i
 import { batchOf } from '../support/batches.ts';
 import type { FakeClock } from '../support/fake-clock.ts';
 import { PartitionModel } from '../support/partition-model.ts';
-import { metadataOf, topicIdOf } from '../support/scripted-rpc.ts';
+import { metadataOf } from '../support/scripted-rpc.ts';
 import { initialised } from '../support/writer-fixture.ts';
 
 const PARTITIONS = 3;
@@ -50,13 +50,14 @@ class ModelCluster {
 
   readonly metadata = (request: RpcRequests['Metadata']) => {
     const answer = metadataOf({ out: this.partitions.map((partition) => partition.leader) })(request);
-    for (const topic of answer.topics) {
-      topic.topicId = topicIdOf('out');
-      for (const partition of topic.partitions as { partition: number; leaderEpoch: number }[]) {
-        partition.leaderEpoch = this.partitions[partition.partition]!.leaderEpoch;
-      }
-    }
-    return answer;
+    const topics = answer.topics.map((topic) => ({
+      ...topic,
+      partitions: topic.partitions.map((partition) => ({
+        ...partition,
+        leaderEpoch: this.partitions[partition.partition]!.leaderEpoch,
+      })),
+    }));
+    return { ...answer, topics };
   };
 
   readonly produce = async (
