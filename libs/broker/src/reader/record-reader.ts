@@ -26,7 +26,8 @@ import { inPartition, partitionMissing, topicRecreated } from './reading-errors.
 const MAX_BUFFERED_BYTES_DEFAULT = 32 * 1024 * 1024;
 const FETCH_MAX_BYTES_DEFAULT = 16 * 1024 * 1024;
 const PARTITION_MAX_BYTES_DEFAULT = 2 * 1024 * 1024;
-const FETCH_MAX_WAIT_MS_DEFAULT = 250;
+/** Short, because a partition that is assigned while a fetch waits has its turn only after it. */
+const FETCH_MAX_WAIT_MS_DEFAULT = 100;
 const FETCH_MIN_BYTES_DEFAULT = 1;
 /** The least a partition is asked for, however many share the buffer. */
 const PARTITION_MAX_BYTES_MIN = 64 * 1024;
