@@ -20,7 +20,10 @@ export interface ReadTopicOptions<K, V> {
   readonly topic: string;
   readonly keySerde: Serde<K>;
   readonly valueSerde: Serde<V>;
-  /** True: goes on with what is published later, until `signal` is aborted. Default false: ends at the end the topic has now. */
+  /**
+   * True: goes on with what is published later, until `signal` is aborted. Default false: ends at the end the topic has now, once all
+   * transactions before it are decided.
+   */
   readonly follow?: boolean;
   readonly signal?: AbortSignal;
   /** Default `read_committed`. */
@@ -45,7 +48,8 @@ export async function* readTopic<K, V>(
   try {
     const partitions = await partitionsOf(client.admin, topic);
     const starts = await client.admin.offsets(partitions, 'earliest', isolation);
-    const ends = await client.admin.offsets(partitions, 'latest', isolation);
+    // Uncommitted, though what is read is committed: a transaction just committed may still wait for its markers.
+    const ends = await client.admin.offsets(partitions, 'latest', 'read_uncommitted');
     const reader = client.createReader({ isolation });
     const wake = (): void => reader.wake();
     signal?.addEventListener('abort', wake);
