@@ -2,12 +2,14 @@
 // It ends a store by position, never by counting records, at the uncommitted end offset (KAFKA-10167). It never touches inputs.
 import { RecordColumns } from '#libs/broker';
 import type { BrokerClient, FetchedChunk, RecordReader } from '#libs/broker';
-import { FatalError, TaskCorruptedError, asError, formatTopicPartition } from '#libs/core';
+import { FatalError, TaskCorruptedError, asError, formatTopicPartition, yieldToIo } from '#libs/core';
 import type { Clock, Logger, TopicPartition } from '#libs/core';
 import type { TaskState } from '#libs/state';
 
-/** Writes to one task's database that may be under way at once. */
-const WRITES_IN_FLIGHT_MAX = 4;
+/** Records of one task that may be on their way into its database: one write under way, and the next being gathered. */
+const RECORDS_IN_FLIGHT_MAX = 10_000;
+/** Chunks taken from the reader and not yet handed to the stores, over all of them. */
+const BUFFERED_BYTES_MAX = 8 * 1024 * 1024;
 const WAIT_MS = 100;
 const PROGRESS_INTERVAL_MS = 2_000;
 
@@ -19,6 +21,9 @@ interface StoreRestore extends TopicPartition {
   readonly endOffset: number;
   /** Position up to which records were handed to the state. */
   position: number;
+  /** Fetched and not yet handed over; the first one is in work. */
+  readonly chunks: FetchedChunk[];
+  batchIndex: number;
 }
 
 interface TaskRestore {
@@ -26,6 +31,7 @@ interface TaskRestore {
   readonly state: TaskState;
   readonly stores: StoreRestore[];
   open: number;
+  /** Records. */
   inFlight: number;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
@@ -57,6 +63,9 @@ export class StoreRestorer {
   private readonly columns = new RecordColumns();
   private running: Promise<void> | null = null;
   private closed = false;
+  private bufferedBytes = 0;
+  /** Ends the wait of a full buffer. */
+  private onRoom: (() => void) | null = null;
   private lastProgressLog = -Infinity;
 
   constructor(client: BrokerClient, clock: Clock, logger: Logger, listener: RestoreListener | null) {
@@ -64,7 +73,10 @@ export class StoreRestorer {
     this.clock = clock;
     this.logger = logger;
     this.listener = listener;
-    this.reader = client.createReader({ isolation: 'read_committed' });
+    this.reader = client.createReader({
+      isolation: 'read_committed',
+      maxBufferedBytes: BUFFERED_BYTES_MAX,
+    });
   }
 
   /** What restores right now. */
@@ -101,7 +113,17 @@ export class StoreRestorer {
         throw checkpointOutOfRange(name, store, key, reached, begin, end);
       const from = reached ?? begin;
       if (from >= end) continue;
-      task.stores.push({ store, task, topic, partition, startOffset: from, endOffset: end, position: from });
+      task.stores.push({
+        store,
+        task,
+        topic,
+        partition,
+        startOffset: from,
+        endOffset: end,
+        position: from,
+        chunks: [],
+        batchIndex: 0,
+      });
     }
     task.open = task.stores.length;
     if (task.open === 0) return;
@@ -110,9 +132,7 @@ export class StoreRestorer {
       this.reader.assign(store.topic, store.partition, store.position);
       this.listener?.('start', describe(store));
     }
-    this.running ??= this.run().finally(() => {
-      this.running = null;
-    });
+    this.running ??= this.run();
     await done;
   }
 
@@ -130,105 +150,126 @@ export class StoreRestorer {
     this.closed = true;
     for (const store of [...this.stores.values()]) this.cancel(store.task.name);
     this.reader.wake();
+    this.release(0);
     await this.running;
     await this.reader.close();
   }
 
+  /** Runs while a store restores. It ends in the same turn in which it finds nothing left, so that none is overlooked. */
   private async run(): Promise<void> {
+    await yieldToIo(this.clock);
     while (!this.closed && this.stores.size > 0) {
       let chunk: FetchedChunk | undefined;
       try {
-        chunk = this.reader.take();
+        chunk = this.bufferedBytes < BUFFERED_BYTES_MAX ? this.reader.take() : undefined;
       } catch (error) {
         this.onReadFailure(error);
         continue;
       }
-      if (chunk === undefined) {
-        this.finishReached();
-        this.logProgress();
-        if (this.stores.size > 0) await this.reader.waitForChunk(WAIT_MS);
+      if (chunk !== undefined) {
+        this.offer(chunk);
         continue;
       }
-      const store = this.stores.get(formatTopicPartition(chunk.topic, chunk.partition));
-      if (store === undefined) continue;
-      try {
-        await this.apply(store, chunk);
-      } catch (error) {
-        this.fail(store.task, error);
-      }
+      this.finishReached();
+      this.logProgress();
+      if (this.stores.size === 0) break;
+      if (this.bufferedBytes < BUFFERED_BYTES_MAX) await this.reader.waitForChunk(WAIT_MS);
+      else await new Promise<void>((resolve) => (this.onRoom = resolve));
     }
+    this.running = null;
   }
 
-  private async apply(store: StoreRestore, chunk: FetchedChunk): Promise<void> {
+  private offer(chunk: FetchedChunk): void {
+    const store = this.stores.get(formatTopicPartition(chunk.topic, chunk.partition));
+    if (store === undefined) return;
+    store.chunks.push(chunk);
+    this.bufferedBytes += chunk.byteLength;
+    this.pump(store);
+  }
+
+  /** Hands batches to the state as long as it has room; called again when a write ends. Every task goes on by itself. */
+  private pump(store: StoreRestore): void {
     const { task } = store;
-    for (const batch of chunk.batches) {
-      const columns = this.columns;
-      const count = columns.decode(batch, chunk.startOffset);
-      const nextOffset = batch.nextOffset;
-      if (count > 0) {
-        while (task.inFlight >= WRITES_IN_FLIGHT_MAX && !task.failed) await this.aWriteEnds(task);
-        if (task.failed) return;
+    try {
+      while (!task.failed && task.inFlight < RECORDS_IN_FLIGHT_MAX) {
+        const chunk = store.chunks[0];
+        if (chunk === undefined) break;
+        const batch = chunk.batches[store.batchIndex];
+        if (batch === undefined) {
+          this.finishChunk(store, chunk);
+          continue;
+        }
+        store.batchIndex++;
+        const count = this.columns.decode(batch, chunk.startOffset);
+        if (count === 0) continue;
         this.restoredRecords += count;
-        this.write(store, columns, nextOffset);
+        this.write(store, count, batch.nextOffset);
       }
+    } catch (error) {
+      this.fail(task, error);
     }
+  }
+
+  private finishChunk(store: StoreRestore, chunk: FetchedChunk): void {
+    store.chunks.shift();
+    store.batchIndex = 0;
     store.position = chunk.nextOffset;
+    this.release(chunk.byteLength);
     this.listener?.('batch', describe(store));
-    this.logProgress();
-    if (store.position >= store.endOffset) await this.finish(store);
+    if (store.position >= store.endOffset) this.finish(store);
   }
 
-  private waiters: (() => void)[] = [];
-
-  private aWriteEnds(task: TaskRestore): Promise<void> {
-    return new Promise((resolve) => {
-      if (task.inFlight === 0) resolve();
-      else this.waiters.push(resolve);
-    });
+  private release(byteLength: number): void {
+    this.bufferedBytes -= byteLength;
+    const onRoom = this.onRoom;
+    this.onRoom = null;
+    onRoom?.();
   }
 
-  private write(store: StoreRestore, columns: RecordColumns, nextOffset: number): void {
+  private write(store: StoreRestore, count: number, nextOffset: number): void {
     const { task } = store;
-    task.inFlight++;
+    task.inFlight += count;
     // The state copies the columns before it returns, so the same columns serve the next batch.
-    task.state.restore(store.store, columns, nextOffset).then(
-      () => this.onWriteEnd(task),
+    task.state.restore(store.store, this.columns, nextOffset).then(
+      () => this.onWriteEnd(task, count),
       (error: unknown) => {
-        this.onWriteEnd(task);
         this.fail(task, error);
+        this.onWriteEnd(task, count);
       },
     );
   }
 
-  private onWriteEnd(task: TaskRestore): void {
-    task.inFlight--;
-    const waiters = this.waiters;
-    this.waiters = [];
-    for (const resolve of waiters) resolve();
+  private onWriteEnd(task: TaskRestore, count: number): void {
+    task.inFlight -= count;
+    for (const store of task.stores) this.pump(store);
+    this.settle(task);
   }
 
+  /** Stores whose end lies behind control batches only: nothing more will be delivered of them. */
   private finishReached(): void {
     for (const store of this.stores.values()) {
       const position = this.reader.position(store.topic, store.partition);
-      if (position < store.endOffset) continue;
+      if (position < store.endOffset || store.chunks.length > 0) continue;
       store.position = position;
-      this.finish(store).catch((error: unknown) => this.fail(store.task, error));
+      this.finish(store);
     }
   }
 
-  private async finish(store: StoreRestore): Promise<void> {
-    const { task } = store;
+  private finish(store: StoreRestore): void {
     this.drop(formatTopicPartition(store.topic, store.partition), store);
     this.listener?.('end', describe(store));
-    task.open--;
-    if (task.open > 0) return;
-    while (task.inFlight > 0) await this.aWriteEnds(task);
-    if (!task.failed) task.resolve();
+    store.task.open--;
+    this.settle(store.task);
+  }
+
+  private settle(task: TaskRestore): void {
+    if (task.open === 0 && task.inFlight === 0 && !task.failed) task.resolve();
   }
 
   private drop(key: string, store: StoreRestore): void {
     this.stores.delete(key);
     this.reader.unassign(store.topic, store.partition);
+    for (const chunk of store.chunks.splice(0)) this.release(chunk.byteLength);
   }
 
   private fail(task: TaskRestore, error: unknown): void {
