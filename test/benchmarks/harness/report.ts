@@ -24,6 +24,7 @@ export interface BenchJson {
 export function toJson(workload: string, results: readonly SystemResult[]): BenchJson {
   const systems = results.map(({ name, config, runs }) => {
     const rates = runs.map(({ recordsPerSecond }) => recordsPerSecond);
+    const cpuSeconds = median(runs.map((run) => run.cpuSeconds));
     const runningAfter = median(runs.map((run) => run.runningAfterSeconds));
     return {
       name,
@@ -33,7 +34,7 @@ export function toJson(workload: string, results: readonly SystemResult[]): Benc
         median: Math.round(median(rates) ?? 0),
         max: Math.round(Math.max(...rates)),
       },
-      cpu_seconds: median(runs.map((run) => run.cpuSeconds)) ?? null,
+      cpu_seconds: cpuSeconds === undefined ? null : round(cpuSeconds, 2),
       // The worst run counts: memory is about what must be provided.
       peak_rss_bytes: Math.max(...runs.map((run) => run.peakRssBytes ?? 0)) || null,
       ...(runningAfter === undefined ? {} : { running_after_seconds: round(runningAfter, 2) }),
