@@ -6,17 +6,19 @@
 // 3. In a transaction, one request at a time per broker brings partitions that the transaction has not reached yet: the
 //    broker asks the coordinator about them, and refuses the older of two questions of one transactional id.
 // 4. The first failure is final: the pipeline stops, its batches are abandoned, its owner takes a new identity.
-import { asError, FatalError, formatTopicPartition } from '#libs/core';
+import { asError, formatTopicPartition } from '#libs/core';
 import type { Timer } from '#libs/core';
-import { classify, errorName, KafkaError } from '../protocol/error-codes.ts';
+import { errorName } from '../protocol/error-codes.ts';
 import { compressBatch, stampBatch } from '../record-batch/index.ts';
 import type { EncodedBatch } from '../record-batch/index.ts';
 import type { Cluster, Pace } from '../cluster/index.ts';
-import { epochAborted, isRpcFailure, refused, topicMissing } from '../protocol/errors.ts';
+import { epochAborted, isRpcFailure } from '../protocol/errors.ts';
 import type { ProduceAnswer, ProduceRequest } from '../rpc/index.ts';
 import type { Compression } from '../contracts/transactional-writer.ts';
 import { IN_FLIGHT_MAX, PartitionQueue } from './partition-queue.ts';
 import type { PendingBatch } from './partition-queue.ts';
+import { judgeOutcome, topicRefusal } from './produce-outcome.ts';
+import type { PartitionOutcome } from './produce-outcome.ts';
 
 /** Bytes of one request, beyond which no further partition is put in. A single batch may be larger. */
 const REQUEST_BYTES_MAX = 8 * 1024 * 1024;
@@ -333,9 +335,10 @@ export class ProducePipeline {
       this.#fail(asError(error));
       return;
     }
+    const graceMs = Math.min(TOPIC_MISSING_GRACE_MS, this.#options.deadlineMs);
     for (const queue of queues) {
       if (this.#cluster.metadata.leader(queue.topic, queue.partition) !== undefined) continue;
-      const refusal = this.#topicRefusal(queue);
+      const refusal = topicRefusal(this.#cluster.metadata, queue, graceMs);
       if (refusal !== undefined) {
         this.#fail(refusal);
         return;
@@ -347,28 +350,6 @@ export class ProducePipeline {
       );
     }
     this.#pump();
-  }
-
-  #topicRefusal(queue: PartitionQueue): Error | undefined {
-    const { metadata } = this.#cluster;
-    if (metadata.isMissing(queue.topic, Math.min(TOPIC_MISSING_GRACE_MS, this.#options.deadlineMs))) {
-      return topicMissing(queue.topic, { partition: queue.partition });
-    }
-    const absence = metadata.absence(queue.topic);
-    if (absence !== undefined && classify(absence.errorCode) === 'unauthorized') {
-      return refused(`Metadata of topic "${queue.topic}"`, absence.errorCode, { topic: queue.topic });
-    }
-    const known = metadata.topic(queue.topic);
-    if (known !== undefined && queue.partition >= known.partitions.length) {
-      return new FatalError({
-        code: 'MILLRACE_PARTITIONS_MISMATCH',
-        message: `A batch is meant for ${formatTopicPartition(queue.topic, queue.partition)}, but the topic has ${known.partitions.length} partitions.`,
-        remedy:
-          'Find out who made the topic again with fewer partitions; it must keep the count the topology was built for.',
-        context: { topic: queue.topic, partition: queue.partition, partitionCount: known.partitions.length },
-      });
-    }
-    return undefined;
   }
 
   // --- answers -----------------------------------------------------------------------------------------------
@@ -403,7 +384,7 @@ export class ProducePipeline {
   }
 
   #onAnswer(flights: readonly Flight[], answer: ProduceAnswer): void {
-    const byPartition = new Map<string, ProduceAnswer['topics'][number]['partitions'][number]>();
+    const byPartition = new Map<string, PartitionOutcome>();
     for (const topic of answer.topics) {
       for (const partition of topic.partitions) {
         byPartition.set(formatTopicPartition(topic.name, partition.partition), partition);
@@ -414,65 +395,30 @@ export class ProducePipeline {
       const key = formatTopicPartition(queue.topic, queue.partition);
       const outcome = byPartition.get(key);
       if (outcome === undefined) this.#again(queue, pending, 'normal', 'the answer left the partition out');
-      else if (outcome.errorCode === KafkaError.NONE)
-        this.#acknowledge(queue, pending, key, outcome.baseOffset);
-      else this.#onError(flight, key, outcome);
+      else this.#onOutcome(flight, key, outcome);
       if (this.#stopped) return;
     }
   }
 
-  #onError(
-    { queue, pending }: Flight,
-    key: string,
-    outcome: ProduceAnswer['topics'][number]['partitions'][number],
-  ): void {
-    const code = outcome.errorCode;
-    const kind = classify(code);
-    const name = errorName(code);
-    const what = `Produce to ${key}`;
-    const context = { topic: queue.topic, partition: queue.partition };
-    switch (kind) {
-      case 'duplicate':
+  #onOutcome({ queue, pending }: Flight, key: string, outcome: PartitionOutcome): void {
+    const verdict = judgeOutcome(queue, pending, outcome, this.#options.fenced);
+    switch (verdict.kind) {
+      case 'acknowledged':
         this.#acknowledge(queue, pending, key, outcome.baseOffset);
         return;
-      case 'concurrent':
-        this.#again(queue, pending, 'concurrent', name);
+      case 'again':
+        if (verdict.staleLeader) this.#learnLeader(queue, outcome);
+        this.#again(queue, pending, verdict.pace, errorName(outcome.errorCode));
         return;
-      case 'stale-metadata': {
-        const learnt =
-          outcome.currentLeader !== undefined &&
-          this.#cluster.metadata.learnLeader(queue.topic, queue.partition, outcome.currentLeader);
-        if (!learnt) this.#cluster.metadata.forgetLeader(queue.topic, queue.partition);
-        this.#again(queue, pending, 'normal', name);
-        return;
-      }
-      case 'retriable':
-      case 'stale-coordinator':
-      case 'session':
-      case 'rebalancing':
-        this.#again(queue, pending, 'normal', name);
-        return;
-      case 'fenced':
-        this.#fail(this.#options.fenced(what, code));
-        return;
-      case 'too-large':
-        this.#fail(tooLarge(key, pending, name, context));
-        return;
-      case 'abortable':
-        // A gap is the doing of an earlier batch that is still on its way: after it, this one fits.
-        if (code === KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER && queue.hasEarlier(pending)) {
-          this.#again(queue, pending, 'normal', name);
-        } else {
-          this.#fail(epochAborted(`${what} was refused with ${name}`, { ...context, kafkaError: name }));
-        }
-        return;
-      case 'none':
-      case 'generation-lost':
-      case 'instance-fenced':
-      case 'unauthorized':
-      case 'fatal':
-        this.#fail(refused(what, code, context, outcome.errorMessage));
+      case 'failed':
+        this.#fail(verdict.error);
     }
+  }
+
+  #learnLeader({ topic, partition }: PartitionQueue, { currentLeader }: PartitionOutcome): void {
+    const { metadata } = this.#cluster;
+    const learnt = currentLeader !== undefined && metadata.learnLeader(topic, partition, currentLeader);
+    if (!learnt) metadata.forgetLeader(topic, partition);
   }
 
   #acknowledge(queue: PartitionQueue, pending: PendingBatch, key: string, baseOffset: number): void {
@@ -537,18 +483,4 @@ export class ProducePipeline {
       else waiter.reject(error);
     }
   }
-}
-
-function tooLarge(
-  key: string,
-  pending: PendingBatch,
-  name: string,
-  context: Record<string, unknown>,
-): FatalError {
-  return new FatalError({
-    code: 'MILLRACE_RECORD_TOO_LARGE',
-    message: `A batch of ${pending.batch.recordCount} records and ${pending.batch.bytes.length} bytes was refused by ${key} (${name}).`,
-    remedy: 'Raise `max.message.bytes` of the topic, lower the batch size, or keep smaller values.',
-    context: { ...context, records: pending.batch.recordCount, bytes: pending.batch.bytes.length },
-  });
 }
