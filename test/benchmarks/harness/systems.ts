@@ -1,6 +1,5 @@
 // Owns how each side is started.
-import { join } from 'node:path';
-
+import { buildMillraceApp } from './millrace-build.ts';
 import type { BenchOptions } from './options.ts';
 import type { System } from './system-process.ts';
 
@@ -10,11 +9,7 @@ export function millrace(options: BenchOptions): System {
     name: 'millrace',
     config: `Node ${process.versions.node}, ${workers(options.threads, 'worker')}, product defaults`,
     command: process.execPath,
-    args: [
-      ...profiling(options),
-      '--conditions=millrace-source',
-      join(import.meta.dirname, '../millrace-app.ts'),
-    ],
+    args: [...profiling(options), buildMillraceApp()],
   };
 }
 
