@@ -44,6 +44,25 @@ describe('sending', () => {
     expect(rpc.callsOf('Produce')[1]!.batches.has('out-2')).toBe(true);
   });
 
+  it('lets the markers of the transaction before be written first, under version 2', async () => {
+    const { clock, rpc, writer } = await initialised();
+    writer.append('out', 0, batchOf('a'));
+    await clock.run(writer.commit([], null));
+    const endedAt = clock.monotonic();
+    writer.append('out', 0, batchOf('b'));
+    await clock.run(writer.flush());
+    const waited = rpc.callsOf('Produce')[1]!.at - endedAt;
+    expect(waited).toBeGreaterThan(0);
+    expect(waited).toBeLessThan(10);
+    // Nobody waits when that was long ago.
+    await clock.run(writer.commit([], null));
+    await clock.advance(100);
+    const later = clock.monotonic();
+    writer.append('out', 0, batchOf('c'));
+    await clock.run(writer.flush());
+    expect(rpc.callsOf('Produce')[2]!.at).toBe(later);
+  });
+
   it('keeps at most five requests in flight to a broker', async () => {
     const { clock, rpc, writer } = await initialised();
     writer.append('out', 0, batchOf('first'));
