@@ -10,8 +10,12 @@ export class ClusterLayout {
   readonly topology: Topology;
   /** By real topic name. */
   readonly partitionCounts: ReadonlyMap<string, number>;
+  /** Identities of the changelog topics, by real name: a topic created anew under the old name is another. */
+  readonly changelogTopicIds = new Map<string, string>();
   /** All tasks, stateful ones first, then in order of sub-topology and partition. */
   readonly tasks: readonly TaskIdText[];
+  /** How many of them keep state. */
+  readonly statefulTaskCount: number;
 
   constructor(applicationId: string, topology: Topology, partitionCounts: ReadonlyMap<string, number>) {
     this.applicationId = applicationId;
@@ -26,6 +30,7 @@ export class ClusterLayout {
       }
     }
     this.tasks = [...stateful, ...stateless];
+    this.statefulTaskCount = stateful.length;
   }
 
   subTopology(id: TaskId): SubTopology {
@@ -72,6 +77,13 @@ export class ClusterLayout {
         topic: changelogTopic(this.applicationId, store.name),
         partition: id.partition,
       }));
+  }
+
+  /** By store: which topics a task's state goes back to. */
+  changelogIdentity(task: TaskIdText): Readonly<Record<string, string>> {
+    return Object.fromEntries(
+      this.changelogs(task).map(({ store, topic }) => [store, this.changelogTopicIds.get(topic) ?? '']),
+    );
   }
 
   /** Every topic the group subscribes to. */

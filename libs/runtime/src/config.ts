@@ -24,6 +24,7 @@ export interface RuntimeConfig {
   readonly maxTaskIdleMs: number;
   /** Encoded records buffered per partition before its reading pauses. */
   readonly bufferedBytesPerPartition: number;
+  /** Cached state of a worker, divided evenly over the application's stateful tasks. Default 128 MiB. */
   readonly cacheBytesMax: number;
   readonly writeBehindBytes: number;
   readonly writeBehindIntervalMs: number;
@@ -62,7 +63,7 @@ export function resolveRuntimeConfig(options: RuntimeOptions): RuntimeConfig {
     autoOffsetReset: options.autoOffsetReset ?? 'earliest',
     maxTaskIdleMs: options.maxTaskIdleMs ?? 0,
     bufferedBytesPerPartition: options.bufferedBytesPerPartition ?? 4 * MEBIBYTE,
-    cacheBytesMax: options.cacheBytesMax ?? 64 * MEBIBYTE,
+    cacheBytesMax: options.cacheBytesMax ?? 128 * MEBIBYTE,
     writeBehindBytes: options.writeBehindBytes ?? 16 * MEBIBYTE,
     writeBehindIntervalMs: options.writeBehindIntervalMs ?? 1_000,
     batchBytes: options.batchBytes ?? MEBIBYTE / 2,

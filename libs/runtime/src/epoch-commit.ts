@@ -155,7 +155,7 @@ export function settleEpoch(
       const end = endOffsets.get(formatTopicPartition(topic, task.id.partition));
       if (end !== undefined) changelogOffsets.set(store.name, end);
     }
-    task.state.commit(epochId, { changelogOffsets, metadata: { streamTime } });
+    task.state.commit(epochId, { changelogOffsets, metadata: task.stateMetadata(streamTime) });
   }
 }
 

@@ -1,5 +1,5 @@
 // Owns the changelog and repartition topics of an application: what they must be, and that they are. User topics are never created.
-import type { BrokerClient, NewTopic } from '#libs/broker';
+import type { BrokerClient, NewTopic, TopicDescription } from '#libs/broker';
 import { FatalError } from '#libs/core';
 import type { Topology } from '#libs/topology';
 import type { RuntimeConfig } from './config.ts';
@@ -51,7 +51,8 @@ export async function layOut(
       });
     }
   }
-  await ensure(wanted, client);
+  const found = await ensure(wanted, client);
+  for (const [name, { topicId }] of found) layout.changelogTopicIds.set(name, topicId);
   return layout;
 }
 
@@ -72,8 +73,11 @@ function externalTopics(topology: Topology): string[] {
   return [...names];
 }
 
-async function ensure(wanted: readonly NewTopic[], client: BrokerClient): Promise<void> {
-  if (wanted.length === 0) return;
+async function ensure(
+  wanted: readonly NewTopic[],
+  client: BrokerClient,
+): Promise<ReadonlyMap<string, TopicDescription>> {
+  if (wanted.length === 0) return new Map();
   const names = wanted.map((topic) => topic.name);
   const existing = await client.admin.describeTopics(names);
   const missing = wanted.filter((topic) => !existing.has(topic.name));
@@ -103,4 +107,5 @@ async function ensure(wanted: readonly NewTopic[], client: BrokerClient): Promis
       context: { faults },
     });
   }
+  return found;
 }

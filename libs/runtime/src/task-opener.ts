@@ -28,6 +28,8 @@ import { TaskContext } from './task-context.ts';
 import { TaskSink } from './sink.ts';
 import { Task } from './task.ts';
 
+/** Below this a task would read every key anew for every batch. */
+const CACHE_BYTES_MIN = 1024 * 1024;
 /** Attempts at a task whose state turns out corrupted: the second starts from an empty directory. */
 const OPEN_ATTEMPTS_MAX = 3;
 
@@ -96,15 +98,17 @@ export class TaskOpener {
       taskId: name,
       applicationId: config.applicationId,
       stores,
-      cacheBytesMax: config.cacheBytesMax,
+      cacheBytesMax: Math.max(CACHE_BYTES_MIN, Math.floor(config.cacheBytesMax / layout.statefulTaskCount)),
       writeBehindBytes: config.writeBehindBytes,
       writeBehindIntervalMs: config.writeBehindIntervalMs,
     });
   }
 
   private async restore(name: TaskIdText, state: TaskState, streamTime: number): Promise<void> {
+    const changelogs = this.parts.layout.changelogIdentity(name);
+    refuseOtherChangelogs(name, state, changelogs);
     await this.parts.restorer.restore(name, state, this.parts.layout.changelogs(name));
-    await state.restored({ streamTime });
+    await state.restored({ streamTime, changelogs });
   }
 
   private async startingPoint(name: TaskIdText): Promise<StartingPoint> {
@@ -202,6 +206,7 @@ export class TaskOpener {
       if (queue !== null) queues.push(queue);
     });
     return new Task({
+      changelogIdentity: layout.changelogIdentity(name),
       id,
       context,
       group: new PartitionGroup(queues, reader, clock, config.maxTaskIdleMs),
@@ -241,6 +246,29 @@ export class TaskOpener {
   /** Called when a record chose a topic whose partition count is not known. @throws MILLRACE_TOPIC_MISSING */
   private async resolveTopic(topic: string): Promise<void> {
     this.parts.collector.addTopic(topic, await this.parts.client.partitionCount(topic));
+  }
+}
+
+/**
+ * Offsets say nothing of a topic that was deleted and created again, or of another cluster: state that goes back to such a one is
+ * none of ours, however well its offsets fit.
+ */
+function refuseOtherChangelogs(
+  name: TaskIdText,
+  state: TaskState,
+  current: Readonly<Record<string, string>>,
+): void {
+  const written = state.checkpoint.metadata['changelogs'];
+  if (typeof written !== 'object' || written === null) return;
+  for (const [store, topicId] of Object.entries(current)) {
+    const before = (written as Readonly<Record<string, unknown>>)[store];
+    if (before === undefined || before === topicId || !state.checkpoint.changelogOffsets.has(store)) continue;
+    throw new TaskCorruptedError([name], {
+      code: 'MILLRACE_STATE_CORRUPTED',
+      message: `The local state of store "${store}" in task ${name} belongs to another changelog topic of the same name.`,
+      remedy: 'None needed: the state is set aside and restored from the changelog that is there now.',
+      context: { store, written: before, current: topicId },
+    });
   }
 }
 

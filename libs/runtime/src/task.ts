@@ -36,6 +36,8 @@ export interface TaskParts {
   /** Epoch id of the task's next seal, and stream time as of its last commit. */
   readonly epochId: number;
   readonly streamTime: number;
+  /** Topic ids of the changelogs, by store. */
+  readonly changelogIdentity: Readonly<Record<string, string>>;
 }
 
 export class Task {
@@ -77,6 +79,11 @@ export class Task {
 
   get streamTime(): number {
     return this.context.streamTime;
+  }
+
+  /** What the stores keep beside their offsets: says at the next opening whose changelogs those offsets are of. */
+  stateMetadata(streamTime: number): Readonly<Record<string, unknown>> {
+    return { streamTime, changelogs: this.parts.changelogIdentity };
   }
 
   /**

@@ -20,7 +20,7 @@ export interface RocksStateOptions {
   readonly logger?: Logger;
   /** How long a task waits for a predecessor to give its lock up, milliseconds. Default 10,000. */
   readonly lockTimeoutMs?: number;
-  /** Bytes that the memtables of all databases together may take. Default 256 MiB. */
+  /** Bytes that the memtables of all databases together may take. Default 128 MiB. */
   readonly writeBufferBytesTotal?: number;
   /** Tasks expected in this process; the budget is divided by it, or by the open ones if they are more. Default 8. */
   readonly expectedTasks?: number;
@@ -34,7 +34,7 @@ export interface RocksStateOptions {
 export function createRocksStateBackend(options: RocksStateOptions): StateBackend {
   const { clock = systemClock, logger = silentLogger } = options;
   const lockTimeoutMs = positive('lockTimeoutMs', options.lockTimeoutMs ?? 10_000, 0);
-  const budget = positive('writeBufferBytesTotal', options.writeBufferBytesTotal ?? 256 * MIB, MIB);
+  const budget = positive('writeBufferBytesTotal', options.writeBufferBytesTotal ?? 128 * MIB, MIB);
   const expectedTasks = positive('expectedTasks', options.expectedTasks ?? 8, 1);
   const blockBytes = positive('blockBytes', options.blockBytes ?? 4_096, 512);
   const directories = new TaskDirectories(options.stateDir, clock, logger);

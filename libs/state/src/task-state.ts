@@ -17,7 +17,7 @@ import type {
   TaskStateOptions,
 } from './contract.ts';
 import type { DatabaseRow, StateDatabase } from './database.ts';
-import { versionAt } from './entry.ts';
+import { ENTRY_BYTES, versionAt } from './entry.ts';
 import { Layers } from './layers.ts';
 import type { CacheAccount } from './layers.ts';
 import { RangeStoreCache } from './range/range-store-cache.ts';
@@ -40,6 +40,8 @@ export class TaskStateImpl implements TaskState {
 
   private readonly taskId: string;
   private readonly preloadBytesMax: number;
+  /** By store position, since the state was opened. */
+  private readonly restoredRecords: number[] = [];
   private readonly database: StateDatabase;
   private readonly account: CacheAccount = { cached: 0, dirty: 0 };
   private readonly layers: Layers;
@@ -142,6 +144,7 @@ export class TaskStateImpl implements TaskState {
     assert(!this.layers.hasUnsettled, 'a store is restored only when no epoch is open or sealed');
     if (this.residency.entryCount > 0) this.restoring = this.restoring.then(() => this.dropCache());
     if (batch.count > 0) cache.complete = false;
+    this.restoredRecords[cache.index] = (this.restoredRecords[cache.index] ?? 0) + batch.count;
     const changelogOffsets = new Map(this.writeBehind.reached.changelogOffsets);
     changelogOffsets.set(store, nextOffset);
     const checkpoint = { ...this.writeBehind.reached, changelogOffsets };
@@ -153,7 +156,11 @@ export class TaskStateImpl implements TaskState {
     await this.restoring;
     this.writeBehind.setCheckpoint({ ...this.writeBehind.reached, metadata });
     await this.writeBehind.flush();
-    for (const cache of this.caches) if (!cache.complete) await this.preload(cache);
+    for (const cache of this.caches) {
+      // As many keys as that, or many updates of few: the first is the common case, and not worth a look.
+      const isLarge = (this.restoredRecords[cache.index] ?? 0) * ENTRY_BYTES > this.preloadBytesMax;
+      if (!cache.complete && !isLarge) await this.preload(cache);
+    }
   }
 
   async committed(
