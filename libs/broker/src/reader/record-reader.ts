@@ -4,7 +4,7 @@
 // 1. One fetch is under way per broker. What an answer brings is buffered per partition, in offset order.
 // 2. A partition with half its share of the buffer filled is left out of the next fetch, so a slow one never starves others.
 // 3. An answer is used only by the assignment it was asked for.
-import { asError, MillraceError } from '#libs/core';
+import { asError, formatTopicPartition, MillraceError } from '#libs/core';
 import type { Timer } from '#libs/core';
 import type { Cluster } from '../cluster/index.ts';
 import type {
@@ -15,12 +15,13 @@ import type {
 } from '../contracts/record-reader.ts';
 import { classify, errorName, isRetriable } from '../protocol/error-codes.ts';
 import { isRpcFailure, refused, topicMissing } from '../protocol/errors.ts';
-import { formatTopicPartition } from '#libs/core';
 import { BrokerFetches } from './broker-fetches.ts';
 import type { FetchLimits, FetchOutcome, WantedPartition } from './broker-fetches.ts';
 import { absorbPartition } from './fetch-answer.ts';
 import { PartitionReading } from './partition-reading.ts';
-import { needsValidation, validatePosition } from './position-validation.ts';
+import { planFetches } from './fetch-plan.ts';
+import type { FetchBounds } from './fetch-plan.ts';
+import { validatePosition } from './position-validation.ts';
 import { inPartition, partitionMissing, topicRecreated } from './reading-errors.ts';
 
 const MAX_BUFFERED_BYTES_DEFAULT = 32 * 1024 * 1024;
@@ -29,8 +30,6 @@ const PARTITION_MAX_BYTES_DEFAULT = 2 * 1024 * 1024;
 /** Short, because a partition that is assigned while a fetch waits has its turn only after it. */
 const FETCH_MAX_WAIT_MS_DEFAULT = 100;
 const FETCH_MIN_BYTES_DEFAULT = 1;
-/** The least a partition is asked for, however many share the buffer. */
-const PARTITION_MAX_BYTES_MIN = 64 * 1024;
 /** The wait of a fetch that leaves out a partition for its full buffer: it should be asked for again soon. */
 const CROWDED_WAIT_MS = 10;
 /** How long a topic may be unknown to the cluster before it counts as missing: metadata spreads with delay. */
@@ -40,8 +39,7 @@ export class KafkaRecordReader implements RecordReader {
   readonly isolation: IsolationLevel;
   readonly #cluster: Cluster;
   readonly #onClosed: () => void;
-  readonly #maxBufferedBytes: number;
-  readonly #partitionMaxBytes: number;
+  readonly #bounds: FetchBounds;
   readonly #limits: FetchLimits;
   readonly #readings = new Map<string, PartitionReading>();
   readonly #brokers = new Map<number, BrokerFetches>();
@@ -58,8 +56,10 @@ export class KafkaRecordReader implements RecordReader {
     this.#cluster = cluster;
     this.#onClosed = onClosed;
     this.isolation = options.isolation;
-    this.#maxBufferedBytes = options.maxBufferedBytes ?? MAX_BUFFERED_BYTES_DEFAULT;
-    this.#partitionMaxBytes = options.partitionMaxBytes ?? PARTITION_MAX_BYTES_DEFAULT;
+    this.#bounds = {
+      maxBufferedBytes: options.maxBufferedBytes ?? MAX_BUFFERED_BYTES_DEFAULT,
+      partitionMaxBytes: options.partitionMaxBytes ?? PARTITION_MAX_BYTES_DEFAULT,
+    };
     this.#limits = {
       maxWaitMs: options.fetchMaxWaitMs ?? FETCH_MAX_WAIT_MS_DEFAULT,
       minBytes: options.fetchMinBytes ?? FETCH_MIN_BYTES_DEFAULT,
@@ -217,63 +217,15 @@ export class KafkaRecordReader implements RecordReader {
   #pump(): void {
     if (this.#closed) return;
     const now = this.#cluster.clock.monotonic();
-    const share = Math.floor(this.#maxBufferedBytes / Math.max(1, this.#readings.size));
-    const bufferedMax = share >> 1;
-    const partitionMaxBytes = Math.min(
-      this.#partitionMaxBytes,
-      Math.max(PARTITION_MAX_BYTES_MIN, bufferedMax),
-    );
-    const wantedByNode = new Map<number, WantedPartition[]>();
-    const crowded = new Set<number>();
-    const homeless: PartitionReading[] = [];
-    let wakeAt = Infinity;
-    for (const reading of this.#readings.values()) {
-      if (reading.error !== undefined || reading.inFlight || reading.validating || reading.paused) continue;
-      if (reading.notBefore > now) {
-        wakeAt = Math.min(wakeAt, reading.notBefore);
-        continue;
-      }
-      const leader = this.#cluster.metadata.leader(reading.topic, reading.partition);
-      const topic = this.#cluster.metadata.topic(reading.topic);
-      if (leader === undefined || topic === undefined) {
-        homeless.push(reading);
-        continue;
-      }
-      reading.topicId ??= topic.topicId;
-      if (reading.topicId !== topic.topicId) {
-        this.#failed(reading, topicRecreated(reading, topic.topicId));
-        continue;
-      }
-      if (needsValidation(reading, leader)) {
-        this.#validate(reading);
-        continue;
-      }
-      const node = this.#sourceOf(reading, leader.leaderId, now);
-      if (reading.bufferedBytes > bufferedMax) {
-        crowded.add(node);
-        continue;
-      }
-      const wanted: WantedPartition = {
-        reading,
-        topic: reading.topic,
-        topicId: topic.topicId,
-        request: {
-          partition: reading.partition,
-          currentLeaderEpoch: leader.leaderEpoch,
-          fetchOffset: reading.fetchOffset,
-          lastFetchedEpoch: -1,
-          logStartOffset: -1,
-          partitionMaxBytes,
-        },
-      };
-      const list = wantedByNode.get(node);
-      if (list === undefined) wantedByNode.set(node, [wanted]);
-      else list.push(wanted);
+    const plan = planFetches(this.#readings, this.#cluster.metadata, this.#bounds, now);
+    for (const { reading, topicId } of plan.recreated)
+      this.#failed(reading, topicRecreated(reading, topicId));
+    for (const reading of plan.unvalidated) this.#validate(reading);
+    let { wakeAt } = plan;
+    for (const [node, wanted] of plan.wantedByNode) {
+      wakeAt = Math.min(wakeAt, this.#fetch(node, wanted, plan.crowded.has(node), now));
     }
-    for (const [node, wanted] of wantedByNode) {
-      wakeAt = Math.min(wakeAt, this.#fetch(node, wanted, crowded.has(node), now));
-    }
-    if (homeless.length > 0) this.#refreshMetadata(homeless);
+    if (plan.homeless.length > 0) this.#refreshMetadata(plan.homeless);
     if (wakeAt < Infinity) this.#wakeAt(wakeAt, now);
   }
 
@@ -291,15 +243,6 @@ export class KafkaRecordReader implements RecordReader {
       .then((outcome) => this.#absorb(outcome))
       .catch((error: unknown) => this.#defect(error));
     return Infinity;
-  }
-
-  #sourceOf(reading: PartitionReading, leaderId: number, now: number): number {
-    if (reading.preferredReplica < 0) return leaderId;
-    if (reading.preferredUntil > now && this.#cluster.metadata.knowsNode(reading.preferredReplica)) {
-      return reading.preferredReplica;
-    }
-    reading.preferredReplica = -1;
-    return leaderId;
   }
 
   #absorb({ node, wanted, answer, error }: FetchOutcome): void {
