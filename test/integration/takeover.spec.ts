@@ -86,4 +86,32 @@ describeWithBroker('a worker killed with its transaction open', (broker) => {
       );
     }
   });
+
+  it('refuses a second process under the same name instead of being fenced for ever', async () => {
+    const [input, output, applicationId] = [uniqueName('in'), uniqueName('out'), uniqueName('app')];
+    await createTopics(broker(), input, output);
+    const options = {
+      applicationId,
+      instanceId: 'twin',
+      brokers: broker().bootstrapServers,
+      commitIntervalMs: 20,
+      ...SESSION,
+    };
+    const twins = [
+      await startSums(sumsTopology(input, output), options),
+      await startSums(sumsTopology(input, output), options),
+    ];
+    let count = 0;
+    const failed = (): (Error & { code?: string }) | null =>
+      twins.map(({ runtime }) => runtime.error).find((error) => error !== null) ?? null;
+    while (failed() === null) {
+      await produce(broker(), input, count, 250);
+      count += 250;
+    }
+    expect(failed()!.code).toBe('MILLRACE_PRODUCER_FENCED');
+    const survivor = twins.find(({ runtime }) => runtime.error === null)!;
+    await committed(survivor.client, applicationId, input, count, () => survivor.runtime.error);
+    for (const twin of twins) await twin.close();
+    await checkOutput(broker(), output, count);
+  });
 });

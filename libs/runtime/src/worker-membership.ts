@@ -51,6 +51,8 @@ export class WorkerMembership implements GroupMemberHandler {
   /** Transactional ids of the generation this worker was last assigned in. */
   private live: readonly string[] = [];
   private settled = false;
+  /** How often the group gave this worker's tasks away without asking. */
+  losses = 0;
 
   constructor(parts: MembershipParts) {
     this.parts = parts;
@@ -168,6 +170,7 @@ export class WorkerMembership implements GroupMemberHandler {
   onLost(reason: string): Promise<void> {
     const { controls, epochs, logger } = this.parts;
     return controls.post(async () => {
+      this.losses++;
       logger.warn('The worker lost its place in the group; its tasks are closed without a commit', {
         reason,
       });

@@ -323,6 +323,7 @@ export class Worker {
     }
     const owned = this.registry.assignedNames;
     await this.abandon();
+    if (isFencing(error)) this.refuseSecondFencing(error);
     for (;;) {
       try {
         await this.writer?.initialise();
@@ -344,6 +345,25 @@ export class Worker {
     }
     this.registry.openAll(owned, (failure) => this.fail(failure));
   }
+
+  /**
+   * A worker that was paused for longer than its session is fenced by its successor once, and the group tells it so. Fenced again
+   * while the group keeps it: another process runs under the same transactional id, and the two would fence each other for ever.
+   */
+  private refuseSecondFencing(error: TaskMigratedError): void {
+    if (this.lossesAtFencing === this.membership.losses) {
+      throw new FatalError({
+        code: 'MILLRACE_PRODUCER_FENCED',
+        message: `Another process uses the transactional id "${this.transactionalId}".`,
+        remedy: 'Give each instance of the application an instanceId and a state directory of its own.',
+        cause: error,
+        context: { transactionalId: this.transactionalId },
+      });
+    }
+    this.lossesAtFencing = this.membership.losses;
+  }
+
+  private lossesAtFencing = -1;
 
   /** Closes every task dirty: nothing of the open epoch, nor of one being committed, is kept. */
   private async abandon(): Promise<void> {
@@ -368,6 +388,10 @@ export class Worker {
     await this.idempotentWriter?.close();
     await this.reader.close();
   }
+}
+
+function isFencing(error: unknown): error is TaskMigratedError {
+  return error instanceof TaskMigratedError && error.code === 'MILLRACE_PRODUCER_FENCED';
 }
 
 export interface WorkerFigures {
