@@ -3,7 +3,7 @@
 //
 //   start: slot ─► state backend ─► broker client ─► runtime        end: runtime ─► broker client ─► state backend ─► slot
 import { FatalError, MillraceError, asError, systemClock } from '#libs/core';
-import type { Logger } from '#libs/core';
+import type { Clock, Logger } from '#libs/core';
 import { createKafkaClient } from '#libs/kafka';
 import { Lifecycle, StreamsRuntime, resolveRuntimeConfig } from '#libs/runtime';
 import type {
@@ -23,6 +23,9 @@ import type { InstanceSlot } from './instance-slot.ts';
 import { resolveOptions } from './options.ts';
 import type { ResolvedOptions, StreamsApplicationOptions, TopologySource } from './options.ts';
 
+/** How long a start may take before the log says what it waits for. */
+const PATIENCE_MS = 5_000;
+
 /** What is known of an application at one moment, JSON-safe and without secrets. */
 export interface ApplicationSnapshot {
   readonly applicationId: string;
@@ -36,7 +39,7 @@ export interface ApplicationSnapshot {
 
 export class StreamsApplication {
   readonly applicationId: string;
-  private readonly options: StreamsApplicationOptions;
+  private readonly clock: Clock;
   private readonly resolved: ResolvedOptions;
   private readonly logger: Logger;
   private readonly lifecycle = new Lifecycle();
@@ -49,11 +52,14 @@ export class StreamsApplication {
   private id: string | null = null;
   private failure: MillraceError | null = null;
   private stopRequested = false;
+  /** While the runtime starts: ends what it waits for. */
+  private interruptStart: (() => Promise<void>) | null = null;
+  private interrupted = false;
 
   /** @throws FatalError MILLRACE_INVALID_CONFIG naming every fault of the options. Nothing is opened yet. */
   constructor(options: StreamsApplicationOptions) {
-    this.options = options;
     this.resolved = resolveOptions(options);
+    this.clock = options.clock ?? systemClock;
     this.applicationId = options.applicationId;
     this.logger = options.logger ?? createConsoleLogger();
     this.ended = new Promise((resolve) => {
@@ -129,22 +135,25 @@ export class StreamsApplication {
       const runtime = await this.open();
       // The runtime's lifecycle is ours but for its end, which is only ours once everything is closed.
       runtime.lifecycle.onChange((state) => {
-        if (state !== 'NOT_RUNNING' && state !== 'ERROR' && this.lifecycle.canGoTo(state))
-          this.lifecycle.to(state);
+        if (state === 'NOT_RUNNING' || state === 'ERROR' || this.interrupted) return;
+        if (this.lifecycle.canGoTo(state)) this.lifecycle.to(state);
       });
       this.runtime = runtime;
       if (this.stopRequested) {
         await this.end(null);
         return;
       }
-      await runtime.start();
+      const patience = this.clock.schedule(PATIENCE_MS, () => this.reportWaiting(), true);
+      await runtime.start().finally(() => patience.cancel());
+      this.interruptStart = null;
       void runtime.whenEnded().then(
         () => this.end(null),
         (error: unknown) => this.end(error),
       );
     } catch (error) {
-      await this.end(error);
-      throw this.failure ?? asError(error);
+      // What was cut short by a stop has not failed.
+      await this.end(this.interrupted ? null : error);
+      if (this.failure !== null) throw this.failure;
     }
   }
 
@@ -156,6 +165,13 @@ export class StreamsApplication {
     }
     this.stopRequested = true;
     if (this.lifecycle.canGoTo('PENDING_SHUTDOWN')) this.lifecycle.to('PENDING_SHUTDOWN');
+    // A start that waits for a broker would wait out its deadline.
+    if (this.interruptStart !== null) {
+      const interrupt = this.interruptStart;
+      this.interruptStart = null;
+      this.interrupted = true;
+      await interrupt();
+    }
     if (this.runtime !== null) await this.runtime.stop();
     await this.ended;
   }
@@ -202,7 +218,7 @@ export class StreamsApplication {
 
   private async open(): Promise<StreamsRuntime> {
     const { resolved, logger } = this;
-    const clock = this.options.clock ?? systemClock;
+    const { clock } = this;
     const topology = this.builtTopology();
     const slot = await this.claim();
     this.id = resolved.instanceId ?? slot?.instanceId ?? null;
@@ -211,6 +227,7 @@ export class StreamsApplication {
     this.closeLater('state', () => backend.close());
     const client = createKafkaClient({ clientId: this.applicationId, ...resolved.kafka }, { clock, logger });
     this.closeLater('client', () => client.close());
+    this.interruptStart = () => client.close();
     return new StreamsRuntime({
       topology,
       config: resolveRuntimeConfig({ ...resolved.runtime, instanceId: this.id! }),
@@ -235,7 +252,7 @@ export class StreamsApplication {
   }
 
   private async openBackend(slot: InstanceSlot | null): Promise<StateBackend> {
-    const clock = this.options.clock ?? systemClock;
+    const { clock } = this;
     if (this.resolved.state === 'memory') return createMemoryStateBackend({ clock, logger: this.logger });
     const { createRocksStateBackend } = await import('#libs/state-rocksdb');
     return createRocksStateBackend({ stateDir: slot!.directory, clock, logger: this.logger });
@@ -252,6 +269,13 @@ export class StreamsApplication {
 
   private reportRestore(event: Parameters<RestoreListener>[0], progress: RestoreProgress): void {
     for (const listener of this.restoreListeners) listener(event, progress);
+  }
+
+  private reportWaiting(): void {
+    const { brokers } = this.resolved.kafka;
+    this.logger.warn('The brokers have not answered what the start needs; still trying', {
+      brokers: typeof brokers === 'function' ? 'found by a function' : brokers,
+    });
   }
 
   private closeLater(name: string, close: () => Promise<void>): void {

@@ -159,3 +159,20 @@ describe('an application that was never started', () => {
     await expect(application.whenEnded()).rejects.toBe(application.error);
   });
 });
+
+describe('an application whose brokers do not answer', () => {
+  it('stops at once when it is told to, and has not failed', async () => {
+    const application = new StreamsApplication({
+      ...VALID,
+      kafka: { brokers: ['127.0.0.1:1'] },
+      state: 'memory',
+      instanceId: 'one',
+    });
+    const starting = application.start();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await application.stop();
+    await starting;
+    expect(application.state).toBe('NOT_RUNNING');
+    expect(application.error).toBeNull();
+  });
+});
