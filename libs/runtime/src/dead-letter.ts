@@ -10,9 +10,8 @@ export function encodeDeadLetter(
   original: readonly RecordHeader[],
   error: MillraceError,
   stage: FailureStage,
-  topic: string,
-  partition: number,
-  offset: number,
+  source: { readonly topic: string; readonly partition: number; readonly offset: number },
+  withStack: boolean,
 ): BinaryString {
   const cause = error.cause instanceof Error ? error.cause : error;
   const text = (key: string, value: string): RecordHeader => ({ key, value: Buffer.from(value) });
@@ -20,10 +19,10 @@ export function encodeDeadLetter(
     ...original,
     text(NAMES.exception, cause.name),
     text(NAMES.message, cause.message),
-    text(NAMES.stacktrace, (cause.stack ?? '').slice(0, STACK_CHARACTERS_MAX)),
-    text(NAMES.topic, topic),
-    text(NAMES.partition, String(partition)),
-    text(NAMES.offset, String(offset)),
+    ...(withStack ? [text(NAMES.stacktrace, (cause.stack ?? '').slice(0, STACK_CHARACTERS_MAX))] : []),
+    text(NAMES.topic, source.topic),
+    text(NAMES.partition, String(source.partition)),
+    text(NAMES.offset, String(source.offset)),
     text(NAMES.code, error.code),
     text(NAMES.stage, stage),
   ]);

@@ -86,8 +86,11 @@ function sealChangelog(task: Task, epochId: number, collector: OutputCollector, 
 export interface CommitTarget {
   /** Begins to send batches of the open epoch; only while no earlier epoch is being committed. */
   stream(batches: readonly PendingBatch[]): void;
-  /** @throws as TransactionalWriter.commit */
-  commit(epoch: SealedEpoch): Promise<ReadonlyMap<string, number>>;
+  /**
+   * `isCurrent` turns false when the epoch is abandoned: nothing more is sent for it then.
+   * @throws as TransactionalWriter.commit
+   */
+  commit(epoch: SealedEpoch, isCurrent: () => boolean): Promise<ReadonlyMap<string, number>>;
 }
 
 /** Steps 2 to 4 for exactly-once: one transaction. */
@@ -104,9 +107,10 @@ export class TransactionalCommit implements CommitTarget {
     for (const { topic, partition, batch } of batches) this.writer.append(topic, partition, batch);
   }
 
-  async commit(epoch: SealedEpoch): Promise<ReadonlyMap<string, number>> {
+  async commit(epoch: SealedEpoch, isCurrent: () => boolean): Promise<ReadonlyMap<string, number>> {
     this.stream(epoch.batches);
     await this.writer.flush();
+    if (!isCurrent()) throw abandoned();
     // Read as late as can be: every partition of the epoch has been owned without a break, so a later generation may carry it.
     const group = this.groupMetadata();
     if (group === null) throw generationLost();
@@ -131,9 +135,10 @@ export class AtLeastOnceCommit implements CommitTarget {
     for (const { topic, partition, batch } of batches) this.writer.append(topic, partition, batch);
   }
 
-  async commit(epoch: SealedEpoch): Promise<ReadonlyMap<string, number>> {
+  async commit(epoch: SealedEpoch, isCurrent: () => boolean): Promise<ReadonlyMap<string, number>> {
     this.stream(epoch.batches);
     const { endOffsets } = await this.writer.flush();
+    if (!isCurrent()) throw abandoned();
     const group = this.groupMetadata();
     if (group === null) throw generationLost();
     if (epoch.offsets.length > 0) await this.admin.commitOffsets(group.groupId, epoch.offsets, group);
@@ -148,6 +153,7 @@ export function settleEpoch(
   applicationId: string,
 ): void {
   for (const { task, epochId, streamTime } of epoch.tasks) {
+    task.claimPending = false;
     if (task.state === null) continue;
     const changelogOffsets = new Map<string, number>();
     for (const store of task.state.stores) {
@@ -157,6 +163,14 @@ export function settleEpoch(
     }
     task.state.commit(epochId, { changelogOffsets, metadata: task.stateMetadata(streamTime) });
   }
+}
+
+function abandoned(): EpochAbortedError {
+  return new EpochAbortedError({
+    code: 'MILLRACE_EPOCH_ABORTED',
+    message: 'The epoch was abandoned while its batches were on their way.',
+    remedy: 'None needed: the worker goes on from the committed offsets.',
+  });
 }
 
 function generationLost(): TaskMigratedError {

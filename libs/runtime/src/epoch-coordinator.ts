@@ -30,6 +30,8 @@ export class EpochCoordinator {
   private readonly onCommitEnd: () => void;
   private committing: Promise<void> | null = null;
   private openedAt: number;
+  /** Bytes of the open epoch that were sent before its end. */
+  private streamedBytes = 0;
   /** Counts up when the worker recovers, so that the end of a commit from before is told apart. */
   private incarnation = 0;
 
@@ -66,10 +68,20 @@ export class EpochCoordinator {
 
   /** The open epoch is as large as it may get: no further record before it is sealed. */
   get isFull(): boolean {
-    if (this.collector.bytes >= this.limits.epochBytesMax) return true;
+    return this.streamedBytes + this.collector.bytes >= this.limits.epochBytesMax;
+  }
+
+  /** The databases are behind: nothing more is processed until they have written some. */
+  get isBehind(): boolean {
     let unwritten = 0;
     for (const task of this.tasks()) if (task.state !== null) unwritten += task.state.unwrittenBytes;
     return unwritten >= 4 * this.limits.epochBytesMax;
+  }
+
+  /** A task waits for its first commit before it may process. */
+  private get hasClaims(): boolean {
+    for (const task of this.tasks()) if (task.claimPending) return true;
+    return false;
   }
 
   /** Milliseconds until the open epoch is due by time. */
@@ -80,15 +92,19 @@ export class EpochCoordinator {
   /** Between turns: begins to send what is full, and begins a commit when one is due. `idle`: there is nothing to process. */
   turn(idle: boolean): void {
     if (this.committing !== null || this.failure !== null) return;
-    const due = (idle && this.limits.commitWhenIdle) || this.dueInMs <= 0 || this.isFull;
-    if (due && !this.held && this.hasWork) {
+    // While the group rebalances nothing is sent either: the transaction would stand open for as long as that takes.
+    if (this.held) return;
+    const due = (idle && this.limits.commitWhenIdle) || this.dueInMs <= 0 || this.isFull || this.hasClaims;
+    if (due && this.hasWork) {
       this.begin();
       return;
     }
     if (idle && !this.limits.commitWhenIdle) this.collector.cutAll();
     else this.collector.cutFull();
     const batches = this.collector.takeBatches();
-    if (batches.length > 0) this.target.stream(batches);
+    if (batches.length === 0) return;
+    for (const { batch } of batches) this.streamedBytes += batch.bytes.length;
+    this.target.stream(batches);
   }
 
   /** Commits all that is processed and waits for it. @throws what the commit failed with. */
@@ -112,28 +128,31 @@ export class EpochCoordinator {
     this.collector.clear();
     this.failure = null;
     this.committing = null;
+    this.streamedBytes = 0;
     this.openedAt = this.clock.monotonic();
   }
 
   private begin(): void {
     const epoch = sealEpoch(this.tasks(), this.collector, this.applicationId, this.transactionalId);
     this.openedAt = this.clock.monotonic();
+    this.streamedBytes = 0;
     const incarnation = this.incarnation;
-    this.committing = this.target.commit(epoch).then(
-      (endOffsets) => {
-        if (incarnation !== this.incarnation) return;
+    const isCurrent = (): boolean => incarnation === this.incarnation;
+    this.committing = this.target
+      .commit(epoch, isCurrent)
+      .then((endOffsets) => {
+        if (!isCurrent()) return;
         settleEpoch(epoch, endOffsets, this.applicationId);
         this.committedEpochs++;
+      })
+      .catch((error: unknown) => {
+        if (isCurrent()) this.failure = error;
+      })
+      .finally(() => {
+        if (!isCurrent()) return;
         this.committing = null;
         this.onCommitEnd();
-      },
-      (error: unknown) => {
-        if (incarnation !== this.incarnation) return;
-        this.failure = error;
-        this.committing = null;
-        this.onCommitEnd();
-      },
-    );
+      });
   }
 }
 

@@ -32,6 +32,11 @@ export type LifecycleListener = (state: LifecycleState, previous: LifecycleState
 export class Lifecycle {
   private current: LifecycleState = 'CREATED';
   private readonly listeners = new Set<LifecycleListener>();
+  private readonly onListenerError: (error: unknown) => void;
+
+  constructor(onListenerError: (error: unknown) => void = () => undefined) {
+    this.onListenerError = onListenerError;
+  }
 
   get state(): LifecycleState {
     return this.current;
@@ -54,7 +59,14 @@ export class Lifecycle {
     if (previous === next) return;
     assert(LEGAL[previous].includes(next), `lifecycle cannot go from ${previous} to ${next}`);
     this.current = next;
-    for (const listener of this.listeners) listener(next, previous);
+    for (const listener of this.listeners) {
+      try {
+        listener(next, previous);
+      } catch (error) {
+        // A listener is an observer: what it throws must not keep the application from its next state.
+        this.onListenerError(error);
+      }
+    }
   }
 
   canGoTo(next: LifecycleState): boolean {

@@ -57,7 +57,7 @@ export class OutputCollector {
   private cutBytes = 0;
   private readonly pool = new BatchBufferPool();
   private readonly batchBytes: number;
-  private readonly recordBytesMax: number;
+  readonly recordBytesMax: number;
   private readonly consume: BatchConsumer;
 
   constructor(batchBytes: number, recordBytesMax: number) {

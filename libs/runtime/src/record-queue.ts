@@ -43,6 +43,7 @@ export class RecordQueue {
     keyCodec: Codec<unknown>,
     valueCodec: Codec<unknown>,
     startOffset: number,
+    leaderEpoch: number,
   ) {
     this.source = source;
     this.sourceIndex = sourceIndex;
@@ -51,6 +52,7 @@ export class RecordQueue {
     this.keyCodec = keyCodec;
     this.valueCodec = valueCodec;
     this.nextOffset = startOffset;
+    this.lastLeaderEpoch = leaderEpoch;
     this.columns = new RecordColumns();
     this.pool.push(this.columns);
   }

@@ -29,9 +29,12 @@ export class RunLimit {
     this.ends = await this.client.admin.offsets(inputs, 'latest', 'read_committed');
   }
 
-  /** To be asked when nothing is uncommitted. Tasks that other instances run are theirs to finish. */
+  /**
+   * To be asked when nothing is uncommitted. Tasks that other instances run are theirs to finish, so a topology with repartition
+   * topics is run to its end by one instance only: what another sends to a task that has ended comes too late.
+   */
   async isReached(): Promise<boolean> {
-    if (this.registry.openingNames.length > 0) return false;
+    if (!this.registry.isComplete) return false;
     const repartitions: { topic: string; partition: number; position: number }[] = [];
     let tasks = 0;
     for (const task of this.registry.tasks) {

@@ -93,12 +93,15 @@ export class StoreRestorer {
     name: string,
     state: TaskState,
     changelogs: readonly (TopicPartition & { readonly store: string })[],
+    signal: AbortSignal,
   ): Promise<void> {
     if (changelogs.length === 0) return;
     const [ends, starts] = await Promise.all([
       this.client.admin.offsets(changelogs, 'latest', 'read_uncommitted'),
       this.client.admin.offsets(changelogs, 'earliest', 'read_uncommitted'),
     ]);
+    // From here to the registration below nothing is awaited: what is cancelled later is found by `cancel`.
+    if (signal.aborted) throw new Error(`the restore of task ${name} was cancelled`);
     let pending: TaskRestore | null = null;
     const done = new Promise<void>((resolve, reject) => {
       pending = { name, state, stores: [], open: 0, inFlight: 0, resolve, reject, failed: false };

@@ -25,7 +25,7 @@ export interface StreamsRuntimeParts {
 }
 
 export class StreamsRuntime {
-  readonly lifecycle = new Lifecycle();
+  readonly lifecycle: Lifecycle;
   private readonly parts: StreamsRuntimeParts;
   private worker: Worker | null = null;
   private failure: MillraceError | null = null;
@@ -35,6 +35,9 @@ export class StreamsRuntime {
 
   constructor(parts: StreamsRuntimeParts) {
     this.parts = parts;
+    this.lifecycle = new Lifecycle((error) => {
+      parts.logger.error('A lifecycle listener threw', { error: asError(error).message });
+    });
     this.ended = new Promise((resolve) => {
       this.settleEnded = resolve;
     });

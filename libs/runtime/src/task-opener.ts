@@ -3,15 +3,8 @@
 //
 // Order matters: predecessors' transactions are settled before offsets are read, and offsets are read (require_stable) before
 // the changelogs' ends are, so that what was pending when we came is decided on both sides.
-import type { BrokerClient, GroupMetadata, RecordReader } from '#libs/broker';
-import {
-  FatalError,
-  TaskCorruptedError,
-  asError,
-  formatTopicPartition,
-  parseTaskId,
-  parseTopicPartition,
-} from '#libs/core';
+import type { BrokerClient, RecordReader } from '#libs/broker';
+import { FatalError, TaskCorruptedError, formatTopicPartition, parseTaskId } from '#libs/core';
 import type { Clock, Logger, TaskIdText, TopicPartition } from '#libs/core';
 import { compileCodec } from '#libs/serde';
 import type { StateBackend, TaskState } from '#libs/state';
@@ -19,7 +12,7 @@ import type { SourceSpec } from '#libs/topology';
 import type { ClusterLayout } from './cluster-layout.ts';
 import type { RuntimeConfig } from './config.ts';
 import type { DroppedRecords } from './dropped-records.ts';
-import { decodeOffsetMetadata, encodeOffsetMetadata } from './offset-metadata.ts';
+import { decodeOffsetMetadata } from './offset-metadata.ts';
 import type { OutputCollector } from './output-collector.ts';
 import { PartitionGroup } from './partition-group.ts';
 import { RecordQueue } from './record-queue.ts';
@@ -28,6 +21,8 @@ import { TaskContext } from './task-context.ts';
 import { TaskSink } from './sink.ts';
 import { Task } from './task.ts';
 
+/** `delete.retention.ms` of a topic is 24 hours by default; an hour less, for clocks that differ. */
+const STATE_AGE_MS_MAX = 23 * 3_600_000;
 /** Below this a task would read every key anew for every batch. */
 const CACHE_BYTES_MIN = 1024 * 1024;
 /** Attempts at a task whose state turns out corrupted: the second starts from an empty directory. */
@@ -42,7 +37,6 @@ export interface TaskOpenerParts {
   readonly reader: RecordReader;
   readonly collector: OutputCollector;
   readonly dropped: DroppedRecords;
-  readonly groupMetadata: () => GroupMetadata | null;
   readonly transactionalId: string;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -54,6 +48,8 @@ interface StartingPoint {
   readonly leaderEpochs: ReadonlyMap<string, number>;
   readonly epochId: number;
   readonly streamTime: number;
+  /** The committed offsets do not name this worker yet. */
+  readonly needsClaim: boolean;
 }
 
 export class TaskOpener {
@@ -67,11 +63,11 @@ export class TaskOpener {
   async open(name: TaskIdText, signal: AbortSignal): Promise<Task> {
     // Reading offsets may wait for a transaction of somebody else; a stop need not.
     const start = await unlessAborted(this.startingPoint(name), signal, name);
-    await unlessAborted(this.claim(start), signal, name);
     for (let attempt = 1; ; attempt++) {
       const state = await this.openState(name);
       try {
-        if (state !== null) await this.restore(name, state, start.streamTime);
+        if (signal.aborted) throw cancelled(name);
+        if (state !== null) await this.restore(name, state, start.streamTime, signal);
         if (signal.aborted) throw cancelled(name);
         return this.build(name, state, start);
       } catch (error) {
@@ -104,11 +100,34 @@ export class TaskOpener {
     });
   }
 
-  private async restore(name: TaskIdText, state: TaskState, streamTime: number): Promise<void> {
+  private async restore(
+    name: TaskIdText,
+    state: TaskState,
+    streamTime: number,
+    signal: AbortSignal,
+  ): Promise<void> {
     const changelogs = this.parts.layout.changelogIdentity(name);
     refuseOtherChangelogs(name, state, changelogs);
-    await this.parts.restorer.restore(name, state, this.parts.layout.changelogs(name));
-    await state.restored({ streamTime, changelogs });
+    this.refuseStale(name, state);
+    await this.parts.restorer.restore(name, state, this.parts.layout.changelogs(name), signal);
+    await state.restored({ streamTime, changelogs, writtenAtMs: this.parts.clock.now() });
+  }
+
+  /**
+   * State last written longer ago than a changelog keeps its tombstones: keys deleted since may have left no trace there, and
+   * would come back to life here.
+   */
+  private refuseStale(name: TaskIdText, state: TaskState): void {
+    const writtenAtMs = state.checkpoint.metadata['writtenAtMs'];
+    if (typeof writtenAtMs !== 'number' || state.checkpoint.changelogOffsets.size === 0) return;
+    const ageMs = this.parts.clock.now() - writtenAtMs;
+    if (ageMs <= STATE_AGE_MS_MAX) return;
+    throw new TaskCorruptedError([name], {
+      code: 'MILLRACE_STATE_CORRUPTED',
+      message: `The local state of task ${name} was last written ${Math.round(ageMs / 3_600_000)} hours ago, and its changelog may have dropped deletions since.`,
+      remedy: 'None needed: the state is set aside and restored from the changelog.',
+      context: { ageMs },
+    });
   }
 
   private async startingPoint(name: TaskIdText): Promise<StartingPoint> {
@@ -119,45 +138,25 @@ export class TaskOpener {
     const leaderEpochs = new Map<string, number>();
     let epochId = -1;
     let streamTime = -1;
+    let needsClaim = false;
     for (const input of inputs) {
       const key = formatTopicPartition(input.topic, input.partition);
       const found = committed.get(key);
       if (found === undefined) {
+        needsClaim = true;
         offsets.set(key, await this.resetOffset(name, input));
         continue;
       }
       offsets.set(key, found.offset);
       leaderEpochs.set(key, found.leaderEpoch);
       const metadata = decodeOffsetMetadata(found.metadata);
+      needsClaim ||= metadata?.transactionalId !== this.parts.transactionalId;
       if (metadata === null) continue;
       epochId = Math.max(epochId, metadata.epochId);
       streamTime = Math.max(streamTime, metadata.streamTime);
     }
-    return { offsets, leaderEpochs, epochId, streamTime };
-  }
-
-  /**
-   * Writes the starting offsets back with this worker's transactional id beside them, before its first transaction: should the
-   * worker die in that one, its successor finds out whose transaction hangs. Best effort; without it a successor waits for the
-   * transaction's timeout.
-   */
-  private async claim(start: StartingPoint): Promise<void> {
-    const { client, config, groupMetadata, transactionalId, logger } = this.parts;
-    const group = groupMetadata();
-    if (config.processingGuarantee !== 'exactly_once' || group === null) return;
-    const { epochId, streamTime } = start;
-    const metadata = encodeOffsetMetadata({ epochId, streamTime, transactionalId });
-    const offsets = [...start.offsets].map(([key, offset]) => ({
-      ...parseTopicPartition(key),
-      offset,
-      leaderEpoch: start.leaderEpochs.get(key) ?? -1,
-      metadata,
-    }));
-    try {
-      await client.admin.commitOffsets(config.applicationId, offsets, group);
-    } catch (error) {
-      logger.debug('The tasks could not be claimed in the group offsets', { error: asError(error).message });
-    }
+    needsClaim &&= config.processingGuarantee === 'exactly_once';
+    return { offsets, leaderEpochs, epochId, streamTime, needsClaim };
   }
 
   private async resetOffset(name: TaskIdText, input: TopicPartition): Promise<number> {
@@ -214,11 +213,13 @@ export class TaskOpener {
       state,
       collector,
       handlers: config.exceptionHandlers,
+      clock,
       logger,
       dropped,
       resolveTopic: (topic) => this.resolveTopic(topic),
       epochId: Math.max(start.epochId, state?.checkpoint.epochId ?? -1) + 1,
       streamTime: start.streamTime,
+      needsClaim: start.needsClaim,
     });
   }
 
@@ -240,6 +241,7 @@ export class TaskOpener {
       compileCodec(source.keySerde),
       compileCodec(source.valueSerde),
       offset,
+      start.leaderEpochs.get(formatTopicPartition(topic, partition)) ?? -1,
     );
   }
 
@@ -275,7 +277,8 @@ function refuseOtherChangelogs(
 /** Thrown inside a cancelled opening. */
 export class OpeningCancelled extends Error {}
 
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal, name: string): Promise<T> {
+/** Settles as `promise` does, or rejects with OpeningCancelled as soon as `signal` is aborted. */
+export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal, name: string): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const onAbort = (): void => reject(cancelled(name));
     if (signal.aborted) onAbort();

@@ -3,7 +3,7 @@ import type { RecordReader } from '#libs/broker';
 import { formatTopicPartition } from '#libs/core';
 import type { TaskIdText } from '#libs/core';
 import type { RecordQueue } from './record-queue.ts';
-import { OpeningCancelled } from './task-opener.ts';
+import { OpeningCancelled, unlessAborted } from './task-opener.ts';
 import type { TaskOpener } from './task-opener.ts';
 import type { Task } from './task.ts';
 
@@ -21,6 +21,8 @@ export class TaskRegistry {
   private readonly reader: RecordReader;
   private readonly wake: () => void;
   private closedRecords = 0;
+  /** What this worker answers for, whether it runs, is being opened, or failed to open and waits for another attempt. */
+  private readonly assigned = new Set<TaskIdText>();
 
   constructor(opener: TaskOpener, reader: RecordReader, wake: () => void) {
     this.opener = opener;
@@ -37,9 +39,15 @@ export class TaskRegistry {
     return [...this.opening.keys()];
   }
 
-  /** Running and opening. */
   get assignedNames(): TaskIdText[] {
-    return [...this.running.keys(), ...this.opening.keys()];
+    return [...this.assigned];
+  }
+
+  /** Every assigned task runs, and the group's offsets name this worker as its owner. */
+  get isComplete(): boolean {
+    if (this.running.size !== this.assigned.size) return false;
+    for (const task of this.running.values()) if (task.claimPending) return false;
+    return true;
   }
 
   get processedRecords(): number {
@@ -60,9 +68,10 @@ export class TaskRegistry {
     after: Promise<void> = Promise.resolve(),
   ): void {
     for (const name of names) {
+      this.assigned.add(name);
       if (this.running.has(name) || this.opening.has(name)) continue;
       const abort = new AbortController();
-      const done = after
+      const done = unlessAborted(after, abort.signal, name)
         .then(() => this.opener.open(name, abort.signal))
         .then(
           async (task) => {
@@ -88,7 +97,7 @@ export class TaskRegistry {
       this.running.set(task.name as TaskIdText, task);
       for (const queue of task.group.queues) {
         this.queues.set(formatTopicPartition(queue.topic, queue.partition), queue);
-        this.reader.assign(queue.topic, queue.partition, queue.position);
+        this.reader.assign(queue.topic, queue.partition, queue.position, queue.leaderEpoch);
       }
     }
   }
@@ -118,6 +127,7 @@ export class TaskRegistry {
         const task = this.detach(name);
         if (task !== null) await task.state?.close();
         await this.cancelOpening(name);
+        this.assigned.delete(name);
       }),
     );
   }
@@ -133,6 +143,7 @@ export class TaskRegistry {
         const task = this.detach(name);
         if (task !== null) await task.state?.closeDirty();
         await this.cancelOpening(name);
+        this.assigned.delete(name);
       }),
     );
   }

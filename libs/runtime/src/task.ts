@@ -6,7 +6,7 @@
 // 3. The task never awaits. Whoever owns it awaits `suspended` and calls `process` again.
 import type { RecordColumns } from '#libs/broker';
 import { FatalError, MillraceError, asError, formatTaskId } from '#libs/core';
-import type { BinaryString, Logger, TaskId } from '#libs/core';
+import type { BinaryString, Clock, Logger, TaskId } from '#libs/core';
 import { SchemaPending, SerdeError } from '#libs/serde';
 import { StateMiss } from '#libs/state';
 import type { TaskState } from '#libs/state';
@@ -29,10 +29,12 @@ export interface TaskParts {
   readonly state: TaskState | null;
   readonly collector: OutputCollector;
   readonly handlers: ExceptionHandlers;
+  readonly clock: Clock;
   readonly logger: Logger;
   readonly dropped: DroppedRecords;
   /** Finds out the partition count of a topic that a sink or the dead-letter queue needs. */
   readonly resolveTopic: (topic: string) => Promise<void>;
+  readonly needsClaim: boolean;
   /** Epoch id of the task's next seal, and stream time as of its last commit. */
   readonly epochId: number;
   readonly streamTime: number;
@@ -49,6 +51,11 @@ export class Task {
   epochId: number;
   /** Has the open epoch anything of this task? */
   touched = false;
+  /**
+   * True until the group's offsets name this worker as the task's owner: its first commit, before any record. Should the worker
+   * die in a later transaction, its successor finds out whose hangs.
+   */
+  claimPending: boolean;
   /** Pending read that the next record waits for. */
   suspended: Promise<void> | null = null;
   /** Records processed since the task was opened, skipped ones included. */
@@ -71,6 +78,8 @@ export class Task {
     this.sources = parts.compiled.sources;
     this.collector = parts.collector;
     this.epochId = parts.epochId;
+    this.claimPending = parts.needsClaim;
+    this.touched = parts.needsClaim;
     this.context.streamTime = parts.streamTime;
     this.onChunk = this.group.queues.map((queue) =>
       queue.source.readAhead.length === 0 ? null : (batches, count) => this.readAhead(queue, batches, count),
@@ -83,7 +92,7 @@ export class Task {
 
   /** What the stores keep beside their offsets: says at the next opening whose changelogs those offsets are of. */
   stateMetadata(streamTime: number): Readonly<Record<string, unknown>> {
-    return { streamTime, changelogs: this.parts.changelogIdentity };
+    return { streamTime, changelogs: this.parts.changelogIdentity, writtenAtMs: this.parts.clock.now() };
   }
 
   /**
@@ -208,6 +217,7 @@ export class Task {
     this.touched = true;
     let stage: FailureStage = 'deserialization';
     let streamTime = context.streamTime;
+    let partitionTime = queue.partitionTime;
     let i = first;
     try {
       for (; i < end; i++) {
@@ -236,12 +246,14 @@ export class Task {
         stage = 'processing';
         process(key, value, timestamp);
         streamTime = context.streamTime;
+        partitionTime = queue.partitionTime;
       }
     } catch (error) {
       queue.advanceTo(i);
       context.index = i;
       if (stage === 'processing') {
         context.streamTime = streamTime;
+        queue.partitionTime = partitionTime;
         state?.undoRecord();
         collector.undoRecord();
       }
@@ -318,15 +330,23 @@ export class Task {
       const key = columns.key(i);
       const output = this.collector.topic(topic).choose(key);
       this.collector.open(output);
-      const headers = encodeDeadLetter(
-        columns.readHeaders(i),
-        error,
-        stage,
-        queue.topic,
-        queue.partition,
-        columns.offsets[i]!,
-      );
-      output.encoder.append(columns.timestamps[i]!, key, columns.value(i), headers);
+      const append = (withStack: boolean): number => {
+        const headers = encodeDeadLetter(
+          columns.readHeaders(i),
+          error,
+          stage,
+          { topic: queue.topic, partition: queue.partition, offset: columns.offsets[i]! },
+          withStack,
+        );
+        return output.encoder.append(columns.timestamps[i]!, key, columns.value(i), headers);
+      };
+      // The headers may take a record over the limit that just fitted without; the stack is the largest of them.
+      if (append(true) > this.collector.recordBytesMax) {
+        this.collector.undoRecord();
+        this.collector.beginRecord();
+        this.collector.open(output);
+        this.collector.checkSize(output, append(false));
+      }
       return true;
     } catch (failure) {
       this.collector.undoRecord();

@@ -25,7 +25,6 @@ import type { ClusterLayout } from './cluster-layout.ts';
 import type { RuntimeConfig } from './config.ts';
 import type { ControlQueue } from './control-queue.ts';
 import type { EpochCoordinator } from './epoch-coordinator.ts';
-import { isEpochFailure } from './epoch-commit.ts';
 import { PredecessorSettler } from './predecessor-settler.ts';
 import type { TaskRegistry } from './task-registry.ts';
 
@@ -42,7 +41,10 @@ export interface MembershipParts {
   /** Drops the open epoch and closes all tasks dirty. */
   readonly abandon: () => Promise<void>;
   readonly requestRejoin: (reason: string) => void;
+  /** Something the loop recovers from, or stops for. */
   readonly onFailed: (error: unknown) => void;
+  /** The membership itself has ended: nothing to recover. */
+  readonly onFatal: (error: unknown) => void;
 }
 
 export class WorkerMembership implements GroupMemberHandler {
@@ -80,14 +82,8 @@ export class WorkerMembership implements GroupMemberHandler {
     const { controls, epochs, registry, layout, config, backend } = this.parts;
     return controls.post(async () => {
       this.settled = false;
-      if (!epochs.held) {
-        try {
-          await epochs.commitAll();
-        } catch (error) {
-          // The loop recovers from it in its next turn; what is owned is unchanged by that.
-          if (!isEpochFailure(error)) throw error;
-        }
-      }
+      // What is owned is unchanged by a commit that fails.
+      if (!epochs.held) await this.guarded(() => epochs.commitAll());
       epochs.held = true;
       const tasks = registry.assignedNames;
       return {
@@ -150,17 +146,13 @@ export class WorkerMembership implements GroupMemberHandler {
       });
       epochs.held = false;
       if (revoked.length > 0) {
-        try {
-          await epochs.commitAll();
-        } catch (error) {
-          if (!isEpochFailure(error)) throw error;
-        }
-        await registry.close(revoked);
+        await this.guarded(() => epochs.commitAll());
+        await this.guarded(() => registry.close(revoked));
         this.parts.requestRejoin('tasks were given up');
       }
       if (added.length > 0) {
         // Beside the loop: tasks that stay go on meanwhile.
-        const settled = this.settler.settle(added, departed, live);
+        const settled = this.settler.settle(added, departed, () => this.live);
         registry.openAll(added, this.parts.onFailed, settled);
       }
       this.settled = revoked.length === 0;
@@ -176,12 +168,21 @@ export class WorkerMembership implements GroupMemberHandler {
       });
       this.settled = false;
       epochs.held = true;
-      await this.parts.abandon();
+      await this.guarded(() => this.parts.abandon());
     });
   }
 
   onFailed(error: Error): void {
-    this.parts.onFailed(asError(error));
+    this.parts.onFatal(asError(error));
+  }
+
+  /** A failure in here is the loop's to recover from, in its next turn; the group member knows nothing of it. */
+  private async guarded(action: () => Promise<void>): Promise<void> {
+    try {
+      await action();
+    } catch (error) {
+      this.parts.onFailed(error);
+    }
   }
 
   private partitionsOf(tasks: readonly TaskIdText[]): TopicPartition[] {

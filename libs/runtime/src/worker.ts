@@ -43,6 +43,7 @@ import { StoreRestorer } from './store-restorer.ts';
 import type { RestoreListener, RestoreProgress } from './store-restorer.ts';
 import { TaskOpener } from './task-opener.ts';
 import { TaskRegistry } from './task-registry.ts';
+import { WakeSignal } from './wake-signal.ts';
 import { WorkerMembership } from './worker-membership.ts';
 
 /** Records of one task per turn: a few milliseconds of work. */
@@ -50,6 +51,8 @@ const SLICE_RECORDS = 2_000;
 const IDLE_WAIT_MS_MAX = 100;
 /** Between attempts to begin anew after an epoch failed. */
 const RECOVERY_PAUSE_MS = 100;
+/** Corrupted state in a row, without an epoch committed in between, that a worker restores from. */
+const CORRUPTIONS_MAX = 3;
 
 export interface WorkerParts {
   readonly index: number;
@@ -71,6 +74,7 @@ export class Worker {
   private readonly idempotentWriter: IdempotentWriter | null;
   private readonly reader: RecordReader;
   private readonly collector: OutputCollector;
+  private readonly signal: WakeSignal;
   private readonly controls: ControlQueue;
   private readonly dropped: DroppedRecords;
   private readonly restorer: StoreRestorer;
@@ -101,7 +105,8 @@ export class Worker {
       : client.createIdempotentWriter({ compression: config.compression });
     this.reader = client.createReader({ isolation: 'read_committed' });
     this.collector = new OutputCollector(config.batchBytes, config.recordBytesMax);
-    this.controls = new ControlQueue(() => this.reader.wake());
+    this.signal = new WakeSignal(clock);
+    this.controls = new ControlQueue(() => this.wake());
     this.dropped = new DroppedRecords(clock, logger);
     this.restorer = new StoreRestorer(client, clock, logger, parts.onRestore);
     const groupMetadata = () => this.member.metadata;
@@ -118,12 +123,11 @@ export class Worker {
       reader: this.reader,
       collector: this.collector,
       dropped: this.dropped,
-      groupMetadata,
       transactionalId: this.transactionalId,
       clock,
       logger,
     });
-    this.registry = new TaskRegistry(opener, this.reader, () => this.reader.wake());
+    this.registry = new TaskRegistry(opener, this.reader, () => this.wake());
     this.epochs = new EpochCoordinator({
       tasks: () => this.registry.tasks,
       collector: this.collector,
@@ -136,7 +140,7 @@ export class Worker {
       applicationId: config.applicationId,
       transactionalId: this.transactionalId,
       clock,
-      onCommitEnd: () => this.reader.wake(),
+      onCommitEnd: () => this.wake(),
     });
     this.router = new InputRouter(this.reader, config.bufferedBytesPerPartition);
     this.membership = new WorkerMembership({
@@ -152,6 +156,7 @@ export class Worker {
       abandon: () => this.abandon(),
       requestRejoin: (reason) => this.member.requestRejoin(reason),
       onFailed: (error) => this.fail(error),
+      onFatal: (error) => this.failForGood(error),
     });
     this.member = client.createGroupMember(
       {
@@ -186,8 +191,7 @@ export class Worker {
       await this.prepare();
       this.member.start();
       await this.loop();
-      await this.epochs.commitAll();
-      await this.registry.closeAll();
+      await this.drain();
       await this.member.leave('the application stops');
     } catch (error) {
       await this.closeAfterFailure();
@@ -198,17 +202,43 @@ export class Worker {
     }
   }
 
+  /** The end of a clean stop. An epoch that cannot be committed any more is left to the next worker: nothing of it is lost. */
+  private async drain(): Promise<void> {
+    try {
+      await this.epochs.commitAll();
+      await this.registry.closeAll();
+    } catch (error) {
+      if (!isRecoverable(error)) throw error;
+      this.parts.logger.warn('The last epoch could not be committed; its records are processed again', {
+        error: asError(error).message,
+      });
+      this.epochs.restart();
+      await this.registry.closeAllDirty();
+    }
+  }
+
   /** Asks the loop to end after the current turn: commit, close, leave. */
   stop(): void {
     this.stopping = true;
+    this.wake();
+  }
+
+  private wake(): void {
     this.reader.wake();
+    this.signal.notify();
   }
 
   private failed: unknown = null;
+  private fatal: unknown = null;
 
   private fail(error: unknown): void {
     this.failed ??= error;
-    this.reader.wake();
+    this.wake();
+  }
+
+  private failForGood(error: unknown): void {
+    this.fatal ??= error;
+    this.wake();
   }
 
   private throwIfFailed(): void {
@@ -241,8 +271,10 @@ export class Worker {
         if (this.epochs.failure !== null) throw asError(this.epochs.failure);
         if (await this.turn()) return;
       } catch (error) {
+        if (!isRecoverable(error)) throw error;
         await this.recover(error);
       }
+      if (this.fatal !== null) throw asError(this.fatal);
     }
   }
 
@@ -278,11 +310,11 @@ export class Worker {
   }
 
   private processSlices(): number {
-    if (this.epochs.isFull && (this.epochs.isCommitting || this.epochs.held)) return 0;
+    if (this.epochs.isFull || this.epochs.isBehind) return 0;
     let processed = 0;
     for (const task of this.registry.tasks) {
       if (task.state !== null && task.state.failure !== null) throw task.state.failure;
-      if (task.suspended === null) processed += task.process(SLICE_RECORDS);
+      if (task.suspended === null && !task.claimPending) processed += task.process(SLICE_RECORDS);
       if (task.suspended !== null) this.registry.awaitSuspended(task, (error) => this.fail(error));
     }
     return processed;
@@ -290,61 +322,60 @@ export class Worker {
 
   private async waitForWork(): Promise<void> {
     if (!this.controls.isEmpty || this.epochs.failure !== null || this.failed !== null) return;
-    if (this.epochs.isCommitting && this.epochs.isFull) {
-      await this.epochs.settled();
-      return;
-    }
-    const due =
-      this.epochs.hasWork && !this.epochs.isCommitting ? Math.max(1, this.epochs.dueInMs) : IDLE_WAIT_MS_MAX;
-    await this.reader.waitForChunk(Math.min(due, IDLE_WAIT_MS_MAX));
+    const mayCommit = this.epochs.hasWork && !this.epochs.isCommitting && !this.epochs.held;
+    const waitMs = mayCommit ? Math.max(1, this.epochs.dueInMs) : IDLE_WAIT_MS_MAX;
+    // What is buffered in the reader does not matter while nothing may be processed: then only a wake or the time ends the wait.
+    const blocked = this.epochs.isFull || this.epochs.isBehind;
+    if (blocked) await this.signal.wait(Math.min(waitMs, IDLE_WAIT_MS_MAX));
+    else await this.reader.waitForChunk(Math.min(waitMs, IDLE_WAIT_MS_MAX));
   }
 
   private reportState(): void {
-    const running = this.membership.isSettled && this.registry.openingNames.length === 0;
+    const running = this.membership.isSettled && this.registry.isComplete;
     if (running === this.reportedRunning) return;
     this.reportedRunning = running;
     this.parts.onState(running ? 'running' : 'rebalancing');
   }
 
-  /** After a failure: begin anew from the committed offsets, or give up with the error. */
-  private async recover(error: unknown): Promise<void> {
-    const { logger, clock } = this.parts;
-    if (error instanceof TaskCorruptedError) {
-      logger.warn('The state of a task cannot be trusted; it is restored', {
-        error: error.message,
-        tasks: error.taskIds,
-      });
-    } else if (isEpochFailure(error) || error instanceof RetriableError) {
-      logger.warn('The epoch is abandoned; the worker goes on from the committed offsets', {
-        error: error.message,
-      });
-    } else {
-      throw error;
-    }
+  /** After a failure: begin anew from the committed offsets. @throws what cannot be recovered from. */
+  private async recover(error: Error): Promise<void> {
+    const { logger, backend, config } = this.parts;
+    logger.warn('The epoch is abandoned; the worker goes on from the committed offsets', {
+      error: error.message,
+    });
     const owned = this.registry.assignedNames;
-    await this.abandon();
+    // Asked before the writer begins anew, which would fence the other process once more.
     if (isFencing(error)) this.refuseSecondFencing(error);
-    for (;;) {
-      try {
-        await this.writer?.initialise();
-        break;
-      } catch (again) {
-        if (!(isEpochFailure(again) || again instanceof RetriableError) || this.stopping) throw again;
-        await sleep(clock, RECOVERY_PAUSE_MS);
-      }
-    }
+    await this.abandon();
     if (error instanceof TaskMigratedError) {
       this.membership.reset();
       this.member.requestRejoin('the generation of the epoch is gone');
       return;
     }
     if (error instanceof TaskCorruptedError) {
-      for (const name of error.taskIds) {
-        await this.parts.backend.setAside(this.parts.config.applicationId, name, error.message);
-      }
+      this.refuseEndlessCorruption(error);
+      for (const name of error.taskIds) await backend.setAside(config.applicationId, name, error.message);
     }
     this.registry.openAll(owned, (failure) => this.fail(failure));
   }
+
+  /** State that is found corrupted again and again without an epoch in between: the disk is full or broken. */
+  private refuseEndlessCorruption(error: TaskCorruptedError): void {
+    if (this.epochs.committedEpochs > this.epochsAtCorruption) this.corruptions = 0;
+    this.epochsAtCorruption = this.epochs.committedEpochs;
+    this.corruptions++;
+    if (this.corruptions > CORRUPTIONS_MAX) {
+      throw new FatalError({
+        code: 'MILLRACE_STATE_FAILED',
+        message: `The state of task ${error.taskIds.join(', ')} failed ${this.corruptions} times without progress: ${error.message}`,
+        remedy: 'Check the disk of the state directory: its space, its permissions, its health.',
+        cause: error,
+      });
+    }
+  }
+
+  private corruptions = 0;
+  private epochsAtCorruption = -1;
 
   /**
    * A worker that was paused for longer than its session is fenced by its successor once, and the group tells it so. Fenced again
@@ -365,20 +396,38 @@ export class Worker {
 
   private lossesAtFencing = -1;
 
-  /** Closes every task dirty: nothing of the open epoch, nor of one being committed, is kept. */
+  /**
+   * Closes every task dirty: nothing of the open epoch, nor of one being committed, is kept. The writer begins anew too, before
+   * anything is opened again: its transaction may hold outputs of what is abandoned.
+   */
   private async abandon(): Promise<void> {
     this.epochs.restart();
-    await this.registry.closeAllDirty();
+    await Promise.all([this.beginAnew(), this.registry.closeAllDirty()]);
     this.reportedRunning = false;
     this.parts.onState('rebalancing');
   }
 
+  private async beginAnew(): Promise<void> {
+    if (this.writer === null) return;
+    for (;;) {
+      try {
+        await this.writer.initialise();
+        return;
+      } catch (error) {
+        if (!isRecoverable(error) || this.stopping) throw error;
+        await sleep(this.parts.clock, RECOVERY_PAUSE_MS);
+      }
+    }
+  }
+
   private async closeAfterFailure(): Promise<void> {
-    try {
-      await this.abandon();
-      await this.member.leave('the worker failed');
-    } catch (error) {
-      this.parts.logger.warn('Closing after a failure met another', { error: asError(error).message });
+    this.epochs.restart();
+    for (const close of [() => this.registry.closeAllDirty(), () => this.member.leave('the worker failed')]) {
+      try {
+        await close();
+      } catch (error) {
+        this.parts.logger.warn('Closing after a failure met another', { error: asError(error).message });
+      }
     }
   }
 
@@ -388,6 +437,11 @@ export class Worker {
     await this.idempotentWriter?.close();
     await this.reader.close();
   }
+}
+
+/** What the worker can begin anew from. */
+function isRecoverable(error: unknown): error is Error {
+  return isEpochFailure(error) || error instanceof RetriableError || error instanceof TaskCorruptedError;
 }
 
 function isFencing(error: unknown): error is TaskMigratedError {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { EpochAbortedError, TaskMigratedError } from '#libs/core';
+import { EpochAbortedError, TaskMigratedError, systemClock } from '#libs/core';
 import { Serdes } from '#libs/serde';
 import { createMemoryStateBackend } from '#libs/state';
 import { StreamsBuilder } from '#libs/topology';
@@ -76,6 +76,17 @@ describe('StreamsRuntime', () => {
     produceOnes(100);
     const runtime = await runToEnd(broker, sums(), { backend });
     expect(runtime.figures!.restoredRecords).toBe(0);
+    expect([...latestByKey(broker, 'out').values()]).toEqual(Array.from({ length: 10 }, () => '20'));
+  });
+
+  it('restores from scratch what was written longer ago than a changelog keeps its tombstones', async () => {
+    const backend = createMemoryStateBackend({ survivesReopen: true });
+    produceOnes(100);
+    await runToEnd(broker, sums(), { backend });
+    produceOnes(100);
+    const clock = { ...systemClock, now: () => systemClock.now() + 24 * 3_600_000 };
+    const runtime = await runToEnd(broker, sums(), { backend, clock });
+    expect(runtime.figures!.restoredRecords).toBe(10);
     expect([...latestByKey(broker, 'out').values()]).toEqual(Array.from({ length: 10 }, () => '20'));
   });
 

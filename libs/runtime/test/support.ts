@@ -1,5 +1,5 @@
 // Fixtures of the runtime's specs: an application on logs in memory, and what its topics end up holding.
-import type { Logger } from '#libs/core';
+import type { Clock, Logger } from '#libs/core';
 import { silentLogger, systemClock } from '#libs/core';
 import { createMemoryStateBackend } from '#libs/state';
 import type { StateBackend } from '#libs/state';
@@ -12,6 +12,7 @@ import type { InProcessBroker } from '../../../test/support/in-process-broker.ts
 export interface RunOptions extends Partial<RuntimeOptions> {
   readonly backend?: StateBackend;
   readonly logger?: Logger;
+  readonly clock?: Clock;
 }
 
 export function createRuntime(
@@ -19,14 +20,14 @@ export function createRuntime(
   topology: Topology,
   options: RunOptions = {},
 ): StreamsRuntime {
-  const { backend, logger, ...config } = options;
+  const { backend, logger, clock, ...config } = options;
   return new StreamsRuntime({
     topology,
     config: resolveRuntimeConfig({ applicationId: 'app', instanceId: 'one', until: 'latest', ...config }),
     client: broker.client(),
     backend: backend ?? createMemoryStateBackend(),
     checkPartitions: (built, counts) => checkPartitions(built, counts).repartitionCounts,
-    clock: systemClock,
+    clock: clock ?? systemClock,
     logger: logger ?? silentLogger,
   });
 }
