@@ -74,10 +74,11 @@ export default {
       to: { path: ['^libs/[^/]+/test/', '^test/', '\\.spec\\.ts$'] },
     },
     {
-      name: 'kafka-client-only-in-libs-kafka',
+      name: 'no-kafka-client-in-what-is-published',
+      comment: 'Libraries speak through libs/kafka (docs/decisions/0002); kafkajs is for services and specs.',
       severity: 'error',
-      from: { path: '^(libs|apps)/', pathNot: '^libs/kafka/' },
-      to: { path: 'node_modules/@platformatic/kafka/' },
+      from: { path: '^libs/[^/]+/src/' },
+      to: { path: 'node_modules/(kafkajs|@platformatic/kafka|node-rdkafka|@confluentinc/kafka-javascript)/' },
     },
     {
       name: 'rocksdb-only-in-libs-state-rocksdb',
@@ -90,13 +91,6 @@ export default {
       severity: 'error',
       from: { path: '^libs/', pathNot: '^libs/nestjs/' },
       to: { path: 'node_modules/@nestjs/' },
-    },
-    {
-      name: 'kafkajs-only-in-libs-kafkajs-and-apps',
-      comment: 'The exactly-once path does not stand on kafkajs.',
-      severity: 'error',
-      from: { path: '^libs/[^/]+/src/', pathNot: '^libs/(kafkajs|broker-local)/' },
-      to: { path: 'node_modules/kafkajs/' },
     },
     {
       name: 'core-does-no-io',

@@ -13,11 +13,11 @@ import { uniqueName } from '../support/broker.ts';
 import { startFaultProxy } from '../support/proxy.ts';
 import type { FaultProxy } from '../support/proxy.ts';
 
-const { road, reasons } = await brokerAvailability({ roads: ['local'] });
-const describeHere = road === undefined ? describe.skip : describe;
+const available = await brokerAvailability({ roads: ['local'] });
+const describeHere = available.road === undefined ? describe.skip : describe;
 
 describeHere(
-  `the broker client through outages${road === undefined ? ` (skipped: ${reasons.join(' ')})` : ''}`,
+  `the broker client through outages${available.road === undefined ? ` (skipped: ${available.reasons.join(' ')})` : ''}`,
   () => {
     let broker: LocalBroker;
     let proxy: FaultProxy;

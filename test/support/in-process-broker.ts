@@ -71,7 +71,7 @@ export class InProcessBroker {
   ): void {
     const encoder = new RecordBatchEncoder();
     for (const { key, value, timestamp } of records) {
-      const bytes = key === null ? null : (Buffer.from(key).latin1Slice() as BinaryString);
+      const bytes = key === null ? null : (Buffer.from(key).toString('latin1') as BinaryString);
       if (value === null) encoder.append(timestamp, bytes, null);
       else encoder.appendText(timestamp, bytes, value);
     }
@@ -137,7 +137,7 @@ class InProcessClient implements BrokerClient {
     return new InProcessWriter(this.broker, options.transactionalId);
   }
 
-  createIdempotentWriter(): TransactionalWriter {
+  createIdempotentWriter(): never {
     throw new Error('not offered');
   }
 

@@ -35,7 +35,7 @@ export function spawnSums(options: SumsProcessOptions): SumsProcess {
   });
   const states = new Set<string>();
   const waiting: { state: string; resolve: () => void }[] = [];
-  createInterface({ input: child.stdout! }).on('line', (state) => {
+  createInterface({ input: child.stdout }).on('line', (state) => {
     states.add(state);
     for (const waiter of waiting) if (waiter.state === state) waiter.resolve();
   });
@@ -47,7 +47,7 @@ export function spawnSums(options: SumsProcessOptions): SumsProcess {
       return new Promise((resolve, reject) => {
         waiting.push({ state, resolve });
         ended.then(
-          (code) => reject(new Error(`the process ended (${code}) before it was ${state}`)),
+          (code) => reject(new Error(`the process ended (${String(code)}) before it was ${state}`)),
           () => undefined,
         );
       });

@@ -5,14 +5,7 @@
 import type { BinaryString } from '#libs/core';
 import { Serdes } from '#libs/serde';
 import { Consumed, Materialized, StreamsBuilder } from '#libs/topology';
-import type {
-  BinaryString,
-  RecordContext,
-  SourceFunction,
-  StoreEntry,
-  StorePort,
-  TaskPorts,
-} from '#libs/topology';
+import type { RecordContext, SourceFunction, StoreEntry, StorePort, TaskPorts } from '#libs/topology';
 
 const RECORDS = Number(process.argv[2] ?? 5_000_000);
 const KEYS = 1_000;
