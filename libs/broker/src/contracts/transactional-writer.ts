@@ -1,15 +1,20 @@
 // Owns the contract of writing exactly once: one transactional id, one transaction at a time.
 //
-//   NEW ──initialise──► READY ──append──► IN_TRANSACTION ──commit, abort──► ENDING ──► READY
-//                         ▲                     │                             │
-//                         ├──initialise── FAILED ◄────── anything ambiguous ──┤
-//                         └──initialise── FENCED ◄────── a newer holder ──────┘     any ──close──► CLOSED
+//   NEW ──initialise──► INITIALISING ──► READY ──append──► IN_TRANSACTION ──commit, abort──► ENDING ──► READY
+//                         ▲                                      │                             │
+//                         ├──initialise── FAILED ◄────────────── anything ambiguous ───────────┤
+//                         ├──initialise── FENCED ◄────────────── a newer holder ───────────────┘
+//                         └──initialise── READY, IN_TRANSACTION, ENDING: the caller abandons its epoch
+//   any ──close──► CLOSED
 //
 // 1. The transaction begins with the first append after a commit. An empty one is never committed.
 // 2. A lost answer is answered with the identical request: same bytes, same sequence, at most 5 batches in flight per partition.
 // 3. After EpochAbortedError the writer is FAILED: only `initialise` or `close` are legal. Nothing of the epoch may be reused.
 // 4. FENCED: another holder initialised the same transactional id. `initialise` fences it in turn, so it is for a worker that
 //    has rejoined its group first; one that is fenced while the group still knows it shares its name with another process.
+// 5. `initialise` abandons what is under way, from every state but CLOSED: for epochs that end for reasons the writer cannot know
+//    (the group was lost, a store failed). Nothing of the abandoned epoch is sent from that moment on, neither batches nor
+//    offsets nor its end; what was on its way then may still arrive, and is settled by the broker before `initialise` resolves.
 import type { EncodedBatch } from '../record-batch/index.ts';
 
 /** What a consumer group knows a member by, as read when the offsets' records were fetched. */
@@ -51,19 +56,25 @@ export interface TransactionalWriterOptions {
   readonly deadlineMs?: number;
 }
 
-export type WriterState = 'NEW' | 'READY' | 'IN_TRANSACTION' | 'ENDING' | 'FAILED' | 'FENCED' | 'CLOSED';
+export type WriterState =
+  'NEW' | 'INITIALISING' | 'READY' | 'IN_TRANSACTION' | 'ENDING' | 'FAILED' | 'FENCED' | 'CLOSED';
 
 export interface TransactionalWriter {
   readonly transactionalId: string;
   readonly state: WriterState;
   /**
    * InitProducerId with -1/-1: fences the older holder of the id and settles its transaction. Retries until the deadline.
-   * Also the way back from FAILED: the transaction that was open is aborted or, if its commit had been decided, completed.
+   * The way back from FAILED, and the way out of any epoch: the transaction that was open is aborted or, if its commit had been
+   * decided, completed; read the committed offsets to know. Batches appended before are dropped, and a `flush`, `commit` or `abort`
+   * that waits rejects at once with EpochAbortedError. Called while it runs, it gives the same promise.
+   * @throws EpochAbortedError the deadline passed, or `close` came first: the writer is FAILED, initialise again. FatalError not
+   * authorised, transaction timeout too long. MILLRACE_ILLEGAL_STATE in CLOSED.
    */
   initialise(): Promise<void>;
   /**
    * Queues a batch for a partition of the current transaction and begins to send; the writer owns its bytes from here on.
-   * A failure shows at `commit`, and as state FAILED at once.
+   * A failure shows at `commit`, and as state FAILED at once; what is appended to a FAILED or FENCED writer is lost with its epoch.
+   * @throws MILLRACE_ILLEGAL_STATE in NEW, INITIALISING, ENDING and CLOSED.
    */
   append(topic: string, partition: number, batch: EncodedBatch): void;
   /** Bytes appended and not yet acknowledged. */
@@ -89,5 +100,10 @@ export interface IdempotentWriter {
   readonly pendingBytes: number;
   /** End offsets as in CommittedTransaction, of all since the last flush. @throws EpochAbortedError some batch was not written, or may not have been. */
   flush(): Promise<CommittedTransaction>;
+  /**
+   * Forgets all since the last flush: batches not yet sent, end offsets, failures. A `flush` that waits rejects with EpochAbortedError.
+   * What was on its way may still be written once, never again: the next batch goes out under a new identity. Does nothing once closed.
+   */
+  abandon(): void;
   close(): Promise<void>;
 }

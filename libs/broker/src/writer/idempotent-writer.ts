@@ -1,5 +1,5 @@
 // Owns idempotent writing without transactions: a producer identity of its own, taken when first needed and again after
-// each failure. It never knows of offsets.
+// each failure and each `abandon`. It never knows of offsets.
 import { asError, MillraceError } from '#libs/core';
 import { Again, Deadline, retry } from '../cluster/index.ts';
 import type { Cluster } from '../cluster/index.ts';
@@ -33,6 +33,10 @@ export class KafkaIdempotentWriter implements IdempotentWriter {
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
   #failure: Error | undefined;
+  /** Changes with each `abandon` and the close: what began before is of no account. */
+  #incarnation = 0;
+  /** Rejects each flush that waits. */
+  #flushes = new Set<(error: Error) => void>();
   #closed = false;
 
   constructor(
@@ -69,57 +73,87 @@ export class KafkaIdempotentWriter implements IdempotentWriter {
     this.#starting ??= this.#start();
   }
 
-  async flush(): Promise<CommittedTransaction> {
+  flush(): Promise<CommittedTransaction> {
+    return new Promise((resolve, reject) => {
+      const flushes = this.#flushes.add(reject);
+      this.#flush()
+        .finally(() => flushes.delete(reject))
+        .then(resolve, reject);
+    });
+  }
+
+  async #flush(): Promise<CommittedTransaction> {
+    const incarnation = this.#incarnation;
     await this.#starting;
+    const pipeline = this.#pipeline;
     try {
-      await this.#pipeline?.drained();
+      await pipeline?.drained();
     } catch (error) {
-      this.#fail(asError(error));
+      this.#fail(asError(error), incarnation);
     }
+    if (incarnation !== this.#incarnation) throw abandoned();
     const failure = this.#failure;
     this.#failure = undefined;
     if (failure !== undefined) throw failure;
-    return { endOffsets: this.#pipeline?.takeEndOffsets() ?? new Map<string, number>() };
+    return { endOffsets: pipeline?.takeEndOffsets() ?? new Map<string, number>() };
+  }
+
+  abandon(): void {
+    this.#incarnation++;
+    for (const { batch } of this.#waiting) batch.release();
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#starting = undefined;
+    this.#pipeline?.close(abandoned());
+    this.#pipeline = undefined;
+    this.#failure = undefined;
+    const flushes = this.#flushes;
+    this.#flushes = new Set();
+    for (const reject of flushes) reject(abandoned());
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     this.#onClosed();
-    this.#pipeline?.close();
-    this.#pipeline = undefined;
-    await this.#starting;
+    const starting = this.#starting;
+    this.abandon();
+    await starting;
   }
 
   /** Never rejects: a failure waits for `flush`. */
   async #start(): Promise<void> {
+    const incarnation = this.#incarnation;
     try {
-      const numbers = await this.#newIdentity();
-      if (this.#closed) return;
+      const numbers = await this.#newIdentity(incarnation);
+      if (incarnation !== this.#incarnation) return;
       this.#pipeline = new ProducePipeline(this.#cluster, numbers, {
         transactionalId: null,
         compression: this.#compression,
         deadlineMs: this.#deadlineMs,
         transactionVersion2: false,
         fenced: (what, code) => epochAborted(`${what} was refused with ${errorName(code)}`),
-        onFailure: (error) => this.#fail(error),
+        onFailure: (error) => this.#fail(error, incarnation),
       });
       for (const { topic, partition, batch } of this.#waiting) this.#pipeline.append(topic, partition, batch);
     } catch (error) {
-      this.#fail(asError(error));
+      this.#fail(asError(error), incarnation);
     } finally {
-      this.#waiting = [];
-      this.#waitingBytes = 0;
-      this.#starting = undefined;
+      if (incarnation === this.#incarnation) {
+        this.#waiting = [];
+        this.#waitingBytes = 0;
+        this.#starting = undefined;
+      }
     }
   }
 
-  #fail(error: Error): void {
+  #fail(error: Error, incarnation: number): void {
+    if (incarnation !== this.#incarnation) return;
     this.#failure ??= error;
     this.#pipeline?.close();
     this.#pipeline = undefined;
   }
 
-  #newIdentity(): Promise<ProducerNumbers> {
+  #newIdentity(incarnation: number): Promise<ProducerNumbers> {
     const deadline = new Deadline(this.#cluster.clock, this.#deadlineMs);
     const what = 'InitProducerId';
     const request = {
@@ -133,7 +167,7 @@ export class KafkaIdempotentWriter implements IdempotentWriter {
         clock: this.#cluster.clock,
         deadline,
         requestTimeoutMs: this.#cluster.requestTimeoutMs,
-        cancelled: () => (this.#closed ? epochAborted('The writer was closed') : undefined),
+        cancelled: () => (incarnation === this.#incarnation ? undefined : abandoned()),
         onDeadline: (last) =>
           epochAborted(`${what} was not answered within ${Math.round(deadline.waitedMs)} ms (${last})`),
       },
@@ -147,4 +181,8 @@ export class KafkaIdempotentWriter implements IdempotentWriter {
       },
     );
   }
+}
+
+function abandoned(): Error {
+  return epochAborted('What was being written was abandoned, or the writer closed');
 }

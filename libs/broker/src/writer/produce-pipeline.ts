@@ -162,12 +162,21 @@ export class ProducePipeline {
     this.#active = this.#active.filter((queue) => !queue.isIdle);
   }
 
-  /** Stops without a failure: answers still to come are ignored. */
-  close(): void {
+  /**
+   * Stops for a reason from outside: nothing more is sent, answers still to come are ignored, whoever waits gets `why`. Memory of
+   * batches once sent is not given back: a socket may still read it.
+   */
+  close(why: Error = epochAborted('The writer was closed')): void {
+    if (this.#closed) return;
     this.#closed = true;
+    this.#failure ??= why;
     this.#timer?.cancel();
     this.#timer = undefined;
-    this.#settleWaiters(epochAborted('The writer was closed'));
+    this.#dropUnsent();
+    this.#active = [];
+    this.#pendingBatches = 0;
+    this.#pendingBytes = 0;
+    this.#settleWaiters(why);
   }
 
   get #stopped(): boolean {

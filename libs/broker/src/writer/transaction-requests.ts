@@ -14,7 +14,7 @@ export interface TransactionContext {
   readonly transactionalId: string;
   readonly transactionTimeoutMs: number;
   readonly deadlineMs: number;
-  /** An error once the writer was closed or failed meanwhile. */
+  /** An error once the writer failed, was initialised anew or closed meanwhile. */
   readonly cancelled: () => Error | undefined;
   /** The error for INVALID_PRODUCER_EPOCH and PRODUCER_FENCED. */
   readonly fenced: (what: string, code: number) => Error;
@@ -230,6 +230,9 @@ function retryAtCoordinator<T>(
     async (timeoutMs) => {
       const nodeId = await cluster.findCoordinator(kind, key, timeoutMs);
       if (nodeId instanceof Again) return nodeId;
+      // The look-up may have taken long: what was abandoned meanwhile is not sent.
+      const over = context.cancelled();
+      if (over !== undefined) throw over;
       let result: T | Again;
       try {
         result = await attempt(nodeId, timeoutMs);

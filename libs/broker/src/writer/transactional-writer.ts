@@ -1,15 +1,17 @@
 // Owns one transactional id: its state, its identity and the order of steps in a commit. Sending batches is the pipeline's
 // business, asking coordinators that of transaction-requests. It never reads, and never knows of epochs beyond one.
 //
-//   NEW ──initialise──► READY ──append──► IN_TRANSACTION ──► ENDING ──► READY
-//                         ▲                     │               │
-//                         └──initialise── FAILED ◄──────────────┤ anything ambiguous
-//                         └──initialise── FENCED ◄──────────────┘ a newer holder (the caller must have rejoined first)
+//   any but CLOSED ──initialise──► INITIALISING ──► READY ──append──► IN_TRANSACTION ──► ENDING ──► READY
+//                                       │                                   │               │
+//                                       ▼                                   ▼               ▼
+//                                     FAILED      FAILED: anything ambiguous; FENCED: a newer holder
 //
 // 1. After anything ambiguous nothing is reused: FAILED drops all batches, and `initialise` takes a new epoch.
 // 2. Below transaction version 2, a lost answer costs the epoch once the transaction ended: a delayed EndTxn could
 //    otherwise decide the next transaction (KAFKA-17754).
-// 3. A transaction fenced after it was open for its whole timeout was ended by the coordinator, not by another process.
+// 3. An incarnation ends with a failure, an initialisation or the close. Whatever it had under way sends nothing more, and
+//    what still comes back to it is of no account: each step that waited asks whether its incarnation is over.
+// 4. A transaction fenced after it was open for its whole timeout was ended by the coordinator, not by another process.
 import { asError, MillraceError, TaskMigratedError } from '#libs/core';
 import { Deadline, retry } from '../cluster/index.ts';
 import type { Cluster } from '../cluster/index.ts';
@@ -42,13 +44,17 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
   readonly #deadlineMs: number;
 
   #state: WriterState = 'NEW';
-  /** Changes whenever what is under way must not go on: a failure, an initialisation, the close. */
+  /** Changes whenever what is under way must not go on. */
   #incarnation = 0;
+  /** Why the incarnation before this one ended. */
+  #ending: Error | undefined;
+  /** Rejects each call that is waiting. */
+  #pending = new Set<(error: Error) => void>();
   #numbers: ProducerNumbers = { producerId: -1n, producerEpoch: -1 };
   #transactionVersion2 = false;
   #pipeline: ProducePipeline | undefined;
-  #failure: Error | undefined;
-  #initialising: Promise<void> | undefined;
+  /** The newest one: it goes on while the state is INITIALISING. */
+  #initialising: Promise<void> = Promise.resolve();
   #startedAt = 0;
   #lostAnswer = false;
   /** Below transaction version 2: does the coordinator know of this transaction? */
@@ -73,30 +79,20 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
   }
 
   initialise(): Promise<void> {
-    if (this.#state === 'CLOSED' || this.#state === 'IN_TRANSACTION' || this.#state === 'ENDING') {
-      return Promise.reject(this.#illegal('initialise'));
-    }
-    this.#initialising ??= this.#initialise().finally(() => {
-      this.#initialising = undefined;
-    });
+    if (this.#state === 'CLOSED') return Promise.reject(this.#illegal('initialise'));
+    if (this.#state !== 'INITIALISING') this.#initialising = this.#initialise();
     return this.#initialising;
   }
 
   async #initialise(): Promise<void> {
-    const context = this.#begin();
-    this.#pipeline?.close();
-    this.#pipeline = undefined;
+    this.#abandon(epochAborted(`The writer of "${this.transactionalId}" was initialised anew`));
+    this.#state = 'INITIALISING';
+    const context = this.#context();
     try {
-      const features = await this.#features();
-      this.#transactionVersion2 = features.transactionVersion >= 2;
-      this.#numbers = await requests.initProducerId(context);
+      await this.#orAbandoned(this.#takeIdentity(context));
     } catch (error) {
-      if (this.#state !== 'CLOSED') this.#fail(asError(error), context);
-      throw error;
+      throw this.#fail(asError(error), context);
     }
-    this.#lostAnswer = false;
-    this.#joined = false;
-    this.#failure = undefined;
     this.#pipeline = this.#newPipeline(context);
     this.#state = 'READY';
     this.#cluster.logger.debug('Transactional writer initialised', {
@@ -105,6 +101,14 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
       producerEpoch: this.#numbers.producerEpoch,
       transactionVersion2: this.#transactionVersion2,
     });
+  }
+
+  async #takeIdentity(context: Context): Promise<void> {
+    const features = await this.#features(context);
+    const numbers = await requests.initProducerId(context);
+    refuseWhenOver(context);
+    this.#transactionVersion2 = features.transactionVersion >= 2;
+    this.#numbers = numbers;
   }
 
   append(topic: string, partition: number, batch: EncodedBatch): void {
@@ -120,6 +124,7 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
         batch.release();
         return;
       case 'NEW':
+      case 'INITIALISING':
       case 'ENDING':
       case 'CLOSED':
         throw this.#illegal('append');
@@ -129,7 +134,7 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
 
   async flush(): Promise<void> {
     this.#refuseUnless('flush');
-    if (this.#state !== 'READY') await this.#pipeline!.drained();
+    if (this.#state !== 'READY') await this.#orAbandoned(this.#pipeline!.drained());
   }
 
   async commit(
@@ -149,8 +154,16 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
       this.#enterTransaction();
     }
     this.#state = 'ENDING';
-    const context = this.#context();
+    return this.#orAbandoned(this.#commit(this.#context(), offsets, group));
+  }
+
+  async #commit(
+    context: Context,
+    offsets: readonly CommittableOffset[],
+    group: GroupMetadata | null,
+  ): Promise<CommittedTransaction> {
     await this.#settleWork(context, offsets, group);
+    refuseWhenOver(context);
     const endOffsets = this.#pipeline!.takeEndOffsets();
     await this.#end(context, true);
     return { endOffsets };
@@ -184,6 +197,7 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
   ): Promise<void> {
     if (!this.#transactionVersion2) {
       await requests.addOffsets(context, this.#numbers, group.groupId);
+      refuseWhenOver(context);
       this.#joined = true;
     }
     await requests.commitOffsets(context, this.#numbers, offsets, group, this.#transactionVersion2);
@@ -205,7 +219,10 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
     this.#refuseUnless('abort');
     if (this.#state === 'READY') return;
     this.#state = 'ENDING';
-    const context = this.#context();
+    await this.#orAbandoned(this.#abort(this.#context()));
+  }
+
+  async #abort(context: Context): Promise<void> {
     try {
       await this.#pipeline!.abandonUnsent();
     } catch (error) {
@@ -219,14 +236,14 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
     const open = this.#state === 'IN_TRANSACTION' || this.#state === 'ENDING' || this.#state === 'FAILED';
     const known =
       this.#numbers.producerId >= 0n && this.#startedAt > 0 && (this.#transactionVersion2 || this.#joined);
-    this.#state = 'CLOSED';
     this.#onClosed();
-    this.#incarnation++;
-    this.#pipeline?.close();
+    const numbers = this.#numbers;
+    this.#abandon(epochAborted(`The writer of "${this.transactionalId}" was closed`));
+    this.#state = 'CLOSED';
     if (!open || !known) return;
     const context = { ...this.#context(), deadlineMs: CLOSE_ABORT_MS, cancelled: () => undefined };
     try {
-      await requests.endTransaction(context, this.#numbers, false, this.#transactionVersion2);
+      await requests.endTransaction(context, numbers, false, this.#transactionVersion2);
     } catch (error) {
       // Best effort: the next holder's initialise, or the timeout, settles it.
       this.#cluster.logger.debug('The open transaction was left to its timeout', {
@@ -249,7 +266,7 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
     } catch (error) {
       throw this.#fail(asError(error), context);
     }
-    if (context.incarnation !== this.#incarnation) throw this.#cancellation();
+    refuseWhenOver(context);
     if (!this.#transactionVersion2 && (this.#lostAnswer || this.#pipeline!.unresolved)) {
       await this.#renew(context);
       return;
@@ -260,7 +277,9 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
   /** A new epoch after a transaction that ended well but lost an answer on its way. Its failure belongs to the next one. */
   async #renew(context: Context): Promise<void> {
     try {
-      this.#ready(await requests.initProducerId(context));
+      const numbers = await requests.initProducerId(context);
+      refuseWhenOver(context);
+      this.#ready(numbers);
     } catch (error) {
       this.#fail(asError(error), context);
     }
@@ -283,6 +302,7 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
   #newPipeline(context: Context): ProducePipeline {
     const admit = async (partitions: readonly { topic: string; partition: number }[]): Promise<void> => {
       await requests.addPartitions(context, this.#numbers, partitions);
+      refuseWhenOver(context);
       this.#joined = true;
     };
     return new ProducePipeline(this.#cluster, this.#numbers, {
@@ -298,9 +318,26 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
 
   // --- failures ----------------------------------------------------------------------------------------------
 
-  #begin(): Context {
+  /** Ends the incarnation from outside: every call that waits rejects at once, and nothing more of it is sent. */
+  #abandon(why: Error): void {
     this.#incarnation++;
-    return this.#context();
+    this.#ending = why;
+    this.#pipeline?.close(why);
+    this.#pipeline = undefined;
+    this.#lostAnswer = false;
+    this.#joined = false;
+    this.#startedAt = 0;
+    const pending = this.#pending;
+    this.#pending = new Set();
+    for (const reject of pending) reject(why);
+  }
+
+  /** The outcome of `work`, unless the writer is initialised or closed before it is there. */
+  #orAbandoned<T>(work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const pending = this.#pending.add(reject);
+      work.finally(() => pending.delete(reject)).then(resolve, reject);
+    });
   }
 
   #context(): Context {
@@ -314,7 +351,7 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
       cancelled: () => (incarnation === this.#incarnation ? undefined : this.#cancellation()),
       fenced: (what, code) => this.#fencedError(what, code),
       onLostAnswer: () => {
-        this.#lostAnswer = true;
+        if (incarnation === this.#incarnation) this.#lostAnswer = true;
       },
     };
   }
@@ -323,10 +360,10 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
   #fail(error: Error, context: Context): Error {
     if (context.incarnation !== this.#incarnation) return this.#cancellation();
     this.#incarnation++;
-    this.#failure = error;
+    this.#ending = error;
     const fenced = error instanceof MillraceError && error.code === 'MILLRACE_PRODUCER_FENCED';
     this.#state = fenced ? 'FENCED' : 'FAILED';
-    this.#pipeline?.close();
+    this.#pipeline?.close(error);
     this.#cluster.logger.warn('Transactional writer failed', {
       transactionalId: this.transactionalId,
       state: this.#state,
@@ -336,7 +373,7 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
   }
 
   #cancellation(): Error {
-    return this.#failure ?? epochAborted(`The writer of "${this.transactionalId}" was closed`);
+    return this.#ending ?? epochAborted(`The epoch of "${this.transactionalId}" is over`);
   }
 
   #fencedError(what: string, code: number): Error {
@@ -364,13 +401,14 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
     });
   }
 
-  async #features(): Promise<{ readonly transactionVersion: number }> {
+  async #features(context: Context): Promise<{ readonly transactionVersion: number }> {
     const deadline = new Deadline(this.#cluster.clock, this.#deadlineMs);
     return retry(
       {
         clock: this.#cluster.clock,
         deadline,
         requestTimeoutMs: this.#cluster.requestTimeoutMs,
+        cancelled: context.cancelled,
         onDeadline: (last) => epochAborted(`The cluster did not say what it can do (${last})`),
       },
       async () => {
@@ -386,4 +424,10 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
 
 interface Context extends requests.TransactionContext {
   readonly incarnation: number;
+}
+
+/** After a wait. @throws why the incarnation of `context` ended. */
+function refuseWhenOver(context: Context): void {
+  const over = context.cancelled();
+  if (over !== undefined) throw over;
 }

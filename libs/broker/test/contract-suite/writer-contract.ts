@@ -245,6 +245,49 @@ export function writerContract(bench: () => Bench): void {
     });
   });
 
+  describe('initialise in a transaction', () => {
+    it('abandons it: only what is written again is seen', async () => {
+      const topic = await bench().topic();
+      const groupId = name('group');
+      const writer = await bench().writer();
+      writer.append(topic, 0, batch('first copy'));
+      await writer.flush();
+      writer.append(topic, 0, batch('first copy, perhaps on its way'));
+      await writer.initialise();
+      writer.append(topic, 0, batch('second copy'));
+      await writer.commit([offsetAt(topic, 1)], ungrouped(groupId));
+      expect(await bench().read(topic)).toEqual(['second copy']);
+      expect(await bench().committedOffset(groupId, topic)).toBe(1);
+    });
+
+    it('abandons a commit that has sent its offsets, and one whose end was not heard', async () => {
+      const topic = await bench().topic();
+      const groupId = name('group');
+      for (const api of ['TxnOffsetCommit', 'EndTxn'] as const) {
+        const clientId = name('client');
+        const writer = await bench().writer({ clientId });
+        const held = bench().fault({
+          api,
+          on: api === 'EndTxn' ? 'request' : 'answer',
+          action: api === 'EndTxn' ? 'cut' : 'hold',
+          times: Infinity,
+          clientId,
+        });
+        writer.append(topic, 0, batch(`abandoned in ${api}`));
+        const commit = errorOf(writer.commit([offsetAt(topic, 9)], ungrouped(groupId)));
+        await held.hit();
+        const initialised = writer.initialise();
+        expect(await commit).toBeInstanceOf(EpochAbortedError);
+        held.remove();
+        held.release();
+        await initialised;
+        await bench().committed(writer, topic, `after ${api}`);
+      }
+      expect(await bench().read(topic)).toEqual(['after TxnOffsetCommit', 'after EndTxn']);
+      expect(await bench().committedOffset(groupId, topic)).toBeUndefined();
+    });
+  });
+
   it('a batch larger than the topic takes is refused with a code, and the writer goes on after initialise', async () => {
     const topic = await bench().topic(1, { 'max.message.bytes': '2000' });
     const writer = await bench().writer();
