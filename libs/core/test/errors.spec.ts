@@ -22,7 +22,10 @@ describe('MillraceError', () => {
 
 describe('ids', () => {
   it('round trip through their text form', () => {
-    expect(parseTaskId(formatTaskId({ subTopology: 2, partition: 17 }))).toEqual({ subTopology: 2, partition: 17 });
+    expect(parseTaskId(formatTaskId({ subTopology: 2, partition: 17 }))).toEqual({
+      subTopology: 2,
+      partition: 17,
+    });
     expect(parseTopicPartition('a-b-3')).toEqual({ topic: 'a-b', partition: 3 });
   });
 });
