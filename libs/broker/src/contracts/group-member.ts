@@ -3,7 +3,7 @@
 //
 //   UNJOINED ──start──► JOINING ──► SYNCING ──► STABLE ──rebalance──► JOINING
 //                          ▲                       │
-//                          └──────── LOST ◄────────┘ unknown member, session gone, illegal generation
+//                          └──────── LOST ◄────────┘ unknown member, session gone, illegal or missed generation
 //   any ──leave──► LEFT        FENCED_INSTANCE_ID ──► FAILED
 import type { TopicPartition } from '#libs/core';
 import type { GroupMetadata } from './transactional-writer.ts';
@@ -35,7 +35,10 @@ export interface GroupMemberHandler {
   assign(members: readonly MemberSubscription[]): Promise<ReadonlyMap<string, Assignment>>;
   /** A new generation. Heartbeats go on while this runs. */
   onAssigned(assignment: Assignment, group: GroupMetadata): Promise<void>;
-  /** The group gave the member's partitions away without asking: nothing read under the old generation may be committed. */
+  /**
+   * The group gave, or may have given, the member's partitions away without asking: nothing read under the old generation may be
+   * committed. A generation that passed without the member counts as such. It joins again once this has resolved, never before.
+   */
   onLost(reason: string): Promise<void>;
   /** The member failed for good: fenced instance id, authorisation, inconsistent protocol. */
   onFailed(error: Error): void;

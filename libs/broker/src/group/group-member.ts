@@ -3,7 +3,7 @@
 //
 //   UNJOINED ──start──► JOINING ──► SYNCING ──► STABLE ──rebalance──► JOINING
 //                          ▲           │           │
-//                          └──────── LOST ◄────────┘ unknown member, session gone, illegal generation
+//                          └──────── LOST ◄────────┘ unknown member, session gone, illegal or missed generation
 //   any ──leave──► LEFT        fenced instance, authorisation, a handler that throws ──► FAILED
 //
 // 1. One loop joins, syncs and hands out; the handler's hooks never overlap each other.
@@ -11,6 +11,9 @@
 //    or SyncGroup is pending the coordinator itself keeps the member alive.
 // 3. `metadata` is the newest generation the coordinator named, from JoinGroup's answer on: it accepts no older one then.
 // 4. After a loss the handler hears `onLost` before it is asked to join again.
+// 5. A generation was missed when JoinGroup answers one beyond the next: somebody joined for us and was told what we were not, as
+//    with static members, or a lost answer hid it. That is a loss. The round ends there and the next one claims nothing:
+//    the subscription already sent claims partitions that may be another's, so its assignment is of no use.
 import { asError, MillraceError } from '#libs/core';
 import type { Cluster } from '../cluster/index.ts';
 import type {
@@ -155,6 +158,8 @@ export class KafkaGroupMember implements GroupMember {
     const joined = await joinGroup(this.#cluster, this.#settings, context, subscription);
     if (joined.kind !== 'joined') return this.#onSetback(joined);
     this.#memberId = joined.answer.memberId;
+    const missed = missedGeneration(context.generationId, joined.answer.generationId);
+    if (missed !== undefined) return this.#onSetback({ kind: 'lost', reason: missed, memberGone: false });
     this.#metadata = this.#metadataOf(joined.answer.generationId);
     this.#state = 'SYNCING';
     this.#heartbeats.start(this.#metadata);
@@ -258,6 +263,15 @@ export class KafkaGroupMember implements GroupMember {
       reason,
     });
   }
+}
+
+/**
+ * Why work read under `before` is lost when the coordinator now names `now`; undefined when it is not. The same generation
+ * again is none missed: a coordinator answers so where nothing changed. -1: nothing was owned.
+ */
+function missedGeneration(before: number, now: number): string | undefined {
+  if (before < 0 || now === before || now === before + 1) return undefined;
+  return `the group went from generation ${before} to ${now} without this member`;
 }
 
 function validate(settings: JoinSettings, heartbeatIntervalMs: number): void {

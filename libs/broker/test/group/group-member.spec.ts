@@ -412,6 +412,74 @@ describe('heartbeats', () => {
 });
 
 describe('a loss', () => {
+  it('is a generation that passed without the member: told before anything is synced, then joined for anew', async () => {
+    let release = (): void => undefined;
+    const order: string[] = [];
+    const { clock, rpc, member } = await stable(
+      { groupInstanceId: 'a' },
+      {
+        onLost: (reason) => {
+          order.push(`lost: ${reason}`);
+          return new Promise((resolve) => (release = resolve));
+        },
+        onAssigned: async (_assignment, group) => {
+          order.push(`assigned ${group.generationId}`);
+        },
+      },
+    );
+    rpc.next('JoinGroup', joined('static-1', 3)).next('JoinGroup', joined('static-1', 4));
+    member.requestRejoin('now');
+    await clock.settle();
+    expect(order).toEqual(['assigned 1', expect.stringMatching(/^lost: .* generation 1 to 3 /)]);
+    expect([member.state, member.metadata]).toEqual(['LOST', null]);
+    await clock.advance(1_000);
+    expect([rpc.callsOf('JoinGroup').length, rpc.callsOf('SyncGroup').length]).toEqual([2, 1]);
+    release();
+    await clock.settle();
+    expect(order.at(-1)).toBe('assigned 4');
+    const last = requestsOf(rpc, 'JoinGroup').at(-1)!;
+    expect(last.memberId).toBe('static-1');
+    expect(decodeSubscription(Buffer.from(last.protocols[0]!.metadata)).generationId).toBe(-1);
+    expect(requestsOf(rpc, 'SyncGroup').map((request) => request.generationId)).toEqual([1, 4]);
+  });
+
+  it('is a generation missed behind a lost answer of JoinGroup', async () => {
+    const { clock, rpc, member, events } = await stable();
+    rpc.next('JoinGroup', 'lost').next('JoinGroup', joined('member-1', 3));
+    member.requestRejoin('now');
+    await clock.advance(1_000);
+    expect(events.filter((event) => event.startsWith('lost'))).toHaveLength(1);
+  });
+
+  it('is a generation older than the last: the coordinator lost what it knew', async () => {
+    const { clock, rpc, member, events } = await stable();
+    member.requestRejoin('once');
+    await clock.settle();
+    rpc.next('JoinGroup', joined('member-1', 1));
+    member.requestRejoin('twice');
+    await clock.settle();
+    expect(events.filter((event) => event.startsWith('lost'))).toHaveLength(1);
+  });
+
+  it.each([
+    ['the next', 2],
+    ['the same', 1],
+  ])('is not %s generation', async (_name, generationId) => {
+    const { clock, rpc, member, events } = await stable();
+    rpc.next('JoinGroup', joined('member-1', generationId));
+    member.requestRejoin('now');
+    await clock.settle();
+    expect(events).toEqual(['beforeJoin', 'assigned 1: 1', 'beforeJoin', `assigned ${generationId}: 1`]);
+  });
+
+  it('is not the first generation of a member, whatever its number', async () => {
+    const { clock, rpc, member, events } = fixture();
+    rpc.next('JoinGroup', joined('member-1', 9));
+    member.start();
+    await clock.settle();
+    expect(events).toEqual(['beforeJoin', 'assigned 9: 1']);
+  });
+
   it('leaves no generation to commit under', async () => {
     let release = (): void => undefined;
     const { clock, rpc, member } = await stable(
@@ -476,7 +544,7 @@ describe('asking to rejoin', () => {
   it('while a join is under way makes one more after it', async () => {
     const { clock, rpc, member } = await stable();
     let answer = (): void => undefined;
-    rpc.next('JoinGroup', () => new Promise((resolve) => (answer = () => resolve(joined('member-1', 7)))));
+    rpc.next('JoinGroup', () => new Promise((resolve) => (answer = () => resolve(joined('member-1', 2)))));
     member.requestRejoin('one');
     await clock.settle();
     member.requestRejoin('two');
