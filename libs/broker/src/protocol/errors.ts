@@ -1,6 +1,13 @@
 // Owns how a broker's refusal becomes an error of ours. State machines choose the class of error by the table of
 // error-codes.ts; the texts are made here, so that each says who refused what and what to do.
-import { EpochAbortedError, FatalError, MillraceError, TaskMigratedError, asError } from '#libs/core';
+import {
+  EpochAbortedError,
+  FatalError,
+  MillraceError,
+  RetriableError,
+  TaskMigratedError,
+  asError,
+} from '#libs/core';
 import type { ErrorCode } from '#libs/core';
 import { RpcFailure } from '../rpc/index.ts';
 import { classify, errorName } from './error-codes.ts';
@@ -69,9 +76,17 @@ export function topicMissing(topic: string, context: Context = {}): FatalError {
   });
 }
 
-/** An operation that ran out of time. `last` is what stood in its way at the end. */
-export function timedOut(what: string, waitedMs: number, last: string, context: Context = {}): MillraceError {
-  return new MillraceError({
+/**
+ * An operation that ran out of time. `last` is what stood in its way at the end. Retriable: what is asked of an admin is asked
+ * again without harm, and an outage, however long, is no reason to stop for good.
+ */
+export function timedOut(
+  what: string,
+  waitedMs: number,
+  last: string,
+  context: Context = {},
+): RetriableError {
+  return new RetriableError({
     code: 'MILLRACE_BROKER_UNREACHABLE',
     message: `${what} did not succeed within ${Math.round(waitedMs)} ms; the last obstacle was: ${last}.`,
     remedy: 'Check that the brokers are up and reachable from here, and their logs of the same time.',

@@ -216,12 +216,12 @@ describe('offsets of a group', () => {
     );
   });
 
-  it('give up at the deadline and say what stood in the way', async () => {
+  it('give up at the deadline, say what stood in the way, and may be asked again', async () => {
     const { clock, rpc, admin } = fixture();
     rpc.on('OffsetFetch', fetched([{ partition: 0, errorCode: 88, committedOffset: -1 }]));
-    await expect(
-      clock.run(admin.committedOffsets('app', [{ topic: 'a', partition: 0 }])),
-    ).rejects.toMatchObject({
+    const outcome = clock.run(admin.committedOffsets('app', [{ topic: 'a', partition: 0 }]));
+    await expect(outcome).rejects.toBeInstanceOf(RetriableError);
+    await expect(outcome).rejects.toMatchObject({
       code: 'MILLRACE_BROKER_UNREACHABLE',
       message: expect.stringContaining('pending transaction'),
     });
