@@ -368,7 +368,7 @@ describe('initialising anew', () => {
     let answer = (): void => undefined;
     rpc.next('Produce', (request) => new Promise((resolve) => (answer = () => resolve(produced()(request)))));
     for (const value of ['sent', 'queued']) {
-      writer.append('out', 0, { ...batchOf(value), release: () => released.push(value) });
+      writer.append('out', 0, Object.assign(batchOf(value), { release: () => void released.push(value) }));
     }
     await clock.settle();
     const again = writer.initialise();
