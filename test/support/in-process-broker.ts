@@ -19,7 +19,7 @@ import type {
   TransactionalWriter,
   WriterState,
 } from '#libs/broker';
-import { formatTopicPartition } from '#libs/core';
+import { EpochAbortedError, formatTopicPartition, MillraceError } from '#libs/core';
 import type { BinaryString, TopicPartition } from '#libs/core';
 
 const CHUNK_BYTES = 1024 * 1024;
@@ -48,6 +48,7 @@ export class InProcessBroker {
   /** Called in a commit before it takes effect; a throw fails the commit. */
   onCommit: ((offsets: readonly CommittableOffset[]) => void | Promise<void>) | null = null;
   transactions = 0;
+  readonly members: { expire(): Promise<void> }[] = [];
   writers = 0;
 
   createTopic(name: string, partitions: number): void {
@@ -142,7 +143,9 @@ class InProcessClient implements BrokerClient {
   }
 
   createGroupMember(options: GroupMemberOptions, handler: GroupMemberHandler): GroupMember {
-    return new InProcessMember(options.groupId, handler);
+    const member = new InProcessMember(options.groupId, handler);
+    this.broker.members.push(member);
+    return member;
   }
 
   partitionCount(topic: string): Promise<number> {
@@ -253,12 +256,18 @@ class InProcessReader implements RecordReader {
   }
 }
 
+/** As strict about its states as the real one, so that a caller's defect shows without a broker. */
 class InProcessWriter implements TransactionalWriter {
   state: WriterState = 'NEW';
+  /** All is acknowledged at once. */
   readonly pendingBytes = 0;
   readonly transactionalId: string;
   private readonly broker: InProcessBroker;
   private pending: { topic: string; partition: number; batch: EncodedBatch }[] = [];
+  /** Changes with each `initialise` and the close: a commit under way then takes no effect. */
+  private incarnation = 0;
+  private waiting = new Set<(error: Error) => void>();
+  private initialising: Promise<void> = Promise.resolve();
 
   constructor(broker: InProcessBroker, transactionalId: string) {
     this.broker = broker;
@@ -266,26 +275,66 @@ class InProcessWriter implements TransactionalWriter {
   }
 
   initialise(): Promise<void> {
-    this.pending = [];
+    if (this.state === 'CLOSED') return Promise.reject(this.illegal('initialise'));
+    if (this.state !== 'INITIALISING') this.initialising = this.takeIdentity();
+    return this.initialising;
+  }
+
+  private async takeIdentity(): Promise<void> {
+    this.abandon('initialised anew');
+    const { incarnation } = this;
+    this.state = 'INITIALISING';
+    await new Promise((resolve) => setImmediate(resolve));
+    if (incarnation !== this.incarnation) throw epochAborted('closed');
     this.state = 'READY';
-    return Promise.resolve();
   }
 
   append(topic: string, partition: number, batch: EncodedBatch): void {
+    if (this.state === 'FAILED' || this.state === 'FENCED') {
+      batch.release();
+      return;
+    }
+    this.refuseUnlessOpen('append');
     this.state = 'IN_TRANSACTION';
     this.pending.push({ topic, partition, batch });
   }
 
-  flush(): Promise<void> {
-    return Promise.resolve();
+  async flush(): Promise<void> {
+    this.refuseUnlessOpen('flush');
+    await Promise.resolve();
   }
 
   async commit(
     offsets: readonly CommittableOffset[],
-    _group: GroupMetadata | null,
+    group: GroupMetadata | null,
   ): Promise<CommittedTransaction> {
-    await new Promise((resolve) => setImmediate(resolve));
-    await this.broker.onCommit?.(offsets);
+    this.refuseUnlessOpen('commit');
+    if (offsets.length > 0 && group === null)
+      throw new Error('offsets without the group they were read under');
+    if (this.state === 'READY' && offsets.length === 0) return { endOffsets: new Map() };
+    this.state = 'ENDING';
+    return new Promise((resolve, reject) => {
+      const waiting = this.waiting.add(reject);
+      this.settle(offsets)
+        .finally(() => waiting.delete(reject))
+        .then(resolve, reject);
+    });
+  }
+
+  private async settle(offsets: readonly CommittableOffset[]): Promise<CommittedTransaction> {
+    const { incarnation } = this;
+    try {
+      await new Promise((resolve) => setImmediate(resolve));
+      await this.broker.onCommit?.(offsets);
+    } catch (error) {
+      if (incarnation === this.incarnation) {
+        this.pending = [];
+        this.state = stateAfter(error);
+      }
+      throw error;
+    }
+    // Rejected already: it must take no effect either.
+    if (incarnation !== this.incarnation) return { endOffsets: new Map() };
     const endOffsets = new Map<string, number>();
     for (const { topic, partition, batch } of this.pending) {
       endOffsets.set(formatTopicPartition(topic, partition), this.broker.append(topic, partition, batch));
@@ -300,15 +349,50 @@ class InProcessWriter implements TransactionalWriter {
     return { endOffsets };
   }
 
-  abort(): Promise<void> {
+  async abort(): Promise<void> {
+    this.refuseUnlessOpen('abort');
     this.pending = [];
-    return Promise.resolve();
+    this.state = 'READY';
+    await Promise.resolve();
   }
 
   close(): Promise<void> {
+    if (this.state !== 'CLOSED') this.abandon('closed');
     this.state = 'CLOSED';
     return Promise.resolve();
   }
+
+  private abandon(why: string): void {
+    this.incarnation++;
+    this.pending = [];
+    const { waiting } = this;
+    this.waiting = new Set();
+    for (const reject of waiting) reject(epochAborted(why));
+  }
+
+  private refuseUnlessOpen(operation: string): void {
+    if (this.state === 'READY' || this.state === 'IN_TRANSACTION') return;
+    if (this.state === 'FAILED' || this.state === 'FENCED') throw epochAborted('used after a failure');
+    throw this.illegal(operation);
+  }
+
+  private illegal(operation: string): MillraceError {
+    return new MillraceError({
+      code: 'MILLRACE_ILLEGAL_STATE',
+      message: `\`${operation}\` was called on the writer of "${this.transactionalId}" in state ${this.state}.`,
+    });
+  }
+}
+
+/** As the real writer: a lost generation costs the transaction alone, a fencing the identity, everything else the epoch. */
+function stateAfter(error: unknown): WriterState {
+  const code = error instanceof MillraceError ? error.code : undefined;
+  if (code === 'MILLRACE_GENERATION_LOST') return 'READY';
+  return code === 'MILLRACE_PRODUCER_FENCED' ? 'FENCED' : 'FAILED';
+}
+
+function epochAborted(why: string): EpochAbortedError {
+  return new EpochAbortedError({ code: 'MILLRACE_EPOCH_ABORTED', message: `The writer was ${why}.` });
 }
 
 class InProcessMember implements GroupMember {
@@ -330,6 +414,13 @@ class InProcessMember implements GroupMember {
 
   requestRejoin(): void {
     this.join().catch((error: unknown) => this.handler.onFailed(error as Error));
+  }
+
+  /** The session runs out: the group gives the tasks away without asking, and the member joins again. */
+  async expire(): Promise<void> {
+    this.metadata = null;
+    await this.handler.onLost('the session has expired');
+    await this.join();
   }
 
   private async join(): Promise<void> {

@@ -402,6 +402,7 @@ export class Worker {
    */
   private async abandon(): Promise<void> {
     this.epochs.restart();
+    this.idempotentWriter?.abandon();
     await Promise.all([this.beginAnew(), this.registry.closeAllDirty()]);
     this.reportedRunning = false;
     this.parts.onState('rebalancing');

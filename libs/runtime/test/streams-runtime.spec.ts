@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { EpochAbortedError, TaskMigratedError, systemClock } from '#libs/core';
+import { EpochAbortedError, TaskCorruptedError, TaskMigratedError, systemClock } from '#libs/core';
 import { Serdes } from '#libs/serde';
 import { createMemoryStateBackend } from '#libs/state';
 import { StreamsBuilder } from '#libs/topology';
@@ -107,6 +107,41 @@ describe('StreamsRuntime', () => {
     expect(commits).toBeGreaterThan(5);
     expect(broker.records('out', 0).length + broker.records('out', 1).length).toBe(20_000);
     expect([...latestByKey(broker, 'out').values()]).toEqual(Array.from({ length: 10 }, () => '2000'));
+  });
+
+  it.each([0, 1, 3])('doubles nothing when the group is lost with commit %i under way', async (at) => {
+    produceOnes(20_000);
+    let commits = 0;
+    let expired: Promise<void> | null = null;
+    broker.onCommit = async () => {
+      if (commits++ !== at) return;
+      expired = broker.members[0]!.expire();
+      // The loss is handled while this commit hangs; whatever it comes to, its epoch is abandoned.
+      await new Promise((resolve) => setTimeout(resolve, 30));
+    };
+    await runToEnd(broker, sums(), { commitIntervalMs: 1, batchBytes: 2_000 });
+    await expired;
+    expect(commits).toBeGreaterThan(at);
+    expect(broker.records('out', 0).length + broker.records('out', 1).length).toBe(20_000);
+    expect([...latestByKey(broker, 'out').values()]).toEqual(Array.from({ length: 10 }, () => '2000'));
+  });
+
+  it('opens a task again whose opening failed, and ends only when it has run', async () => {
+    produceOnes(1_000);
+    const memory = createMemoryStateBackend();
+    let failures = 0;
+    const backend = {
+      ...memory,
+      open: async (options: Parameters<typeof memory.open>[0]) => {
+        if (options.taskId === '0_1' && failures++ < 3) {
+          throw new TaskCorruptedError(['0_1'], { code: 'MILLRACE_STATE_FAILED', message: 'injected' });
+        }
+        return memory.open(options);
+      },
+    };
+    await runToEnd(broker, sums(), { backend });
+    expect(failures).toBeGreaterThan(3);
+    expect([...latestByKey(broker, 'out').values()]).toEqual(Array.from({ length: 10 }, () => '100'));
   });
 
   it('rolls state forward from the changelog when the commit had succeeded though its answer was lost', async () => {
