@@ -9,7 +9,10 @@ import type { TaskState } from '#libs/state';
 /** Records of one task that may be on their way into its database: one write under way, and the next being gathered. */
 const RECORDS_IN_FLIGHT_MAX = 10_000;
 /** Chunks taken from the reader and not yet handed to the stores, over all of them. */
-const BUFFERED_BYTES_MAX = 8 * 1024 * 1024;
+const BUFFERED_BYTES_MAX = 4 * 1024 * 1024;
+/** Small fetches: their buffers are what a restore takes most memory for. */
+const FETCH_BYTES_MAX = 2 * 1024 * 1024;
+const PARTITION_BYTES_MAX = 1024 * 1024;
 const WAIT_MS = 100;
 const PROGRESS_INTERVAL_MS = 2_000;
 
@@ -76,6 +79,8 @@ export class StoreRestorer {
     this.reader = client.createReader({
       isolation: 'read_committed',
       maxBufferedBytes: BUFFERED_BYTES_MAX,
+      fetchMaxBytes: FETCH_BYTES_MAX,
+      partitionMaxBytes: PARTITION_BYTES_MAX,
     });
   }
 
