@@ -104,16 +104,13 @@ export class TransactionalCommit implements CommitTarget {
   }
 
   stream(batches: readonly PendingBatch[]): void {
-    for (const { topic, partition, batch } of batches) this.writer.append(topic, partition, batch);
+    appendAll(this.writer, batches);
   }
 
   async commit(epoch: SealedEpoch, isCurrent: () => boolean): Promise<ReadonlyMap<string, number>> {
     this.stream(epoch.batches);
     await this.writer.flush();
-    if (!isCurrent()) throw abandoned();
-    // Read as late as can be: every partition of the epoch has been owned without a break, so a later generation may carry it.
-    const group = this.groupMetadata();
-    if (group === null) throw generationLost();
+    const group = generationToCommitUnder(isCurrent, this.groupMetadata);
     const { endOffsets } = await this.writer.commit(epoch.offsets, group);
     return endOffsets;
   }
@@ -132,18 +129,34 @@ export class AtLeastOnceCommit implements CommitTarget {
   }
 
   stream(batches: readonly PendingBatch[]): void {
-    for (const { topic, partition, batch } of batches) this.writer.append(topic, partition, batch);
+    appendAll(this.writer, batches);
   }
 
   async commit(epoch: SealedEpoch, isCurrent: () => boolean): Promise<ReadonlyMap<string, number>> {
     this.stream(epoch.batches);
     const { endOffsets } = await this.writer.flush();
-    if (!isCurrent()) throw abandoned();
-    const group = this.groupMetadata();
-    if (group === null) throw generationLost();
+    const group = generationToCommitUnder(isCurrent, this.groupMetadata);
     if (epoch.offsets.length > 0) await this.admin.commitOffsets(group.groupId, epoch.offsets, group);
     return endOffsets;
   }
+}
+
+function appendAll(writer: Pick<TransactionalWriter, 'append'>, batches: readonly PendingBatch[]): void {
+  for (const { topic, partition, batch } of batches) writer.append(topic, partition, batch);
+}
+
+/**
+ * Asked as late as can be, between steps 2 and 3: every partition of the epoch has been owned without a break, so a later
+ * generation may carry it. @throws EpochAbortedError it was abandoned meanwhile, TaskMigratedError there is no generation.
+ */
+function generationToCommitUnder(
+  isCurrent: () => boolean,
+  groupMetadata: () => GroupMetadata | null,
+): GroupMetadata {
+  if (!isCurrent()) throw abandoned();
+  const group = groupMetadata();
+  if (group === null) throw generationLost();
+  return group;
 }
 
 /** Step 5. */

@@ -261,8 +261,7 @@ export class Task {
     }
     queue.advanceTo(i);
     queue.extractedTimestamp = Number.NaN;
-    if (i > first || i < end) return i - first;
-    return 0;
+    return i - first;
   }
 
   /** Suspends on what can be awaited; otherwise asks the policy. Returns the number of records that are done with. */
