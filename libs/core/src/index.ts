@@ -6,5 +6,6 @@ export * from './topic-partition.ts';
 export * from './task-id.ts';
 export * from './record.ts';
 export * from './binary-string.ts';
+export * from './ordered-bytes.ts';
 export * from './logger.ts';
 export * from './assert.ts';

@@ -11,6 +11,7 @@ export class TaskContext implements RecordContext {
   timestamp = -1;
   streamTime = -1;
   rawKey: BinaryString | null = null;
+  outputHeaders: readonly RecordHeader[] | null = null;
   /** Where the record lies, for what is decoded only on demand. */
   columns: RecordColumns | null = null;
   index = 0;

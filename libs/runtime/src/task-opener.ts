@@ -197,6 +197,15 @@ export class TaskOpener {
       context,
       store: (store) => state!.store(store),
       sink: (index) => sinks[index]!,
+      taskId: name,
+      applicationId: config.applicationId,
+      orderedStore: (store) => state!.orderedStore(store),
+      globalStore: notYet,
+      clock: notYet,
+      alarm: notYet,
+      wallTime: () => clock.now(),
+      post: notYet,
+      intake: { hold: notYet, release: notYet },
       drop: (node, code, reason) => dropped.record(`${name} ${node}`, code, reason),
     });
     const queues: RecordQueue[] = [];
@@ -272,6 +281,11 @@ function refuseOtherChangelogs(
       context: { store, written: before, current: topicId },
     });
   }
+}
+
+/** Ports that are being built. */
+function notYet(): never {
+  throw new Error('not built yet');
 }
 
 /** Thrown inside a cancelled opening. */

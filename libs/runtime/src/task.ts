@@ -124,7 +124,7 @@ export class Task {
   private chunkListener(i: number, queue: RecordQueue): (typeof this.onChunk)[number] {
     const listener = this.onChunk[i]!;
     if (listener === null || this.state === null) return null;
-    for (const store of queue.source.readAhead) if (!this.state.isResident(store)) return listener;
+    for (const { store } of queue.source.readAhead) if (!this.state.isResident(store)) return listener;
     return null;
   }
 
@@ -140,7 +140,8 @@ export class Task {
       }
     }
     const pending: Promise<void>[] = [];
-    for (const store of queue.source.readAhead) {
+    for (const { kind, store } of queue.source.readAhead) {
+      if (kind !== 'key') continue;
       const read = this.state!.readAhead(store, keys, n);
       if (read !== undefined) pending.push(read);
     }
@@ -267,7 +268,7 @@ export class Task {
   /** Suspends on what can be awaited; otherwise asks the policy. Returns the number of records that are done with. */
   private onFailure(queue: RecordQueue, error: unknown, stage: FailureStage): number {
     if (error instanceof StateMiss) {
-      const read = this.state!.readAhead(error.store, [error.key], 1);
+      const read = this.state!.read(error);
       if (read !== undefined) this.suspended = read;
       return 0;
     }

@@ -8,7 +8,7 @@
 import { FatalError, MillraceError, sleep } from '#libs/core';
 import type { Clock, Logger } from '#libs/core';
 import { EMPTY_CHECKPOINT, stateIncompatible, stateLocked, storeIdentity } from '#libs/state';
-import type { KeyValueStoreSpec, StateCheckpoint, TaskStateOptions } from '#libs/state';
+import type { StateCheckpoint, StateStoreSpec, TaskStateOptions } from '#libs/state';
 import {
   FORMAT_VERSION,
   RESERVED_KEYS,
@@ -192,7 +192,7 @@ async function prepare(
 
 async function emptied(
   native: NativeDatabase,
-  spec: KeyValueStoreSpec,
+  spec: StateStoreSpec,
   number: number,
   known: DatabaseIdentity | undefined,
 ): Promise<boolean> {

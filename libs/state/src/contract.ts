@@ -23,7 +23,30 @@ export interface KeyValueStoreSpec<K = unknown, V = unknown> {
    * an operator that alone sees the store's objects: what it changes in place without setting it would be seen. Default false.
    */
   readonly reuseDecoded?: boolean;
+  /** Part of the store's identity. */
+  readonly layout?: string;
 }
+
+/**
+ * Rows in groups, ordered within a group by their suffix, byte by byte: windows, sessions, join sides, map state (a group per record
+ * key), buffers and timers (one group, time first in the suffix). A row's key is `rowKey(group, suffix)`, also in the changelog.
+ */
+export interface OrderedStoreSpec<K = unknown, V = unknown> {
+  readonly kind: 'ordered';
+  readonly name: string;
+  /** Of the group. */
+  readonly keySerde: Serde<K>;
+  readonly valueSerde: Serde<V>;
+  readonly logged: boolean;
+  /** All rows are in memory as long as the task is open; no look-up misses, nothing is evicted. */
+  readonly resident: boolean;
+  /** Suffixes begin with a time (`orderedTime`) and rows below `EpochCommit.expireBefore` are dropped; `null`: never. */
+  readonly expiry: { readonly retentionMs: number } | null;
+  /** Part of the store's identity, such as `window(60000)`. */
+  readonly layout?: string;
+}
+
+export type StateStoreSpec = KeyValueStoreSpec | OrderedStoreSpec;
 
 /** One key of a store as the cache knows it. Owned by the store: read it, never keep it over a record. */
 export interface StateEntry<V = unknown> {
@@ -36,16 +59,29 @@ export interface StateEntry<V = unknown> {
   readonly valueType?: V;
 }
 
-/** Thrown by `entry` when the answer is not in memory: the runtime undoes the record, reads, and runs it again. */
+/** A range of a group that must be in memory: its rows from suffix `from` (`''`: all) on. */
+export interface GroupRange {
+  readonly group: BinaryString;
+  readonly from: BinaryString;
+}
+
+/**
+ * Thrown by look-ups whose answer is not in memory: the runtime undoes the scope, calls `TaskState.read(miss)`, awaits it and runs the
+ * scope again.
+ */
 export class StateMiss extends Error {
   readonly store: string;
-  readonly key: BinaryString;
+  /** Keys (row keys in an ordered store) to be read. */
+  readonly keys: readonly BinaryString[];
+  /** Of an ordered store. */
+  readonly ranges: readonly GroupRange[];
 
-  constructor(store: string, key: BinaryString) {
+  constructor(store: string, keys: readonly BinaryString[], ranges: readonly GroupRange[] = []) {
     super(`state of store "${store}" is not in memory`);
     this.name = 'StateMiss';
     this.store = store;
-    this.key = key;
+    this.keys = keys;
+    this.ranges = ranges;
   }
 }
 
@@ -63,6 +99,35 @@ export interface KeyValueStoreCache<V = unknown> {
    * changed in place since then is not noticed: ask only where no user code ran in between.
    */
   encodingOf(value: V): BinaryString | undefined;
+  /** @throws StateMiss one for all keys that are not in memory. */
+  require(keys: readonly BinaryString[]): void;
+}
+
+/** The synchronous face of an ordered store. Rows are entries: layers, undo, write-behind and eviction are those of any entry. */
+export interface OrderedStoreCache<V = unknown> {
+  readonly name: string;
+  /** The row, also one that does not exist. @throws StateMiss */
+  row(group: BinaryString, suffix: BinaryString): StateEntry<V>;
+  value(row: StateEntry<V>): V | undefined;
+  set(row: StateEntry<V>, value: V | null, timestamp: number): void;
+  encodingOf(value: V): BinaryString | undefined;
+  suffixOf(row: StateEntry): BinaryString;
+  groupOf(row: StateEntry): BinaryString;
+  /**
+   * Visits the rows that exist with `from` <= suffix < `to` (`null`: no bound) in order, until `visit` gives `false`.
+   * The visitor may set or delete the row it is given; rows that it adds may or may not be visited. @throws StateMiss
+   */
+  range(
+    group: BinaryString,
+    from: BinaryString | null,
+    to: BinaryString | null,
+    visit: (row: StateEntry<V>) => boolean | void,
+    descending?: boolean,
+  ): void;
+  /** The first row that exists, `null`: the group is empty. @throws StateMiss */
+  first(group: BinaryString): StateEntry<V> | null;
+  /** @throws StateMiss one for all rows that are not in memory. */
+  require(groups: readonly BinaryString[], suffixes: readonly BinaryString[]): void;
 }
 
 /** What a changelog sink is given at seal, once per dirty key of the epoch. `null` value: deleted. */
@@ -87,6 +152,8 @@ export interface EpochCommit {
   /** By store name. A store not named keeps its offset. */
   readonly changelogOffsets: ReadonlyMap<string, number>;
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** By store name: rows of an ordered store whose time is below may be dropped, as of this epoch. Never goes back for committed epochs. */
+  readonly expireBefore?: ReadonlyMap<string, number>;
 }
 
 /** Restored records of one store, column-wise; `values[i] === null` deletes. Arrays may be longer than `count`. */
@@ -105,7 +172,7 @@ export interface RestoreBatch {
 export interface TaskStateOptions {
   readonly taskId: string;
   readonly applicationId: string;
-  readonly stores: readonly KeyValueStoreSpec[];
+  readonly stores: readonly StateStoreSpec[];
   /** Bytes of cached entries of this task, dirty ones included. */
   readonly cacheBytesMax: number;
   /** Committed and unwritten bytes that make a write due; and the longest time until one. */
@@ -120,18 +187,24 @@ export interface TaskStateOptions {
 export interface TaskState {
   readonly checkpoint: StateCheckpoint;
   /** In declaration order; `ChangelogVisitor` counts in it. */
-  readonly stores: readonly KeyValueStoreSpec[];
+  readonly stores: readonly StateStoreSpec[];
   store<V>(name: string): KeyValueStoreCache<V>;
+  orderedStore<V>(name: string): OrderedStoreCache<V>;
 
   /** True: every key of the store is in memory or known to be absent, so nothing need be read ahead now. */
   isResident(store: string): boolean;
   /**
    * Makes the entries of `keys` (first `count`) resident for the epoch's batch. `undefined`: all are, nothing to await.
-   * Keys may repeat; absent ones become known as absent. Resident until the next call, also beyond `cacheBytesMax`.
+   * Row keys in an ordered store. Keys may repeat; absent ones become known as absent. Resident until the next call, also beyond `cacheBytesMax`.
    */
   readAhead(store: string, keys: readonly BinaryString[], count: number): Promise<void> | undefined;
 
-  /** Marks the start of a record. */
+  /** Makes ranges of an ordered store resident, as `readAhead` does keys. A range's group may repeat. */
+  readAheadRanges(store: string, ranges: readonly GroupRange[]): Promise<void> | undefined;
+  /** What a miss asks for. */
+  read(miss: StateMiss): Promise<void> | undefined;
+
+  /** Marks the start of a record, or of any other scope. */
   beginRecord(): void;
   /** Takes back all sets since `beginRecord`. */
   undoRecord(): void;

@@ -9,7 +9,7 @@ import type { BinaryString } from '#libs/core';
 import { detachBinary } from '#libs/serde';
 import type { Codec } from '#libs/serde';
 import { StateMiss } from './contract.ts';
-import type { KeyValueStoreCache, KeyValueStoreSpec, StateEntry } from './contract.ts';
+import type { KeyValueStoreCache, StateEntry, StateStoreSpec } from './contract.ts';
 import { Entry, entryBytes } from './entry.ts';
 import type { Layers } from './layers.ts';
 import type { Residency } from './residency.ts';
@@ -39,7 +39,7 @@ export class StoreCache implements KeyValueStoreCache {
   private setRecord = -1;
 
   constructor(
-    spec: KeyValueStoreSpec,
+    spec: StateStoreSpec,
     index: number,
     complete: boolean,
     codec: Codec<unknown>,
@@ -49,7 +49,7 @@ export class StoreCache implements KeyValueStoreCache {
     this.name = spec.name;
     this.index = index;
     this.logged = spec.logged;
-    this.reuseDecoded = spec.reuseDecoded === true;
+    this.reuseDecoded = spec.kind === 'keyValue' && spec.reuseDecoded === true;
     this.complete = complete;
     this.codec = codec;
     this.layers = layers;
@@ -101,6 +101,15 @@ export class StoreCache implements KeyValueStoreCache {
     return this.setRecord === this.layers.record && this.setValue === value ? this.setEncoded : undefined;
   }
 
+  require(keys: readonly BinaryString[]): void {
+    if (this.complete) return;
+    let missing: BinaryString[] | null = null;
+    for (let i = 0; i < keys.length; i++) {
+      if (!this.entries.has(keys[i]!)) (missing ??= []).push(keys[i]!);
+    }
+    if (missing !== null) throw new StateMiss(this.name, missing);
+  }
+
   /** Adds what the database answered; a key that became known meanwhile keeps what it has. */
   admit(key: BinaryString, encoded: BinaryString | null, timestamp: number): void {
     if (this.entries.has(key)) return;
@@ -108,7 +117,7 @@ export class StoreCache implements KeyValueStoreCache {
   }
 
   private absentEntry(key: BinaryString): Entry {
-    if (!this.complete) throw new StateMiss(this.name, key);
+    if (!this.complete) throw new StateMiss(this.name, [key]);
     return this.insert(detachBinary(key), null, -1);
   }
 

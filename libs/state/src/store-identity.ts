@@ -1,10 +1,11 @@
 // Owns what a store must have in common with what wrote it, and the refusals all backends share.
 import { MillraceError } from '#libs/core';
-import type { KeyValueStoreSpec } from './contract.ts';
+import type { StateStoreSpec } from './contract.ts';
 
 /** Kind and serde names: state written under another identity would be decoded wrongly. */
-export function storeIdentity(store: KeyValueStoreSpec): string {
-  return `${store.kind} key=${store.keySerde.name} value=${store.valueSerde.name}`;
+export function storeIdentity(store: StateStoreSpec): string {
+  const layout = store.layout === undefined ? store.kind : `${store.kind} ${store.layout}`;
+  return `${layout} key=${store.keySerde.name} value=${store.valueSerde.name}`;
 }
 
 export function stateIncompatible(

@@ -9,10 +9,13 @@ import { compileCodec } from '#libs/serde';
 import type {
   ChangelogVisitor,
   EpochCommit,
+  GroupRange,
   KeyValueStoreCache,
-  KeyValueStoreSpec,
+  OrderedStoreCache,
   RestoreBatch,
   StateCheckpoint,
+  StateMiss,
+  StateStoreSpec,
   TaskState,
   TaskStateOptions,
 } from './contract.ts';
@@ -36,7 +39,7 @@ export interface TaskStateEnvironment {
 
 export class TaskStateImpl implements TaskState {
   readonly checkpoint: StateCheckpoint;
-  readonly stores: readonly KeyValueStoreSpec[];
+  readonly stores: readonly StateStoreSpec[];
 
   private readonly taskId: string;
   private readonly preloadBytesMax: number;
@@ -110,6 +113,18 @@ export class TaskStateImpl implements TaskState {
     return answer?.catch((error: unknown) => {
       throw this.writeBehind.fail(error);
     });
+  }
+
+  orderedStore<V>(name: string): OrderedStoreCache<V> {
+    throw new Error(`ordered store "${name}": being built`);
+  }
+
+  readAheadRanges(_store: string, _ranges: readonly GroupRange[]): Promise<void> | undefined {
+    return undefined;
+  }
+
+  read(miss: StateMiss): Promise<void> | undefined {
+    return this.readAhead(miss.store, miss.keys, miss.keys.length);
   }
 
   beginRecord(): void {

@@ -187,7 +187,7 @@ export class ModelRun {
       } catch (error) {
         if (!(error instanceof StateMiss)) throw error;
         state.undoRecord();
-        await state.readAhead(error.store, [error.key], 1);
+        await state.read(error);
         continue;
       }
       if (undo) state.undoRecord();

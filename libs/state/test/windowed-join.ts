@@ -240,7 +240,7 @@ export class JoinRun {
         if (!(error instanceof RangeMiss)) throw error;
         this.misses++;
         const store = error.store === 'left' ? this.left : this.right;
-        await store.readAheadRanges([{ key: error.key, from: error.from, to: error.from }]);
+        await store.readAheadRanges([{ key: error.keys[0]!, from: error.from, to: error.from }]);
       }
     }
   }

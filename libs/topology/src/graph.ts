@@ -5,7 +5,15 @@ import type { TopologyFault } from './faults.ts';
 import { nameFault } from './names.ts';
 import type { Named } from './options.ts';
 import type { Operator } from './operators/operator.ts';
-import type { SourceSpec, StoreSpec, StreamPartitioner, TimestampExtractor } from './plan.ts';
+import type {
+  FutureTimestampSpec,
+  GlobalStoreSpec,
+  SourceSpec,
+  StoreSpec,
+  StreamPartitioner,
+  TimestampExtractor,
+  WatermarkSpec,
+} from './plan.ts';
 
 export type AnySerde = Serde<unknown>;
 
@@ -26,11 +34,16 @@ export interface SourceNode extends NodeCommon {
   readonly valueSerde: AnySerde;
   readonly timestampExtractor: TimestampExtractor | null;
   readonly offsetReset: 'earliest' | 'latest' | null;
+  /** Left out: none. */
+  readonly watermarks?: WatermarkSpec | null;
+  readonly futureTimestamps?: FutureTimestampSpec | null;
 }
 
 export interface ProcessorNode extends NodeCommon {
   readonly kind: 'processor';
   readonly operator: Operator;
+  /** Takes this side output of its only parent, not what the parent forwards. */
+  readonly side?: string;
 }
 
 export interface SinkNode extends NodeCommon {
@@ -72,6 +85,7 @@ const MISSING_SERDE: AnySerde = {
 export class TopologyGraph {
   readonly nodes: GraphNode[] = [];
   readonly stores: StoreDeclaration[] = [];
+  readonly globalStores: { readonly spec: GlobalStoreSpec; readonly path: string }[] = [];
   readonly repartitions: RepartitionDeclaration[] = [];
   readonly coPartitions: CoPartitionDeclaration[] = [];
   readonly faults: TopologyFault[] = [];

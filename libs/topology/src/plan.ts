@@ -1,4 +1,5 @@
 // Owns the shape of a built topology as the runtime reads it: sub-topologies, their sources, sinks and stores.
+import type { BinaryString } from '#libs/core';
 import type { Serde } from '#libs/serde';
 import type { CompiledTask, TaskPorts } from './ports.ts';
 
@@ -9,6 +10,50 @@ export type TimestampExtractor = (
   recordTimestamp: number,
   partitionTime: number,
 ) => number;
+
+/**
+ * What a record of a source will look up, as far as its key's bytes and its timestamp say: read for a whole batch at once. Whatever is
+ * not declared, or not in memory in time, costs its record a miss, nothing else.
+ */
+export type ReadAhead =
+  /** The key's value in a key-value store. */
+  | { readonly kind: 'key'; readonly store: string }
+  /** Rows of the key's group in an ordered store, by suffix. */
+  | {
+      readonly kind: 'rows';
+      readonly store: string;
+      /** Appends the suffixes of the rows that a record of this timestamp looks up. */
+      readonly suffixes: (timestamp: number, into: BinaryString[]) => void;
+    }
+  /** The rows of the key's group from a suffix on. */
+  | {
+      readonly kind: 'range';
+      readonly store: string;
+      readonly from: (timestamp: number) => BinaryString;
+    };
+
+/** Makes watermarks of the timestamps of one partition. One object per partition; what it says must not go back. */
+export interface WatermarkGenerator {
+  onRecord(timestamp: number): void;
+  /** No record below this time is expected any more; -1: nothing is known yet. */
+  watermark(): number;
+}
+
+export interface WatermarkSpec {
+  /** `null`: stream time as in Kafka Streams, the highest timestamp of all partitions; only `quietAfterMs` is used then. */
+  readonly generator: (() => WatermarkGenerator) | null;
+  /** Without a record for so long (wall clock) a partition no longer holds the task's watermark back; `null`: it does for ever. */
+  readonly idleAfterMs: number | null;
+  /** When all inputs were quiet for so long (wall clock), event time moves on with the wall clock; `null`: it stands still. */
+  readonly quietAfterMs: number | null;
+}
+
+/** What happens to a record whose timestamp is further ahead of the wall clock than `aheadMsMax`. It never moves time. */
+export interface FutureTimestampSpec {
+  readonly aheadMsMax: number;
+  /** `fail`: a deserialization failure (MILLRACE_FUTURE_TIMESTAMP) for the exception handler. `clamp`: its timestamp is the wall clock's. */
+  readonly policy: 'fail' | 'drop' | 'clamp';
+}
 
 export interface SourceSpec {
   readonly name: string;
@@ -21,8 +66,10 @@ export interface SourceSpec {
   readonly timestampExtractor: TimestampExtractor | null;
   /** Where to start without a committed offset; `null`: the application's default. */
   readonly offsetReset: 'earliest' | 'latest' | null;
-  /** Stores looked up by the record's own key on the way from this source: read ahead for a whole batch. */
-  readonly readAhead: readonly string[];
+  /** What records look up on the way from this source by their own key and time. */
+  readonly readAhead: readonly ReadAhead[];
+  readonly watermarks: WatermarkSpec | null;
+  readonly futureTimestamps: FutureTimestampSpec | null;
 }
 
 /** Chooses a partition; `null` leaves it to the default: murmur2 of the key as Kafka's clients do, sticky without a key. */
@@ -50,8 +97,7 @@ export interface SinkSpec {
   readonly valueFromStore: string | null;
 }
 
-export interface StoreSpec {
-  readonly kind: 'keyValue';
+interface StoreSpecCommon {
   readonly name: string;
   readonly keySerde: Serde<unknown>;
   readonly valueSerde: Serde<unknown>;
@@ -60,8 +106,44 @@ export interface StoreSpec {
   readonly changelogConfig: Readonly<Record<string, string>>;
   /** `memory`: not kept on disk, restored whole from its changelog at every start. */
   readonly persistence: 'default' | 'memory';
+  /**
+   * What the store is besides its serdes, such as `window(60000)`: state written under another one is refused. Left out: it is a
+   * plain key-value store.
+   */
+  readonly layout?: string;
+}
+
+export interface KeyValueStoreSpec extends StoreSpecCommon {
+  readonly kind: 'keyValue';
   /** Objects decoded for one record are given to later ones too: the user promises not to share them. Default false. */
   readonly reuseDecoded?: boolean;
+  /**
+   * The table's source topic is its changelog: nothing is written for it, and it is restored from the topic, up to the committed
+   * input offset (KAFKA-8755). Default: a changelog of its own.
+   */
+  readonly sourceTopic?: string | null;
+}
+
+/** Rows in groups, see `OrderedStorePort`. `keySerde` is that of the group. */
+export interface OrderedStoreSpec extends StoreSpecCommon {
+  readonly kind: 'ordered';
+  /** True: all rows are in memory as long as the task is open, and no look-up misses. For buffers and timers. */
+  readonly resident: boolean;
+  /**
+   * Suffixes begin with a time (`orderedTime`). Rows whose time is below that of the named operator's clock less `retentionMs` are
+   * dropped some time after, without a changelog record. Who reads must pass over them by that rule: dropping only frees space.
+   */
+  readonly expiry: { readonly clock: string; readonly retentionMs: number } | null;
+}
+
+export type StoreSpec = KeyValueStoreSpec | OrderedStoreSpec;
+
+/** A topic that every instance reads whole, all partitions, before its tasks run. */
+export interface GlobalStoreSpec {
+  readonly name: string;
+  readonly topic: string;
+  readonly keySerde: Serde<unknown>;
+  readonly valueSerde: Serde<unknown>;
 }
 
 /** Nodes connected without a topic between them. Its tasks are numbered by partition. */
@@ -94,6 +176,7 @@ export interface Topology {
   readonly subTopologies: readonly SubTopology[];
   readonly repartitions: readonly RepartitionSpec[];
   readonly coPartitionGroups: readonly CoPartitionGroup[];
+  readonly globalStores: readonly GlobalStoreSpec[];
   /** Text in the layout of Kafka Streams' `TopologyDescription`. */
   describe(): string;
   /** The same as a Mermaid flowchart. */

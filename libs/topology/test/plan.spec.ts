@@ -238,9 +238,12 @@ describe('what need not be encoded again', () => {
       .groupByKey({ keySerde: text, valueSerde: json as never })
       .count(Materialized.as('re-encoded'));
     const topology = builder.build();
-    expect(source(topology, 'rows').readAhead).toEqual(['rows']);
-    expect(source(topology, 'in').readAhead).toEqual(['rows', 'counts']);
-    expect(source(topology, 'by-value').readAhead).toEqual(['by-value']);
+    expect(source(topology, 'rows').readAhead).toEqual([{ kind: 'key', store: 'rows' }]);
+    expect(source(topology, 'in').readAhead).toEqual([
+      { kind: 'key', store: 'rows' },
+      { kind: 'key', store: 'counts' },
+    ]);
+    expect(source(topology, 'by-value').readAhead).toEqual([{ kind: 'key', store: 'by-value' }]);
     expect(source(topology, 'json-keys').readAhead).toEqual([]);
   });
 

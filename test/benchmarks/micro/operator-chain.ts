@@ -17,6 +17,10 @@ interface Entry extends StoreEntry {
   value: unknown;
 }
 
+const unused = (): never => {
+  throw new Error('not part of this chain');
+};
+
 function makePorts(): { ports: TaskPorts; context: { rawKey: BinaryString | null }; sum: () => number } {
   const entries = new Map<string, Entry>();
   let sum = 0;
@@ -32,6 +36,7 @@ function makePorts(): { ports: TaskPorts; context: { rawKey: BinaryString | null
       (entry as Entry).value = value;
       (entry as Entry).timestamp = timestamp;
     },
+    require: () => undefined,
   };
   const context: RecordContext & { rawKey: BinaryString | null } = {
     topic: 'in',
@@ -40,6 +45,7 @@ function makePorts(): { ports: TaskPorts; context: { rawKey: BinaryString | null
     timestamp: 0,
     streamTime: 0,
     rawKey: null,
+    outputHeaders: null,
     headers: () => [],
   };
   const sink = {
@@ -49,7 +55,16 @@ function makePorts(): { ports: TaskPorts; context: { rawKey: BinaryString | null
   };
   const ports: TaskPorts = {
     context,
+    taskId: '0_0',
+    applicationId: 'bench',
     store: () => store,
+    orderedStore: unused,
+    globalStore: unused,
+    clock: unused,
+    alarm: unused,
+    wallTime: () => 0,
+    post: unused,
+    intake: { hold: unused, release: unused },
     sink: () => sink,
     drop: () => undefined,
   };

@@ -30,7 +30,7 @@ export class RangeMiss extends StateMiss {
   readonly from: number;
 
   constructor(store: string, key: BinaryString, from: number) {
-    super(store, key);
+    super(store, [key]);
     this.name = 'RangeMiss';
     this.from = from;
   }

@@ -3,7 +3,15 @@ import { invalidTopology } from '../faults.ts';
 import type { GraphNode, SinkNode, SourceNode, TopologyGraph } from '../graph.ts';
 import { describeTopology } from '../describe.ts';
 import { describeAsMermaid } from '../mermaid.ts';
-import type { CoPartitionGroup, SinkSpec, SourceSpec, StoreSpec, SubTopology, Topology } from '../plan.ts';
+import type {
+  CoPartitionGroup,
+  ReadAhead,
+  SinkSpec,
+  SourceSpec,
+  StoreSpec,
+  SubTopology,
+  Topology,
+} from '../plan.ts';
 import { encodesAs, incomingKey, storeBehind, traceProvenance } from '../provenance.ts';
 import type { Provenance } from '../provenance.ts';
 import { checkGraph } from './checks.ts';
@@ -26,6 +34,7 @@ export function buildTopology(graph: TopologyGraph): Topology {
       graph.repartitions.map(({ name, partitionCount }) => Object.freeze({ name, partitionCount })),
     ),
     coPartitionGroups: Object.freeze(graph.coPartitions.map(coPartitionGroup)),
+    globalStores: Object.freeze(graph.globalStores.map(({ spec }) => Object.freeze(spec))),
     describe: () => describeTopology(groups),
     describeAsMermaid: () => describeAsMermaid(groups),
   });
@@ -63,7 +72,7 @@ function subTopology(
 }
 
 function sourceSpecs(node: SourceNode): SourceSpec[] {
-  const readAhead = Object.freeze(storesReadByKey(node));
+  const readAhead = Object.freeze(readsByKey(node));
   const { name, source, keySerde, valueSerde, timestampExtractor, offsetReset } = node;
   return node.topics.map((topic) =>
     Object.freeze({
@@ -75,21 +84,27 @@ function sourceSpecs(node: SourceNode): SourceSpec[] {
       timestampExtractor,
       offsetReset,
       readAhead,
+      watermarks: node.watermarks ?? null,
+      futureTimestamps: node.futureTimestamps ?? null,
     }),
   );
 }
 
-/** Stores that operators downstream look up by the record's own key, whose bytes are therefore known before it is decoded. */
-function storesReadByKey(source: SourceNode): string[] {
-  const stores = new Set<string>();
+/** What operators downstream look up by the record's own key, whose bytes are therefore known before it is decoded. */
+function readsByKey(source: SourceNode): ReadAhead[] {
+  const reads: ReadAhead[] = [];
+  const keyStores = new Set<string>();
+  const origin = [{ keySerde: source.keySerde, canonical: true }];
   const waiting: GraphNode[] = [source];
   const seen = new Set<GraphNode>(waiting);
   for (let node = waiting.shift(); node !== undefined; node = waiting.shift()) {
     if (node.kind === 'processor') {
-      const { readsByKey, key } = node.operator;
-      const origin = [{ keySerde: source.keySerde, canonical: true }];
-      if (readsByKey !== null && encodesAs(origin, readsByKey.keySerde)) stores.add(readsByKey.store);
-      if (key === 'changed') continue;
+      for (const { keySerde, ahead } of node.operator.reads) {
+        if (!encodesAs(origin, keySerde) || (ahead.kind === 'key' && keyStores.has(ahead.store))) continue;
+        if (ahead.kind === 'key') keyStores.add(ahead.store);
+        reads.push(ahead);
+      }
+      if (node.operator.key === 'changed') continue;
     }
     for (const child of node.children) {
       if (seen.has(child)) continue;
@@ -97,7 +112,7 @@ function storesReadByKey(source: SourceNode): string[] {
       waiting.push(child);
     }
   }
-  return [...stores];
+  return reads;
 }
 
 function sinkSpec(node: SinkNode, traced: ReadonlyMap<GraphNode, Provenance>): SinkSpec {

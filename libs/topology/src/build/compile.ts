@@ -21,6 +21,8 @@ export function compileTask(
   ports: TaskPorts,
 ): CompiledTask {
   const blame = new Blame();
+  const inits: (() => void)[] = [];
+  const closes: (() => void)[] = [];
   const folded = new Map<GraphNode, StreamFunction | TableFunction>();
 
   const foldAll = <F>(children: readonly GraphNode[]): readonly F[] =>
@@ -41,10 +43,18 @@ export function compileTask(
       return (key: unknown, value: unknown, timestamp: number) => sink.send(key, value, timestamp);
     }
     const { operator } = node;
-    const site = siteOf(node, traced, ports, blame);
+    const children = node.children.filter((child) => sideOf(child) === null);
+    const site: Site = {
+      ...siteOf(node, traced, ports, blame),
+      sides: node.children.map(sideOf).filter((side) => side !== null),
+      side: (tag) =>
+        toEachStream(foldAll<StreamFunction>(node.children.filter((child) => sideOf(child) === tag))),
+      onInit: (action) => inits.push(action),
+      onClose: (action) => closes.push(action),
+    };
     // Each case names the pair of function types it deals in; the bodies are the same.
-    if (operator.gives === 'stream') return operator.fold(site, foldAll<StreamFunction>(node.children));
-    return operator.fold(site, foldAll<TableFunction>(node.children));
+    if (operator.gives === 'stream') return operator.fold(site, foldAll<StreamFunction>(children));
+    return operator.fold(site, foldAll<TableFunction>(children));
   };
 
   const sources: StreamFunction[] = [];
@@ -56,8 +66,18 @@ export function compileTask(
   }
   return {
     sources,
+    init: () => {
+      for (const init of inits) init();
+    },
+    close: () => {
+      for (const close of closes) close();
+    },
     locate: (error) => (blame.node !== null && blame.error === error ? blame.node : null),
   };
+}
+
+function sideOf(node: GraphNode): string | null {
+  return node.kind === 'processor' ? (node.side ?? null) : null;
 }
 
 function siteOf(
@@ -65,13 +85,22 @@ function siteOf(
   traced: ReadonlyMap<GraphNode, Provenance>,
   ports: TaskPorts,
   blame: Blame,
-): Site {
+): Omit<Site, 'side' | 'sides' | 'onInit' | 'onClose'> {
   const { name } = node;
   const keyOrigin = incomingKey(node, traced);
   return {
     node: name,
     context: ports.context,
+    taskId: ports.taskId,
+    applicationId: ports.applicationId,
     store: (store) => ports.store(store),
+    orderedStore: (store) => ports.orderedStore(store),
+    globalStore: (store) => ports.globalStore(store),
+    clock: (onAdvance) => ports.clock(name, onAdvance ?? null),
+    alarm: (kind, fire) => ports.alarm(kind, fire),
+    wallTime: () => ports.wallTime(),
+    post: (deliver) => ports.post(deliver),
+    intake: ports.intake,
     keyEncoder: (keySerde) => ({
       fromSource: encodesAs(keyOrigin, keySerde),
       codec: compileCodec(keySerde),

@@ -3,7 +3,7 @@
 // the result's timestamp is the higher of the record's and the stored one; a result of `null` deletes the key.
 import type { AnySerde } from '../graph.ts';
 import type { Operator } from './operator.ts';
-import { toEachTable } from './operator.ts';
+import { byKey, toEachTable } from './operator.ts';
 
 export type Initializer = () => unknown;
 export type Aggregator = (key: unknown, value: unknown, aggregate: unknown) => unknown;
@@ -29,7 +29,7 @@ function aggregation(
     key: 'kept',
     value: { fromStore: store.name, valueSerde: store.valueSerde },
     stores: [store.name],
-    readsByKey: { store: store.name, keySerde: store.keySerde },
+    reads: [byKey(store)],
     runsUserCode,
     fold,
   };

@@ -1,9 +1,19 @@
 // Owns what an operator is to the compiler: what it does to keys and values, which stores it uses, and how it folds into a
 // closure in front of its children. Operators never wrap errors of user functions; they note whose they are.
-import type { BinaryString, ErrorCode } from '#libs/core';
+import type { ErrorCode } from '#libs/core';
 import type { Codec } from '#libs/serde';
 import type { AnySerde } from '../graph.ts';
-import type { StorePort } from '../ports.ts';
+import type { ReadAhead } from '../plan.ts';
+import type {
+  Alarm,
+  AlarmFunction,
+  GlobalStorePort,
+  OperatorClock,
+  OrderedStorePort,
+  RecordContext,
+  StorePort,
+  TaskPorts,
+} from '../ports.ts';
 
 /** A record of a stream on its way through one task. */
 export type StreamFunction = (key: unknown, value: unknown, timestamp: number) => void;
@@ -21,23 +31,46 @@ export interface KeyEncoder {
 /** One operator's place in one task. */
 export interface Site {
   readonly node: string;
-  readonly context: { readonly rawKey: BinaryString | null };
+  readonly taskId: string;
+  readonly applicationId: string;
+  readonly context: RecordContext;
   store(name: string): StorePort;
+  orderedStore(name: string): OrderedStorePort;
+  globalStore(name: string): GlobalStorePort;
   keyEncoder(keySerde: AnySerde): KeyEncoder;
   /** Counts and logs a record dropped by rule. */
   drop(code: ErrorCode, reason: string): void;
   /** Notes that a user function of this node threw `error`, and gives it back to be thrown on. */
   blame(error: unknown): unknown;
+  /** The operator's event time; at most one per operator. */
+  clock(onAdvance?: (now: number) => void): OperatorClock;
+  alarm(kind: 'event' | 'wall', fire: AlarmFunction): Alarm;
+  wallTime(): number;
+  readonly post: TaskPorts['post'];
+  readonly intake: TaskPorts['intake'];
+  /** In front of the nodes that take the side output `tag` of this one: late records, tagged outputs, named children. */
+  side(tag: string): StreamFunction;
+  /** Tags that somebody takes. */
+  readonly sides: readonly string[];
+  /** Runs in the task's first scope; see `CompiledTask.init`. */
+  onInit(action: () => void): void;
+  onClose(action: () => void): void;
+}
+
+/** What an operator looks up by the record's own key, encoded by `keySerde`. */
+export interface OperatorRead {
+  readonly keySerde: AnySerde;
+  readonly ahead: ReadAhead;
 }
 
 interface OperatorCommon {
+  /** `kept`: every record it forwards, to sides too, has the key of the source record in process. Else its bytes are made anew. */
   readonly key: 'kept' | 'changed';
   /** `changed`, `kept`, or a fresh value that was just set in the store named. */
   readonly value: 'changed' | 'kept' | { readonly fromStore: string; readonly valueSerde: AnySerde };
   /** Stores this node is connected with, in the order of declaration. */
   readonly stores: readonly string[];
-  /** The store looked up by the record's own key. */
-  readonly readsByKey: { readonly store: string; readonly keySerde: AnySerde } | null;
+  readonly reads: readonly OperatorRead[];
   /** Runs functions of the user's, which might change a value in place. */
   readonly runsUserCode: boolean;
   /** A left join: repartition topics upstream keep null keys. */
@@ -67,6 +100,11 @@ export type Operator = OperatorCommon &
         fold(site: Site, children: readonly StreamFunction[]): TableFunction;
       }
   );
+
+/** The look-up of the record's own key in a key-value store. */
+export function byKey(store: { readonly name: string; readonly keySerde: AnySerde }): OperatorRead {
+  return { keySerde: store.keySerde, ahead: { kind: 'key', store: store.name } };
+}
 
 const END_OF_STREAM: StreamFunction = () => undefined;
 const END_OF_TABLE: TableFunction = () => undefined;

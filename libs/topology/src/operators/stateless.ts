@@ -21,7 +21,7 @@ function stateless(
     key,
     value,
     stores: [],
-    readsByKey: null,
+    reads: [],
     runsUserCode: true,
     fold,
   };

@@ -55,7 +55,7 @@ export function streamTableJoinOperator(view: TableView, joiner: ValueJoiner, le
     key: 'kept',
     value: 'changed',
     stores: [view.store],
-    readsByKey: { store: view.store, keySerde: view.keySerde },
+    reads: [{ keySerde: view.keySerde, ahead: { kind: 'key', store: view.store } }],
     runsUserCode: true,
     wantsNullKeys: left,
     fold(site, children) {

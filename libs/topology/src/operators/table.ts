@@ -3,7 +3,7 @@
 import type { AggregateStore as TableStore } from './aggregate.ts';
 import type { RecordPredicate, ValueMapper } from './stateless.ts';
 import type { KeyEncoder, Operator, Site, TableFunction } from './operator.ts';
-import { toEachStream, toEachTable } from './operator.ts';
+import { byKey, toEachStream, toEachTable } from './operator.ts';
 import type { StorePort } from '../ports.ts';
 
 /** Whether somebody downstream needs to know the value that a change replaces. Set while the graph is drawn. */
@@ -24,7 +24,7 @@ export function tableSourceOperator(spec: TableStore, options: ChangeOptions): O
     key: 'kept',
     value: { fromStore: spec.name, valueSerde: spec.valueSerde },
     stores: [spec.name],
-    readsByKey: { store: spec.name, keySerde: spec.keySerde },
+    reads: [byKey(spec)],
     runsUserCode: false,
     fold(site, children) {
       const next = toEachTable(children);
@@ -77,7 +77,7 @@ function tableOperator(
     key: 'kept',
     value: store === null ? value : { fromStore: store.name, valueSerde: store.valueSerde },
     stores: store === null ? [] : [store.name],
-    readsByKey: store === null ? null : { store: store.name, keySerde: store.keySerde },
+    reads: store === null ? [] : [byKey(store)],
     runsUserCode: true,
     fold,
   };
@@ -145,7 +145,7 @@ export const toStreamOperator: Operator = {
   key: 'kept',
   value: 'kept',
   stores: [],
-  readsByKey: null,
+  reads: [],
   runsUserCode: false,
   fold(_site, children) {
     const next = toEachStream(children);
