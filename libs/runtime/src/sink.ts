@@ -39,8 +39,28 @@ export class TaskSink implements SinkPort {
     const context = this.context;
     const keyBytes = this.spec.keyIsSourceKey ? context.rawKey : this.encodeKey(key);
     const topic = this.fixed ?? this.resolve(key, value);
-    const output =
-      this.spec.partitioner === null ? topic.choose(keyBytes) : this.choose(topic, key, value, keyBytes);
+    if (this.spec.partitioner === null) {
+      this.write(topic.choose(keyBytes), keyBytes, value, timestamp);
+      return;
+    }
+    const chosen = this.spec.partitioner(topic.topic, key, value, topic.partitions.length, context);
+    if (chosen === null || chosen === undefined) {
+      this.write(topic.choose(keyBytes), keyBytes, value, timestamp);
+    } else if (typeof chosen === 'number') {
+      this.write(this.partition(topic, chosen), keyBytes, value, timestamp);
+    } else {
+      for (let index = 0; index < chosen.length; index++) {
+        this.write(this.partition(topic, chosen[index]!), keyBytes, value, timestamp);
+      }
+    }
+  }
+
+  private write(
+    output: PartitionOutput,
+    keyBytes: BinaryString | null,
+    value: unknown,
+    timestamp: number,
+  ): void {
     this.collector.open(output);
     const size = this.append(output, keyBytes, value, timestamp);
     this.collector.checkSize(output, size);
@@ -71,18 +91,11 @@ export class TaskSink implements SinkPort {
 
   private resolve(key: unknown, value: unknown): TopicOutput {
     const chooser = this.spec.topic;
-    return this.collector.topic(typeof chooser === 'function' ? chooser(key, value) : chooser);
+    return this.collector.topic(typeof chooser === 'function' ? chooser(key, value, this.context) : chooser);
   }
 
-  private choose(
-    topic: TopicOutput,
-    key: unknown,
-    value: unknown,
-    keyBytes: BinaryString | null,
-  ): PartitionOutput {
+  private partition(topic: TopicOutput, chosen: number): PartitionOutput {
     const count = topic.partitions.length;
-    const chosen = this.spec.partitioner!(topic.topic, key, value, count);
-    if (chosen === null) return topic.choose(keyBytes);
     const output = topic.partitions[chosen];
     if (output === undefined) {
       throw new MillraceError({

@@ -14,6 +14,7 @@ import type {
   TimestampExtractor,
   WatermarkSpec,
 } from './plan.ts';
+import type { RecordMetadata } from './ports.ts';
 
 export type AnySerde = Serde<unknown>;
 
@@ -49,7 +50,7 @@ export interface ProcessorNode extends NodeCommon {
 export interface SinkNode extends NodeCommon {
   readonly kind: 'sink';
   readonly sink: 'topic' | 'repartition';
-  readonly topic: string | ((key: unknown, value: unknown) => string);
+  readonly topic: string | ((key: unknown, value: unknown, metadata: RecordMetadata) => string);
   readonly keySerde: AnySerde;
   readonly valueSerde: AnySerde;
   readonly partitioner: StreamPartitioner | null;

@@ -1,6 +1,7 @@
 // Owns the option objects of the DSL under the names users know from Kafka Streams. Each is an interface and a factory of the
 // same name: `Consumed.with(a, b)` and `{ keySerde: a, valueSerde: b }` are the same thing. It checks nothing.
 import type { TextCodec } from '#libs/serde';
+import type { RecordMetadata } from './ports.ts';
 
 /**
  * A serde of exactly `T`: one of a narrower or a wider type does not compile. (The methods of `Serde` itself are compared
@@ -47,9 +48,19 @@ export const Consumed = {
 export interface Produced<K, V> {
   readonly keySerde?: SerdeOf<K> | undefined;
   readonly valueSerde?: SerdeOf<V> | undefined;
-  /** Chooses the partition; `null` leaves it to the default, murmur2 of the key as Kafka's clients do. */
+  /**
+   * Chooses the partition; `null` leaves it to the default, murmur2 of the key as Kafka's clients do. Several partitions: the record is
+   * written to each of them; none: it is not written (KIP-837). A repartition topic takes exactly one.
+   */
   readonly partitioner?:
-    ((topic: string, key: K | null, value: V | null, partitionCount: number) => number | null) | undefined;
+    | ((
+        topic: string,
+        key: K | null,
+        value: V | null,
+        partitionCount: number,
+        metadata: RecordMetadata,
+      ) => number | readonly number[] | null)
+    | undefined;
   readonly name?: string | undefined;
 }
 
@@ -61,6 +72,10 @@ export const Produced = {
   ): Produced<K, V> => ({ ...options, keySerde, valueSerde }),
   keySerde: <K>(keySerde: SerdeOf<K>): { readonly keySerde: SerdeOf<K> } => ({ keySerde }),
   valueSerde: <V>(valueSerde: SerdeOf<V>): { readonly valueSerde: SerdeOf<V> } => ({ valueSerde }),
+  as: (name: string): { readonly name: string } => ({ name }),
+  streamPartitioner: <K, V>(
+    partitioner: NonNullable<Produced<K, V>['partitioner']>,
+  ): { readonly partitioner: NonNullable<Produced<K, V>['partitioner']> } => ({ partitioner }),
 };
 
 /** How records are grouped. `name` names the repartition topic if one is needed; else the store's name does. */

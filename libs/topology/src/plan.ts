@@ -1,7 +1,7 @@
 // Owns the shape of a built topology as the runtime reads it: sub-topologies, their sources, sinks and stores.
 import type { BinaryString } from '#libs/core';
 import type { Serde } from '#libs/serde';
-import type { CompiledTask, TaskPorts } from './ports.ts';
+import type { CompiledTask, RecordMetadata, TaskPorts } from './ports.ts';
 
 /** Milliseconds since the epoch of a record; called with the decoded key and value and the record's own timestamp. */
 export type TimestampExtractor = (
@@ -72,18 +72,22 @@ export interface SourceSpec {
   readonly futureTimestamps: FutureTimestampSpec | null;
 }
 
-/** Chooses a partition; `null` leaves it to the default: murmur2 of the key as Kafka's clients do, sticky without a key. */
+/**
+ * Chooses a partition, or several to write the record to each of them (KIP-837; none: it is not written). `null` leaves
+ * it to the default: murmur2 of the key as Kafka's clients do, sticky without a key. To a repartition topic one partition, or `null`.
+ */
 export type StreamPartitioner = (
   topic: string,
   key: unknown,
   value: unknown,
   partitionCount: number,
-) => number | null;
+  metadata: RecordMetadata,
+) => number | readonly number[] | null;
 
 export interface SinkSpec {
   readonly name: string;
   /** Fixed, or chosen by record. For a repartition its name, as in SourceSpec. */
-  readonly topic: string | ((key: unknown, value: unknown) => string);
+  readonly topic: string | ((key: unknown, value: unknown, metadata: RecordMetadata) => string);
   readonly kind: 'topic' | 'repartition';
   readonly keySerde: Serde<unknown>;
   readonly valueSerde: Serde<unknown>;

@@ -24,6 +24,8 @@ export interface OutputRecord {
   readonly value: unknown;
   readonly timestamp: number;
   readonly headers: readonly RecordHeader[];
+  /** Only of sinks with a partitioner, which is told of `Driver.partitionCount` partitions. */
+  readonly partition?: number | null;
 }
 
 interface Context extends RecordContext {
@@ -104,7 +106,7 @@ class FakeTask {
             key,
             value,
             timestamp,
-            this.context.outputHeaders ?? this.context.headers(),
+            this.context,
           ),
       }),
       drop: (node, code, reason) => driver.drops.push({ node, code, reason }),
@@ -168,9 +170,11 @@ interface Reader {
   readonly source: SourceSpec;
   readonly task: FakeTask;
   readonly index: number;
+  nextOffset: number;
 }
 
 export class Driver {
+  static readonly partitionCount = 4;
   readonly stores = new Map<string, FakeStore>();
   readonly orderedStores = new Map<string, FakeOrderedStore>();
   readonly globalStores = new Map<string, FakeGlobalStore>();
@@ -195,7 +199,7 @@ export class Driver {
       this.tasks.push(task.compiled);
       sub.sources.forEach((source, index) => {
         const name = source.kind === 'repartition' ? `${source.topic}-repartition` : source.topic;
-        this.#readers.set(name, { source, task, index });
+        this.#readers.set(name, { source, task, index, nextOffset: 0 });
       });
     }
   }
@@ -224,7 +228,7 @@ export class Driver {
     const encoded = key === null ? null : compileCodec(reader.source.keySerde).toBinary(key);
     context.rawKey = rawKey === undefined ? encoded : (rawKey as BinaryString);
     context.topic = topic;
-    context.offset++;
+    context.offset = reader.nextOffset++;
     context.timestamp = timestamp;
     context.outputHeaders = null;
     context.recordHeaders = headers;
@@ -278,21 +282,28 @@ export class Driver {
     key: unknown,
     value: unknown,
     timestamp: number,
-    headers: readonly RecordHeader[],
+    context: RecordContext,
   ): void {
+    const headers = context.outputHeaders ?? context.headers();
     const keyCodec = compileCodec(sink.keySerde);
     const valueCodec = compileCodec(sink.valueSerde);
     const sentKey = key === null ? null : keyCodec.fromBinary(keyCodec.toBinary(key), false);
     const sentValue = value === null ? null : valueCodec.fromBinary(valueCodec.toBinary(value), false);
-    const topic = typeof sink.topic === 'function' ? sink.topic(key, value) : sink.topic;
+    const topic = typeof sink.topic === 'function' ? sink.topic(key, value, context) : sink.topic;
     if (sink.kind === 'repartition') {
       this.pipe(`${topic}-repartition`, sentKey, sentValue, timestamp, undefined, headers);
       return;
     }
-    const list = this.#outputs.get(topic);
+    const list = this.#outputs.get(topic) ?? [];
+    this.#outputs.set(topic, list);
     const record = { key: sentKey, value: sentValue, timestamp, headers };
-    if (list === undefined) this.#outputs.set(topic, [record]);
-    else list.push(record);
+    if (sink.partitioner === null) {
+      list.push(record);
+      return;
+    }
+    const chosen = sink.partitioner(topic, key, value, Driver.partitionCount, context);
+    const partitions = Array.isArray(chosen) ? (chosen as readonly number[]) : [chosen as number | null];
+    for (const partition of partitions) list.push({ ...record, partition });
   }
 }
 

@@ -18,6 +18,7 @@ import {
 import type { RecordAction, RecordMapper, RecordPredicate, ValueMapper } from '../operators/stateless.ts';
 import type { Grouped, Joined, Named, Produced, Repartitioned } from '../options.ts';
 import type { StreamPartitioner } from '../plan.ts';
+import type { RecordMetadata } from '../ports.ts';
 import { sameEncoding } from '../provenance.ts';
 import type { BranchedKStreamImpl } from './branched.ts';
 import type { DslFactory, StreamState } from './factory.ts';
@@ -213,7 +214,7 @@ export class KStreamImpl implements Untyped<KStream<unknown, unknown>> {
   }
 
   to(
-    topic: string | ((key: unknown, value: unknown) => string),
+    topic: string | ((key: unknown, value: unknown, metadata: RecordMetadata) => string),
     produced: Produced<Loose, Loose> = {},
   ): void {
     const path = `${this.state.path}.to(${typeof topic === 'function' ? '…' : JSON.stringify(topic)})`;

@@ -1,36 +1,50 @@
 // Owns the interfaces that users program against: KStream, KGroupedStream, KTable and the split of a stream.
 // Functions on records take `(key, value)`, functions on values take the value first and the key last. Keys and values have the
 // types that were declared; a topic that holds null keys or values says so in its type: `builder.stream<string, Order | null>`.
+// The last argument of each is the metadata of the source record in process (topic, partition, offset, headers); never keep it.
 import type { Grouped, Joined, KeyValue, Materialized, Named, Produced, Repartitioned } from '../options.ts';
+import type { RecordMetadata } from '../ports.ts';
 
 /** The methods of a DSL interface without their types: what an implementation must have. */
 export type Untyped<T> = { readonly [M in keyof T]: (...given: never[]) => unknown };
 
-export type Predicate<K, V> = (key: K, value: V) => boolean;
+export type Predicate<K, V> = (key: K, value: V, metadata: RecordMetadata) => boolean;
 
 /** An unbounded sequence of records. */
 export interface KStream<K, V> {
   /** Keeps the records for which `predicate` holds. A type guard narrows the values. */
-  filter<VR extends V>(predicate: (key: K, value: V) => value is VR, named?: Named): KStream<K, VR>;
+  filter<VR extends V>(
+    predicate: (key: K, value: V, metadata: RecordMetadata) => value is VR,
+    named?: Named,
+  ): KStream<K, VR>;
   filter(predicate: Predicate<K, V>, named?: Named): KStream<K, V>;
   /** Keeps the records for which `predicate` does not hold. */
   filterNot(predicate: Predicate<K, V>, named?: Named): KStream<K, V>;
 
   /** A new record for each: `[key, value]`. Marks the stream for repartitioning; both serdes are lost. */
-  map<KR, VR>(mapper: (key: K, value: V) => KeyValue<KR, VR>, named?: Named): KStream<KR, VR>;
+  map<KR, VR>(
+    mapper: (key: K, value: V, metadata: RecordMetadata) => KeyValue<KR, VR>,
+    named?: Named,
+  ): KStream<KR, VR>;
   /** A new value for each record; the key stays, and so does its partition. The value serde is lost. */
-  mapValues<VR>(mapper: (value: V, key: K) => VR, named?: Named): KStream<K, VR>;
+  mapValues<VR>(mapper: (value: V, key: K, metadata: RecordMetadata) => VR, named?: Named): KStream<K, VR>;
   /** None, one or many new records for each. Marks the stream for repartitioning; both serdes are lost. */
-  flatMap<KR, VR>(mapper: (key: K, value: V) => Iterable<KeyValue<KR, VR>>, named?: Named): KStream<KR, VR>;
+  flatMap<KR, VR>(
+    mapper: (key: K, value: V, metadata: RecordMetadata) => Iterable<KeyValue<KR, VR>>,
+    named?: Named,
+  ): KStream<KR, VR>;
   /** None, one or many new values for each; the key stays. The value serde is lost. */
-  flatMapValues<VR>(mapper: (value: V, key: K) => Iterable<VR>, named?: Named): KStream<K, VR>;
+  flatMapValues<VR>(
+    mapper: (value: V, key: K, metadata: RecordMetadata) => Iterable<VR>,
+    named?: Named,
+  ): KStream<K, VR>;
   /** A new key for each record. Marks the stream for repartitioning; the key serde is lost. */
-  selectKey<KR>(selector: (key: K, value: V) => KR, named?: Named): KStream<KR, V>;
+  selectKey<KR>(selector: (key: K, value: V, metadata: RecordMetadata) => KR, named?: Named): KStream<KR, V>;
 
   /** Runs `action` and passes the record on. The action must not change the value. At least once: it runs again after a failure. */
-  peek(action: (key: K, value: V) => void, named?: Named): KStream<K, V>;
+  peek(action: (key: K, value: V, metadata: RecordMetadata) => void, named?: Named): KStream<K, V>;
   /** Runs `action` and ends the stream. At least once: it runs again after a failure. */
-  foreach(action: (key: K, value: V) => void, named?: Named): void;
+  foreach(action: (key: K, value: V, metadata: RecordMetadata) => void, named?: Named): void;
 
   /** Starts a split by name: each record goes to the first branch whose predicate holds. */
   split(named?: Named): BranchedKStream<K, V>;
@@ -51,7 +65,7 @@ export interface KStream<K, V> {
   ): KGroupedStream<NonNullable<K>, NonNullable<V>>;
   /** Groups by a new key; always repartitions. */
   groupBy<KR>(
-    selector: (key: K, value: V) => KR,
+    selector: (key: K, value: V, metadata: RecordMetadata) => KR,
     grouped?: Grouped<NonNullable<KR>, NonNullable<V>>,
   ): KGroupedStream<NonNullable<KR>, NonNullable<V>>;
 
@@ -61,19 +75,19 @@ export interface KStream<K, V> {
    */
   join<VT, VR, Deleted extends null>(
     table: KTable<NonNullable<K>, VT, Deleted>,
-    joiner: (value: NonNullable<V>, tableValue: VT, key: NonNullable<K>) => VR,
+    joiner: (value: NonNullable<V>, tableValue: VT, key: NonNullable<K>, metadata: RecordMetadata) => VR,
     joined?: Joined<NonNullable<K>, NonNullable<V>>,
   ): KStream<NonNullable<K>, VR>;
   /** As `join`, but a record without a value in the table meets `null`; so does one with a null key (KIP-962). */
   leftJoin<VT, VR, Deleted extends null>(
     table: KTable<NonNullable<K>, VT, Deleted>,
-    joiner: (value: NonNullable<V>, tableValue: VT | null, key: K) => VR,
+    joiner: (value: NonNullable<V>, tableValue: VT | null, key: K, metadata: RecordMetadata) => VR,
     joined?: Joined<NonNullable<K>, NonNullable<V>>,
   ): KStream<K, VR>;
 
   /** Writes to a topic, which must exist, or to the one that a function names for each record. */
   to(
-    topic: string | ((key: K, value: V) => string),
+    topic: string | ((key: K, value: V, metadata: RecordMetadata) => string),
     produced?: Produced<NonNullable<K>, NonNullable<V>>,
   ): void;
 }
@@ -82,7 +96,7 @@ export interface KStream<K, V> {
 export interface BranchedKStream<K, V, Branches extends object = object> {
   branch<N extends string, VR extends V>(
     name: N,
-    predicate: (key: K, value: V) => value is VR,
+    predicate: (key: K, value: V, metadata: RecordMetadata) => value is VR,
   ): BranchedKStream<K, V, Branches & { readonly [B in N]: KStream<K, VR> }>;
   branch<N extends string>(
     name: N,
@@ -100,7 +114,7 @@ export interface KGroupedStream<K, V> {
   count(materialized: Materialized<K, number>, named?: Named): KTable<K, number, never>;
   /** Folds the values of a key; the first value is the first result. */
   reduce(
-    reducer: (aggregate: V, value: V) => V,
+    reducer: (aggregate: V, value: V, metadata: RecordMetadata) => V,
     materialized: Materialized<K, V>,
     named?: Named,
   ): KTable<K, V, never>;
@@ -110,13 +124,13 @@ export interface KGroupedStream<K, V> {
    */
   aggregate<VR>(
     initializer: () => VR,
-    aggregator: (key: K, value: V, aggregate: VR) => NoInfer<VR>,
+    aggregator: (key: K, value: V, aggregate: VR, metadata: RecordMetadata) => NoInfer<VR>,
     materialized: Materialized<K, VR>,
     named?: Named,
   ): KTable<K, VR, never>;
   aggregate<VR>(
     initializer: () => VR,
-    aggregator: (key: K, value: V, aggregate: VR) => NoInfer<VR> | null,
+    aggregator: (key: K, value: V, aggregate: VR, metadata: RecordMetadata) => NoInfer<VR> | null,
     materialized: Materialized<K, VR>,
     named?: Named,
   ): KTable<K, VR, null>;
@@ -129,7 +143,7 @@ export interface KGroupedStream<K, V> {
 export interface KTable<K, V, Deleted extends null = null> {
   /** Keys whose value does not pass are not in the table. Kept in a store only when `materialized` is given. */
   filter<VR extends V>(
-    predicate: (key: K, value: V) => value is VR,
+    predicate: (key: K, value: V, metadata: RecordMetadata) => value is VR,
     materialized?: Materialized<K, VR>,
     named?: Named,
   ): KTable<K, VR, null>;
@@ -137,7 +151,7 @@ export interface KTable<K, V, Deleted extends null = null> {
   filterNot(predicate: Predicate<K, V>, materialized?: Materialized<K, V>, named?: Named): KTable<K, V, null>;
   /** A new value for each; `null` leaves the key out. Kept in a store only when `materialized` is given. */
   mapValues<VR>(
-    mapper: (value: V, key: K) => VR,
+    mapper: (value: V, key: K, metadata: RecordMetadata) => VR,
     materialized?: Materialized<K, NonNullable<VR>>,
     named?: Named,
   ): KTable<K, NonNullable<VR>, Deleted | Extract<VR, null>>;

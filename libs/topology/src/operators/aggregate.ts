@@ -2,12 +2,18 @@
 // Source of the rules: KStreamAggregate and KStreamReduce of Kafka Streams. A record with a null key or value is dropped;
 // the result's timestamp is the higher of the record's and the stored one; a result of `null` deletes the key.
 import type { AnySerde } from '../graph.ts';
+import type { RecordMetadata } from '../ports.ts';
 import type { Operator } from './operator.ts';
 import { byKey, toEachTable } from './operator.ts';
 
 export type Initializer = () => unknown;
-export type Aggregator = (key: unknown, value: unknown, aggregate: unknown) => unknown;
-export type Reducer = (aggregate: unknown, value: unknown) => unknown;
+export type Aggregator = (
+  key: unknown,
+  value: unknown,
+  aggregate: unknown,
+  metadata: RecordMetadata,
+) => unknown;
+export type Reducer = (aggregate: unknown, value: unknown, metadata: RecordMetadata) => unknown;
 
 export interface AggregateStore {
   readonly name: string;
@@ -52,7 +58,7 @@ export function aggregateOperator(
       const old = store.value(entry);
       let result: unknown;
       try {
-        result = aggregator(key, value, old === undefined ? initializer() : old) ?? null;
+        result = aggregator(key, value, old === undefined ? initializer() : old, context) ?? null;
       } catch (error) {
         throw site.blame(error);
       }
@@ -82,7 +88,7 @@ export function reduceOperator(spec: AggregateStore, reducer: Reducer): Operator
       }
       let result: unknown;
       try {
-        result = reducer(old, value) ?? null;
+        result = reducer(old, value, context) ?? null;
       } catch (error) {
         throw site.blame(error);
       }

@@ -1,14 +1,15 @@
 // Owns the operators that keep nothing: each is one closure in front of its children.
 // A function of the user that gives `undefined` gives `null`. Source of the rules: KStreamFilter, KStreamMap, KStreamFlatMap,
 // KStreamBranch, KStreamPeek of Kafka Streams.
+import type { RecordMetadata } from '../ports.ts';
 import type { Operator } from './operator.ts';
 import { toEachStream } from './operator.ts';
 
 type StreamOperator = Extract<Operator, { takes: 'stream'; gives: 'stream' }>;
-export type RecordPredicate = (key: unknown, value: unknown) => boolean;
-export type RecordAction = (key: unknown, value: unknown) => void;
-export type RecordMapper = (key: unknown, value: unknown) => unknown;
-export type ValueMapper = (value: unknown, key: unknown) => unknown;
+export type RecordPredicate = (key: unknown, value: unknown, metadata: RecordMetadata) => boolean;
+export type RecordAction = (key: unknown, value: unknown, metadata: RecordMetadata) => void;
+export type RecordMapper = (key: unknown, value: unknown, metadata: RecordMetadata) => unknown;
+export type ValueMapper = (value: unknown, key: unknown, metadata: RecordMetadata) => unknown;
 
 function stateless(
   key: StreamOperator['key'],
@@ -30,10 +31,11 @@ function stateless(
 export function filterOperator(predicate: RecordPredicate): StreamOperator {
   return stateless('kept', 'kept', (site, children) => {
     const next = toEachStream(children);
+    const { context } = site;
     return (key, value, timestamp) => {
       let passes: boolean;
       try {
-        passes = predicate(key, value);
+        passes = predicate(key, value, context);
       } catch (error) {
         throw site.blame(error);
       }
@@ -45,10 +47,11 @@ export function filterOperator(predicate: RecordPredicate): StreamOperator {
 export function filterNotOperator(predicate: RecordPredicate): StreamOperator {
   return stateless('kept', 'kept', (site, children) => {
     const next = toEachStream(children);
+    const { context } = site;
     return (key, value, timestamp) => {
       let fails: boolean;
       try {
-        fails = predicate(key, value);
+        fails = predicate(key, value, context);
       } catch (error) {
         throw site.blame(error);
       }
@@ -60,10 +63,11 @@ export function filterNotOperator(predicate: RecordPredicate): StreamOperator {
 export function mapOperator(mapper: RecordMapper): StreamOperator {
   return stateless('changed', 'changed', (site, children) => {
     const next = toEachStream(children);
+    const { context } = site;
     return (key, value, timestamp) => {
       let pair: readonly [unknown, unknown];
       try {
-        pair = mapper(key, value) as readonly [unknown, unknown];
+        pair = mapper(key, value, context) as readonly [unknown, unknown];
         if (!Array.isArray(pair)) throw new TypeError('the mapper must give [key, value]');
       } catch (error) {
         throw site.blame(error);
@@ -76,10 +80,11 @@ export function mapOperator(mapper: RecordMapper): StreamOperator {
 export function mapValuesOperator(mapper: ValueMapper): StreamOperator {
   return stateless('kept', 'changed', (site, children) => {
     const next = toEachStream(children);
+    const { context } = site;
     return (key, value, timestamp) => {
       let mapped: unknown;
       try {
-        mapped = mapper(value, key);
+        mapped = mapper(value, key, context);
       } catch (error) {
         throw site.blame(error);
       }
@@ -91,10 +96,11 @@ export function mapValuesOperator(mapper: ValueMapper): StreamOperator {
 export function selectKeyOperator(selector: RecordMapper): StreamOperator {
   return stateless('changed', 'kept', (site, children) => {
     const next = toEachStream(children);
+    const { context } = site;
     return (key, value, timestamp) => {
       let selected: unknown;
       try {
-        selected = selector(key, value);
+        selected = selector(key, value, context);
       } catch (error) {
         throw site.blame(error);
       }
@@ -115,10 +121,11 @@ function asArray(given: unknown): readonly unknown[] {
 export function flatMapOperator(mapper: RecordMapper): StreamOperator {
   return stateless('changed', 'changed', (site, children) => {
     const next = toEachStream(children);
+    const { context } = site;
     return (key, value, timestamp) => {
       let pairs: readonly (readonly [unknown, unknown])[];
       try {
-        pairs = asArray(mapper(key, value)) as readonly (readonly [unknown, unknown])[];
+        pairs = asArray(mapper(key, value, context)) as readonly (readonly [unknown, unknown])[];
         for (let index = 0; index < pairs.length; index++) {
           if (!Array.isArray(pairs[index])) throw new TypeError('the mapper must give pairs [key, value]');
         }
@@ -136,10 +143,11 @@ export function flatMapOperator(mapper: RecordMapper): StreamOperator {
 export function flatMapValuesOperator(mapper: ValueMapper): StreamOperator {
   return stateless('kept', 'changed', (site, children) => {
     const next = toEachStream(children);
+    const { context } = site;
     return (key, value, timestamp) => {
       let values: readonly unknown[];
       try {
-        values = asArray(mapper(value, key));
+        values = asArray(mapper(value, key, context));
       } catch (error) {
         throw site.blame(error);
       }
@@ -151,9 +159,10 @@ export function flatMapValuesOperator(mapper: ValueMapper): StreamOperator {
 export function peekOperator(action: RecordAction): StreamOperator {
   return stateless('kept', 'kept', (site, children) => {
     const next = toEachStream(children);
+    const { context } = site;
     return (key, value, timestamp) => {
       try {
-        action(key, value);
+        action(key, value, context);
       } catch (error) {
         throw site.blame(error);
       }
@@ -164,12 +173,15 @@ export function peekOperator(action: RecordAction): StreamOperator {
 
 /** The end of a stream: `foreach`. */
 export function foreachOperator(action: RecordAction): StreamOperator {
-  return stateless('kept', 'kept', (site) => (key, value) => {
-    try {
-      action(key, value);
-    } catch (error) {
-      throw site.blame(error);
-    }
+  return stateless('kept', 'kept', (site) => {
+    const { context } = site;
+    return (key, value) => {
+      try {
+        action(key, value, context);
+      } catch (error) {
+        throw site.blame(error);
+      }
+    };
   });
 }
 
@@ -184,12 +196,13 @@ export function branchOperator(predicates: readonly (RecordPredicate | null)[]):
   return stateless('kept', 'kept', (site, children) => {
     const choices = [...predicates];
     const nexts = [...children];
+    const { context } = site;
     return (key, value, timestamp) => {
       let chosen = -1;
       try {
         for (let index = 0; index < choices.length; index++) {
           const predicate = choices[index]!;
-          if (predicate === null || predicate(key, value)) {
+          if (predicate === null || predicate(key, value, context)) {
             chosen = index;
             break;
           }

@@ -2,11 +2,17 @@
 // Source of the rules: KStreamKTableJoinProcessor of Kafka Streams. The result has the stream record's timestamp. A null value is
 // dropped; so is a null key, but for a left join, which meets no table value then (KIP-962).
 import type { AnySerde } from '../graph.ts';
+import type { RecordMetadata } from '../ports.ts';
 import type { Operator, Site } from './operator.ts';
 import { toEachStream } from './operator.ts';
 import type { RecordPredicate, ValueMapper } from './stateless.ts';
 
-export type ValueJoiner = (value: unknown, tableValue: unknown, key: unknown) => unknown;
+export type ValueJoiner = (
+  value: unknown,
+  tableValue: unknown,
+  key: unknown,
+  metadata: RecordMetadata,
+) => unknown;
 
 /** One step between a store and the table that is read: an unmaterialized filter or mapValues. */
 export type ViewStep =
@@ -20,12 +26,17 @@ export interface TableView {
   readonly steps: readonly ViewStep[];
 }
 
-function throughSteps(steps: readonly ViewStep[], key: unknown, stored: unknown): unknown {
+function throughSteps(
+  steps: readonly ViewStep[],
+  key: unknown,
+  stored: unknown,
+  metadata: RecordMetadata,
+): unknown {
   let value: unknown = stored;
   for (let index = 0; index < steps.length && value !== null; index++) {
     const step = steps[index]!;
-    if (step.kind === 'mapValues') value = step.mapper(value, key) ?? null;
-    else if (step.predicate(key, value) === step.negate) value = null;
+    if (step.kind === 'mapValues') value = step.mapper(value, key, metadata) ?? null;
+    else if (step.predicate(key, value, metadata) === step.negate) value = null;
   }
   return value;
 }
@@ -41,7 +52,7 @@ function lookUp(site: Site, view: TableView): (key: unknown) => unknown {
   return (key) => {
     const stored = store.value(store.entry(fromSource ? context.rawKey! : codec.toBinary(key))) ?? null;
     try {
-      return throughSteps(steps, key, stored);
+      return throughSteps(steps, key, stored, context);
     } catch (error) {
       throw site.blame(error);
     }
@@ -61,6 +72,7 @@ export function streamTableJoinOperator(view: TableView, joiner: ValueJoiner, le
     fold(site, children) {
       const next = toEachStream(children);
       const tableValueOf = lookUp(site, view);
+      const { context } = site;
       return (key, value, timestamp) => {
         if (value === null || value === undefined) {
           site.drop('MILLRACE_NULL_VALUE', 'null value in a stream-table join');
@@ -76,7 +88,7 @@ export function streamTableJoinOperator(view: TableView, joiner: ValueJoiner, le
         if (tableValue === null && !left) return;
         let joined: unknown;
         try {
-          joined = joiner(value, tableValue, key) ?? null;
+          joined = joiner(value, tableValue, key, context) ?? null;
         } catch (error) {
           throw site.blame(error);
         }

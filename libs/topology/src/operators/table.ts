@@ -91,10 +91,11 @@ export function tableFilterOperator(
 ): Operator {
   return tableOperator(spec, 'kept', (site, children) => {
     const next = toEachTable(children);
+    const { context } = site;
     const passed = (key: unknown, value: unknown): unknown => {
       if (value === null) return null;
       try {
-        return predicate(key, value) !== negate ? value : null;
+        return predicate(key, value, context) !== negate ? value : null;
       } catch (error) {
         throw site.blame(error);
       }
@@ -119,10 +120,11 @@ export function tableMapValuesOperator(
 ): Operator {
   return tableOperator(spec, 'changed', (site, children) => {
     const next = toEachTable(children);
+    const { context } = site;
     const mapped = (key: unknown, value: unknown): unknown => {
       if (value === null) return null;
       try {
-        return mapper(value, key) ?? null;
+        return mapper(value, key, context) ?? null;
       } catch (error) {
         throw site.blame(error);
       }
