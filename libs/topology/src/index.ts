@@ -6,3 +6,13 @@ export * from './streams-builder.ts';
 export * from './partitions.ts';
 export type { BranchedKStream, KGroupedStream, KStream, KTable, Predicate } from './dsl/types.ts';
 export type { TopologyFault } from './faults.ts';
+export { State } from './keyed/state-descriptors.ts';
+export type * from './keyed/state-descriptors.ts';
+export { OutputTag } from './keyed/keyed-process.ts';
+export type {
+  EmitOptions,
+  FiredTimer,
+  KeyedContext,
+  KeyedProcessFunction,
+  Timers,
+} from './keyed/keyed-process.ts';

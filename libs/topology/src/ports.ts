@@ -114,8 +114,10 @@ export interface Alarm {
  * Called in a scope of its own when the time asked for is reached, and once after every start and every undone scope. Does at most one
  * thing that is due at `now` (one timer, one punctuation) and gives the time of the next (it is called again at once if that is reached
  * too); `Infinity`: none. It must find out what is due from stores, not from memory.
+ * `skip`: the call before failed in the user's code and was undone, and the failure policy says to go on: the thing that was due is dropped
+ * without running that code again.
  */
-export type AlarmFunction = (now: number) => number;
+export type AlarmFunction = (now: number, skip?: boolean) => number;
 
 export interface TaskPorts {
   readonly context: RecordContext;
@@ -138,8 +140,11 @@ export interface TaskPorts {
   alarm(kind: 'event' | 'wall', fire: AlarmFunction): Alarm;
   /** Wall clock, milliseconds since the Unix epoch. */
   wallTime(): number;
-  /** Runs `deliver` in a scope of its own between two records. May be called at any time, also from outside a scope, while the task is open. */
-  post(deliver: () => void): void;
+  /**
+   * Runs `deliver` in a scope of its own between two records. May be called at any time, also from outside a scope, while the task is open.
+   * `skip` runs instead, in a scope too, when `deliver` failed in the user's code and the failure policy says to go on.
+   */
+  post(deliver: () => void, skip?: () => void): void;
   /** While at least one holder holds, the task takes no further record; alarms and posted deliveries go on. */
   readonly intake: { hold(holder: object): void; release(holder: object): void };
 }

@@ -107,8 +107,11 @@ function siteOf(
     }),
     drop: (code, reason) => ports.drop(name, code, reason),
     blame: (error) => {
-      blame.error = error;
-      blame.node = name;
+      // A function that forwards runs those of the nodes behind it: the innermost one is to blame, and noted first.
+      if (blame.error !== error) {
+        blame.error = error;
+        blame.node = name;
+      }
       return error;
     },
   };

@@ -6,6 +6,9 @@ import type { AggregateStore, Aggregator, Initializer, Reducer } from '../operat
 import type { Operator } from '../operators/operator.ts';
 import type { Named } from '../options.ts';
 import type { DslFactory, GroupedState } from './factory.ts';
+import type { LooseKeyedProcessFunction } from '../keyed/keyed-process.ts';
+import { addKeyedProcess } from './keyed-process.ts';
+import type { KStreamImpl } from './kstream.ts';
 import type { KTableImpl } from './ktable.ts';
 import { declareStore } from './materializing.ts';
 import type { LooseMaterialized } from './materializing.ts';
@@ -51,6 +54,10 @@ export class KGroupedStreamImpl implements Untyped<KGroupedStream<unknown, unkno
       initializer,
       aggregator,
     });
+  }
+
+  process(fn: LooseKeyedProcessFunction & { readonly valueSerde?: object }): KStreamImpl {
+    return addKeyedProcess(this.#dsl, this.#state, fn, (name, key, path) => this.#parent(name, key, path));
   }
 
   #fold(

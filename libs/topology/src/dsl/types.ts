@@ -4,6 +4,8 @@
 // The last argument of each is the metadata of the source record in process (topic, partition, offset, headers); never keep it.
 import type { Grouped, Joined, KeyValue, Materialized, Named, Produced, Repartitioned } from '../options.ts';
 import type { RecordMetadata } from '../ports.ts';
+import type { KeyedProcessFunction } from '../keyed/keyed-process.ts';
+import type { StateDescriptors } from '../keyed/state-descriptors.ts';
 
 /** The methods of a DSL interface without their types: what an implementation must have. */
 export type Untyped<T> = { readonly [M in keyof T]: (...given: never[]) => unknown };
@@ -110,6 +112,14 @@ export interface BranchedKStream<K, V, Branches extends object = object> {
 
 /** A stream grouped by key. Null keys and values are dropped, counted and logged (MILLRACE_NULL_KEY, MILLRACE_NULL_VALUE). */
 export interface KGroupedStream<K, V> {
+  /**
+   * Runs a function on each record of a key, with state and durable timers of that key: Flink's keyed process function.
+   * State: one store for each declared state and one for timers; a timer is in memory as long as it is set. Null keys and values are
+   * dropped; late records are not: the function sees them and decides.
+   *
+   *     payments.groupByKey().process({ name: 'idle', state: { last: State.value(Serdes.float64()) }, onRecord(payment, context) { … } })
+   */
+  process<R, S extends StateDescriptors>(fn: KeyedProcessFunction<K, V, R, S>): KStream<K, R>;
   /** How many records each key had. The default value serde is `Serdes.safeInteger()`, the bytes of Kafka's Long. */
   count(materialized: Materialized<K, number>, named?: Named): KTable<K, number, never>;
   /** Folds the values of a key; the first value is the first result. */

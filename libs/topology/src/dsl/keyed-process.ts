@@ -1,0 +1,119 @@
+// Owns how a keyed process function becomes a node with its stores.
+import { Serdes } from '#libs/serde';
+import type { AnySerde, GraphNode, SourceNode, TopologyGraph } from '../graph.ts';
+import type { LooseKeyedProcessFunction } from '../keyed/keyed-process.ts';
+import {
+  keyedProcessOperator,
+  needsTimers,
+  stateStoreName,
+  timerStoreName,
+} from '../keyed/keyed-process-operator.ts';
+import type { StateDescriptor } from '../keyed/state-descriptors.ts';
+import { isGrouped } from '../keyed/state-handles.ts';
+import { INTERNAL_NAME_LENGTH_MAX } from '../names.ts';
+import type { DslFactory, GroupedState } from './factory.ts';
+import type { KStreamImpl } from './kstream.ts';
+
+/** The node to read from, behind a repartition where one is needed. */
+export type ParentOf = (
+  name: string,
+  keySerde: AnySerde,
+  path: string,
+) => { readonly parent: GraphNode; readonly sources: readonly SourceNode[] };
+
+export function addKeyedProcess(
+  dsl: DslFactory,
+  state: GroupedState,
+  fn: LooseKeyedProcessFunction & { readonly valueSerde?: object },
+  parentOf: ParentOf,
+): KStreamImpl {
+  const { graph } = dsl;
+  const label = typeof fn?.name === 'string' ? JSON.stringify(fn.name) : '';
+  const path = `${state.path}.process(${label})`;
+  const name = graph.nodeName('KSTREAM-PROCESSOR-', fn.name, path);
+  graph.checkedFunction('onRecord', fn.onRecord, path);
+  if (fn.onTimer !== undefined) graph.checkedFunction('onTimer', fn.onTimer, path);
+  const keySerde = graph.checkedSerde('key', path, state.keySerde);
+  const { parent, sources } = parentOf(fn.name, keySerde, path);
+  for (const [stateName, descriptor] of Object.entries(fn.state ?? {})) {
+    declareState(graph, stateStoreName(fn, stateName), keySerde, descriptor, path);
+  }
+  if (needsTimers(fn)) declareTimers(graph, timerStoreName(fn), path);
+  const node = graph.addNode({
+    kind: 'processor',
+    name,
+    path,
+    parents: [parent],
+    children: [],
+    operator: keyedProcessOperator(fn, keySerde),
+  });
+  return dsl.stream({
+    node,
+    path,
+    keySerde,
+    valueSerde: (fn.valueSerde as AnySerde | undefined) ?? null,
+    sources,
+    repartitionRequired: false,
+  });
+}
+
+function declareState(
+  graph: TopologyGraph,
+  name: string,
+  keySerde: AnySerde,
+  descriptor: StateDescriptor,
+  path: string,
+): void {
+  graph.checkedName('store name', name, path, INTERNAL_NAME_LENGTH_MAX);
+  const valueSerde = graph.checkedSerde('value', path, descriptor.valueSerde);
+  const { ttl } = descriptor;
+  if (ttl !== null && !(Number.isFinite(ttl.ms) && ttl.ms > 0)) {
+    graph.addFault(
+      path,
+      `the time to live of the state "${name}" is ${ttl.ms} ms.`,
+      'Give a positive number.',
+    );
+  }
+  const common = {
+    name,
+    keySerde,
+    valueSerde,
+    logged: true,
+    changelogConfig: {},
+    persistence: 'default',
+  } as const;
+  if (!isGrouped(descriptor)) {
+    graph.addStore({ ...common, kind: 'keyValue', layout: `${descriptor.kind} state` }, path);
+    return;
+  }
+  const mapKey = descriptor.mapKeySerde === null ? '' : ` by ${descriptor.mapKeySerde.name}`;
+  graph.addStore(
+    {
+      ...common,
+      kind: 'ordered',
+      resident: false,
+      expiry: null,
+      layout: `${descriptor.kind} state${mapKey}`,
+    },
+    path,
+  );
+}
+
+function declareTimers(graph: TopologyGraph, name: string, path: string): void {
+  graph.checkedName('store name', name, path, INTERNAL_NAME_LENGTH_MAX);
+  graph.addStore(
+    {
+      kind: 'ordered',
+      name,
+      keySerde: Serdes.string(),
+      valueSerde: Serdes.bytes(),
+      logged: true,
+      changelogConfig: {},
+      persistence: 'default',
+      resident: true,
+      expiry: null,
+      layout: 'timers',
+    },
+    path,
+  );
+}

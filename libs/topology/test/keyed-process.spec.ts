@@ -1,0 +1,240 @@
+// Keyed process functions: state, timers, time to live, side outputs.
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { Serdes } from '#libs/serde';
+import { Consumed, State, StreamsBuilder } from '#libs/topology';
+import type { KeyedProcessFunction, StateDescriptors } from '#libs/topology';
+import { Driver } from './driver.ts';
+import { integer, text, thrownBy } from './fixtures.ts';
+
+function driverOf<R, S extends StateDescriptors>(fn: KeyedProcessFunction<string, number, R, S>): Driver {
+  const builder = new StreamsBuilder();
+  builder
+    .stream<string, number>('in', Consumed.with(text, integer))
+    .groupByKey()
+    .process(fn)
+    .mapValues((value) => JSON.stringify(value))
+    .to('out', { valueSerde: text });
+  return new Driver(builder.build());
+}
+
+describe('a keyed process function', () => {
+  it('has value, list, map, reducing and aggregating state of the current key', () => {
+    const driver = driverOf({
+      name: 'all',
+      state: {
+        last: State.value(integer),
+        all: State.list(integer),
+        seen: State.map(text, integer),
+        sum: State.reducing(integer, (a, b) => a + b),
+        spread: State.aggregating(
+          Serdes.json<{ min: number; max: number }>(),
+          () => ({ min: Infinity, max: -Infinity }),
+          ({ min, max }, value: number) => ({ min: Math.min(min, value), max: Math.max(max, value) }),
+        ),
+      },
+      onRecord(value, context) {
+        const { state, key } = context;
+        const before = state.last.get();
+        state.last.set(value);
+        state.all.add(value);
+        state.seen.set(`n${value}`, (state.seen.get(`n${value}`) ?? 0) + 1);
+        state.sum.add(value);
+        state.spread.add(value);
+        context.emit({
+          key,
+          before,
+          all: state.all.get(),
+          seen: state.seen.entries(),
+          sum: state.sum.get(),
+          spread: state.spread.get(),
+        });
+      },
+    });
+    driver.pipe('in', 'a', 3, 10);
+    driver.pipe('in', 'b', 9, 11);
+    driver.pipe('in', 'a', 1, 12);
+    driver.pipe('in', 'a', 3, 13);
+    expect(driver.outputs('out').map(({ value }) => JSON.parse(value as string) as unknown)).toEqual([
+      { key: 'a', before: null, all: [3], seen: [['n3', 1]], sum: 3, spread: { min: 3, max: 3 } },
+      { key: 'b', before: null, all: [9], seen: [['n9', 1]], sum: 9, spread: { min: 9, max: 9 } },
+      {
+        key: 'a',
+        before: 3,
+        all: [3, 1],
+        seen: [
+          ['n1', 1],
+          ['n3', 1],
+        ],
+        sum: 4,
+        spread: { min: 1, max: 3 },
+      },
+      {
+        key: 'a',
+        before: 1,
+        all: [3, 1, 3],
+        seen: [
+          ['n1', 1],
+          ['n3', 2],
+        ],
+        sum: 7,
+        spread: { min: 1, max: 3 },
+      },
+    ]);
+  });
+
+  it('fires timers of event time in their order, with the key they were set under, once', () => {
+    const driver = driverOf({
+      name: 'timers',
+      onRecord(value, context) {
+        context.timers.setEventTime('end', value);
+      },
+      onTimer({ name, time }, context) {
+        context.emit(`${name} of ${context.key} at ${time}`);
+      },
+    });
+    driver.pipe('in', 'a', 30, 1);
+    driver.pipe('in', 'b', 20, 2);
+    driver.pipe('in', 'c', 99, 29);
+    expect(driver.lines('out')).toEqual(['b="end of b at 20"@20']);
+    driver.pipe('in', 'c', 100, 40);
+    expect(driver.lines('out').slice(1)).toEqual(['a="end of a at 30"@30']);
+    driver.advanceEventTime(200);
+    expect(driver.lines('out').slice(2)).toEqual(['c="end of c at 100"@100']);
+    expect(driver.orderedStores.get('timers-timers')!.rows()).toEqual([]);
+  });
+
+  it('fires timers of the wall clock, and forgets those that were cancelled', () => {
+    const driver = driverOf({
+      name: 'wall',
+      onRecord(value, { timers }) {
+        if (value > 0) timers.setWallTime('late', value);
+        else timers.cancelWallTime('late');
+      },
+      onTimer({ time }, context) {
+        context.emit(time);
+      },
+    });
+    driver.pipe('in', 'a', 100, 1);
+    driver.pipe('in', 'b', 100, 2);
+    driver.pipe('in', 'b', 0, 3);
+    driver.advanceWallClock(99);
+    expect(driver.lines('out')).toEqual([]);
+    driver.advanceWallClock(1);
+    expect(driver.lines('out')).toEqual(['a=100@100']);
+  });
+
+  it('lets a timer set another one for a time that has come', () => {
+    const driver = driverOf({
+      name: 'chain',
+      onRecord(value, { timers }) {
+        timers.setEventTime('tick', value);
+      },
+      onTimer({ time }, context) {
+        context.emit(time);
+        if (time < 5) context.timers.setEventTime('tick', time + 1);
+      },
+    });
+    driver.pipe('in', 'a', 3, 100);
+    expect(driver.lines('out')).toEqual(['a=3@3', 'a=4@4', 'a=5@5']);
+  });
+
+  it('forgets entries by event time, in the store too', () => {
+    const driver = driverOf({
+      name: 'ttl',
+      state: {
+        last: State.value(integer, { ttl: { ms: 10 } }),
+        each: State.map(integer, integer, { ttl: { ms: 10 } }),
+      },
+      onRecord(value, context) {
+        const { state } = context;
+        context.emit([state.last.get(), state.each.entries().map(([key]) => key)]);
+        state.last.set(value);
+        state.each.set(value, value);
+      },
+    });
+    driver.pipe('in', 'a', 1, 100);
+    driver.pipe('in', 'a', 2, 105);
+    driver.pipe('in', 'a', 3, 112);
+    driver.pipe('in', 'a', 4, 122);
+    expect(driver.lines('out')).toEqual([
+      'a=[null,[]]@100',
+      'a=[1,[1]]@105',
+      'a=[2,[2]]@112',
+      'a=[null,[]]@122',
+    ]);
+    driver.pipe('in', 'other', 1, 200);
+    expect([...driver.stores.get('ttl-last')!.content().keys()]).toEqual(['other']);
+    expect(
+      driver.orderedStores
+        .get('ttl-each')!
+        .rows()
+        .map(({ group }) => group),
+    ).toEqual(['other']);
+    driver.advanceEventTime(300);
+    expect(driver.stores.get('ttl-last')!.content().size).toBe(0);
+    expect(driver.orderedStores.get('ttl-timers')!.rows()).toEqual([]);
+  });
+
+  it('agrees with a model of values with a time to live', () => {
+    const event = fc.record({
+      key: fc.constantFrom('a', 'b'),
+      step: fc.nat(12),
+      action: fc.constantFrom('set', 'clear', 'read'),
+    });
+    fc.assert(
+      fc.property(fc.array(event, { maxLength: 40 }), fc.boolean(), (events, refreshes) => {
+        const driver = driverOf({
+          name: 'model',
+          state: {
+            v: State.value(integer, { ttl: { ms: 10, refreshOn: refreshes ? 'readAndWrite' : 'write' } }),
+          },
+          onRecord(value, context) {
+            const { v } = context.state;
+            if (value === 1) v.set(context.timestamp);
+            else if (value === 2) v.clear();
+            else context.emit(v.get());
+          },
+        });
+        const model = new Map<string, { value: number; touched: number }>();
+        const expected: string[] = [];
+        let now = 0;
+        for (const { key, step, action } of events) {
+          now += step;
+          driver.pipe('in', key, action === 'set' ? 1 : action === 'clear' ? 2 : 3, now);
+          const known = model.get(key);
+          const alive = known !== undefined && known.touched + 10 > now;
+          if (action === 'set') model.set(key, { value: now, touched: now });
+          else if (action === 'clear') model.delete(key);
+          else {
+            expected.push(`${key}=${alive ? known.value : null}@${now}`);
+            if (alive && refreshes) known.touched = now;
+          }
+        }
+        expect(driver.lines('out')).toEqual(expected);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('drops records without a key or a value, and says so', () => {
+    const driver = driverOf({ name: 'nulls', onRecord: () => undefined });
+    driver.pipe('in', null, 1, 1);
+    driver.pipe('in', 'a', null, 1);
+    expect(driver.drops.map(({ code }) => code)).toEqual(['MILLRACE_NULL_KEY', 'MILLRACE_NULL_VALUE']);
+  });
+
+  it('is refused without a function or with a time to live that is none', () => {
+    const { faults } = thrownBy(() =>
+      driverOf({
+        name: 'bad',
+        state: { v: State.value(integer, { ttl: { ms: 0 } }) },
+        onRecord: 7 as never,
+      }),
+    ).context;
+    expect(faults.map(({ problem }) => problem)).toEqual([
+      'the onRecord is not a function.',
+      'the time to live of the state "bad-v" is 0 ms.',
+    ]);
+  });
+});
