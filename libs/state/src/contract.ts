@@ -208,6 +208,8 @@ export interface TaskState {
   beginRecord(): void;
   /** Takes back all sets since `beginRecord`. */
   undoRecord(): void;
+  /** Was anything set since `beginRecord`? */
+  readonly recordChanged: boolean;
 
   /** Ends the open epoch: visits each key it changed once, with its newest value, in unspecified order; then the next epoch is open. */
   seal(epochId: number, changelog: ChangelogVisitor): void;

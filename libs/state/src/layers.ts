@@ -66,6 +66,10 @@ export class Layers {
     if (this.undoEntries.length > 0) this.clearUndo();
   }
 
+  get recordChanged(): boolean {
+    return this.undoEntries.length > 0 || this.open.entries.length > this.recordStart;
+  }
+
   /** Gives the entry a value in the open epoch. */
   change(entry: Entry, encoded: BinaryString | null, timestamp: number): void {
     const open = this.open;

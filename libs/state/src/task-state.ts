@@ -135,6 +135,10 @@ export class TaskStateImpl implements TaskState {
     this.layers.undoRecord();
   }
 
+  get recordChanged(): boolean {
+    return this.layers.recordChanged;
+  }
+
   seal(epochId: number, changelog: ChangelogVisitor): void {
     this.layers.seal(epochId, changelog);
     this.residency.sealed();
