@@ -6,6 +6,7 @@ export * from './streams-builder.ts';
 export * from './partitions.ts';
 export type { BranchedKStream, KGroupedStream, KStream, KTable, Predicate } from './dsl/types.ts';
 export type { TopologyFault } from './faults.ts';
+export type { AsyncCall, AsyncOptions, AsyncRetries } from './async/async-options.ts';
 export { State } from './keyed/state-descriptors.ts';
 export type * from './keyed/state-descriptors.ts';
 export { OutputTag } from './keyed/keyed-process.ts';

@@ -21,6 +21,9 @@ import type { StreamPartitioner } from '../plan.ts';
 import type { RecordMetadata } from '../ports.ts';
 import { sameEncoding } from '../provenance.ts';
 import type { BranchedKStreamImpl } from './branched.ts';
+import type { LooseAsyncOptions } from '../async/async-options.ts';
+import type { AsyncFunction } from '../async/call-runner.ts';
+import { addAsync } from './async.ts';
 import type { DslFactory, StreamState } from './factory.ts';
 import type { KGroupedStreamImpl } from './kgrouped-stream.ts';
 import type { KTableImpl } from './ktable.ts';
@@ -120,6 +123,14 @@ export class KStreamImpl implements Untyped<KStream<unknown, unknown>> {
 
   foreach(action: RecordAction, named?: Named): void {
     this.#stateless('foreach', 'KSTREAM-FOREACH-', 'action', action, foreachOperator, named, {});
+  }
+
+  mapAsync(fn: AsyncFunction, options: LooseAsyncOptions): KStreamImpl {
+    return addAsync(this.#dsl, this.state, fn, options, false);
+  }
+
+  flatMapAsync(fn: AsyncFunction, options: LooseAsyncOptions): KStreamImpl {
+    return addAsync(this.#dsl, this.state, fn, options, true);
   }
 
   split(named?: Named): BranchedKStreamImpl {

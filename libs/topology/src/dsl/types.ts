@@ -6,6 +6,8 @@ import type { Grouped, Joined, KeyValue, Materialized, Named, Produced, Repartit
 import type { RecordMetadata } from '../ports.ts';
 import type { KeyedProcessFunction } from '../keyed/keyed-process.ts';
 import type { StateDescriptors } from '../keyed/state-descriptors.ts';
+import type { AsyncCall, AsyncOptions } from '../async/async-options.ts';
+import type { SerdeOf } from '../options.ts';
 
 /** The methods of a DSL interface without their types: what an implementation must have. */
 export type Untyped<T> = { readonly [M in keyof T]: (...given: never[]) => unknown };
@@ -47,6 +49,25 @@ export interface KStream<K, V> {
   peek(action: (key: K, value: V, metadata: RecordMetadata) => void, named?: Named): KStream<K, V>;
   /** Runs `action` and ends the stream. At least once: it runs again after a failure. */
   foreach(action: (key: K, value: V, metadata: RecordMetadata) => void, named?: Named): void;
+
+  /**
+   * Calls the outside for each record and goes on with the results: the key stays, the value serde is lost. Input offsets are committed while calls
+   * are under way: each record without a result is a row of the store `<name>-in-flight` (at most `bufferedRecordsMax` a task, in memory too) and is
+   * called for again after a crash. So the call is made at least once, its result is forwarded exactly once. Null values are called for too.
+   *
+   *     orders.mapAsync((order, { signal }) => prices.lookUp(order.item, { signal }), { name: 'prices', order: 'perKey' })
+   */
+  mapAsync<R>(
+    call: (value: V, info: AsyncCall<K>) => Promise<R>,
+    options: AsyncOptions<K, V, R>,
+  ): KStream<K, R>;
+  /** As `mapAsync`, with none, one or many results for each record. */
+  flatMapAsync<R>(
+    call: (value: V, info: AsyncCall<K>) => Promise<Iterable<R>>,
+    options: Omit<AsyncOptions<K, V, Iterable<R>>, 'resultSerde'> & {
+      readonly resultSerde?: SerdeOf<NonNullable<R>>;
+    },
+  ): KStream<K, R>;
 
   /** Starts a split by name: each record goes to the first branch whose predicate holds. */
   split(named?: Named): BranchedKStream<K, V>;
