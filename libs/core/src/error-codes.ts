@@ -35,6 +35,7 @@ export const ERROR_CODES = [
   'MILLRACE_INVALID_TIMESTAMP',
   'MILLRACE_NULL_KEY',
   'MILLRACE_NULL_VALUE',
+  'MILLRACE_LATE_RECORD',
   'MILLRACE_PROCESSING_FAILED',
   'MILLRACE_ASYNC_CALL_FAILED',
   // state
@@ -44,6 +45,9 @@ export const ERROR_CODES = [
   'MILLRACE_STATE_FAILED',
   // lifecycle
   'MILLRACE_ILLEGAL_STATE',
+  // test driver
+  'MILLRACE_TEST_TOPIC_EMPTY',
+  'MILLRACE_TEST_STALLED',
 ] as const;
 
 export type ErrorCode = (typeof ERROR_CODES)[number];
