@@ -1,0 +1,546 @@
+// Owns a topology under test: a simulated cluster, the instances that run the topology on it, virtual time, and the moment at which
+// everything that was caused has happened. It processes no record itself: libs/runtime does, as in production.
+//
+// 1. Nothing happens by itself: time passes while a call of the driver is awaited, and only as far as that call needs.
+// 2. When `pipe` or `settle` resolves, every record is processed, committed and readable; no transaction is open.
+// 3. The same calls give the same results, offsets and order, always.
+import { RecordBatchEncoder, partitionForKey } from '#libs/broker';
+import { VirtualClock } from '#libs/broker-memory';
+import { MillraceError, silentLogger, systemClock, yieldToIo } from '#libs/core';
+import type { BinaryString, Logger } from '#libs/core';
+import { changelogTopic, decodeOffsetMetadata, repartitionTopic, resolveRuntimeConfig } from '#libs/runtime';
+import type { ExceptionHandlers, ProcessingGuarantee, RuntimeOptions } from '#libs/runtime';
+import type { Serde } from '#libs/serde';
+import type { TaskState } from '#libs/state';
+import { userTopics } from '#libs/topology';
+import type { StreamsBuilder, Topology } from '#libs/topology';
+import { ApplicationTime } from './application-time.ts';
+import type { DriverCluster } from './driver-cluster.ts';
+import {
+  driverClosed,
+  noRunningInstance,
+  noSuchInstance,
+  partitionMissing,
+  stalled,
+  storeMissing,
+  topicMissing,
+} from './errors.ts';
+import { InProcessCluster } from './in-process-cluster.ts';
+import { Instance } from './instance.ts';
+import type { StateBackendFactory } from './instance.ts';
+import { TopicRecords } from './test-records.ts';
+import { TestStore } from './test-store.ts';
+import { TestInputTopic, TestOutputTopic } from './test-topics.ts';
+import type { InputTopicOptions } from './test-topics.ts';
+
+export interface TopologyTestDriverOptions {
+  /** Consumer group, and prefix of internal topics. Default `test`. */
+  readonly applicationId?: string;
+  /** Partitions of every topic, or by topic; a topic not named has one. Topics named here exist even if the topology does not name them. */
+  readonly partitions?: number | Readonly<Record<string, number>>;
+  /** Instances of the application; the tasks are spread over them. Default 1. */
+  readonly instances?: number;
+  /** The wall clock at the start, milliseconds since the Unix epoch. Default 2024-01-01T00:00:00Z. */
+  readonly startTimeMs?: number;
+  /** Default `exactly_once`. */
+  readonly processingGuarantee?: ProcessingGuarantee;
+  /** Default: a failed record fails the call that brought it. */
+  readonly exceptionHandlers?: Partial<ExceptionHandlers>;
+  /** Default `memory`; it outlives a crash, as a disk does. Another one is opened at each start of an instance. */
+  readonly stateBackend?: 'memory' | StateBackendFactory;
+  /** Any other option of the runtime. */
+  readonly config?: Partial<
+    Omit<
+      RuntimeOptions,
+      'applicationId' | 'instanceId' | 'processingGuarantee' | 'exceptionHandlers' | 'until'
+    >
+  >;
+  /** Default none. */
+  readonly logger?: Logger;
+}
+
+/** A killed instance is missed after this long, of simulated time. */
+const SESSION_TIMEOUT_MS = 6_000;
+/** Simulated time after which a driver that is still busy is given up. */
+const SETTLE_LIMIT_MS = 15 * 60_000;
+const STEP_MS_MAX = 1_000;
+/** Rounds without result after which what is not simulated gets a turn: the file system, calls of the user's. */
+const PATIENT_ROUNDS = 4;
+
+export class TopologyTestDriver {
+  readonly applicationId: string;
+  readonly #topology: Topology;
+  readonly #options: TopologyTestDriverOptions;
+  readonly #network: VirtualClock;
+  readonly #time: ApplicationTime;
+  readonly #cluster: DriverCluster;
+  readonly #instances: Instance[] = [];
+  readonly #topics = new Map<string, TopicRecords>();
+  /** Partition for the next record without a key, by topic. */
+  readonly #turns = new Map<string, number>();
+  readonly #encoder = new RecordBatchEncoder();
+  /** What tasks read; known once an instance has laid the topology out. */
+  #inputs: readonly { readonly topic: string; readonly partition: number }[] = [];
+  #taskCount = 0;
+  #closed = false;
+
+  private constructor(topology: Topology, options: TopologyTestDriverOptions) {
+    this.applicationId = options.applicationId ?? 'test';
+    this.#topology = topology;
+    this.#options = options;
+    const startMs = options.startTimeMs ?? Date.UTC(2024, 0, 1);
+    this.#network = new VirtualClock({ startMs });
+    this.#time = new ApplicationTime(this.#network, startMs);
+    this.#cluster = new InProcessCluster();
+  }
+
+  /**
+   * Creates the topics, starts the instances, and resolves when all tasks run.
+   * @throws MillraceError what is wrong with the topology, the partitions or the options.
+   */
+  static async start(
+    topology: Topology | StreamsBuilder,
+    options: TopologyTestDriverOptions = {},
+  ): Promise<TopologyTestDriver> {
+    const built = 'build' in topology ? topology.build() : topology;
+    const driver = new TopologyTestDriver(built, options);
+    driver.#createTopics();
+    const count = options.instances ?? 1;
+    for (let i = 0; i < count; i++) driver.#addInstance();
+    try {
+      // At the same time, so that the group is formed once.
+      await driver.#run(Promise.all(driver.#instances.map((instance) => instance.start())));
+      await driver.settle();
+    } catch (error) {
+      await driver.close();
+      throw error;
+    }
+    return driver;
+  }
+
+  // --- topics and stores -------------------------------------------------------------------------------------
+
+  /** A topic to pipe records into. @throws MillraceError MILLRACE_TOPIC_MISSING */
+  inputTopic<K, V>(
+    name: string,
+    keySerde: Serde<K>,
+    valueSerde: Serde<V>,
+    options: InputTopicOptions = {},
+  ): TestInputTopic<K, V> {
+    this.#refuseIfClosed();
+    if (this.#cluster.partitionCount(name) === undefined) throw topicMissing(name, this.#cluster.topics());
+    return new TestInputTopic(name, keySerde, valueSerde, options, {
+      now: () => this.#time.now(),
+      append: (topic, key, value, timestamp, headers, partition) =>
+        this.#append(topic, key, value, timestamp, headers, partition),
+      settle: () => this.settle(),
+    });
+  }
+
+  /**
+   * A topic to read from: what was piped into it is not read, what the topology wrote is. Internal topics can be read too. All objects for
+   * one topic read on from the same place. @throws MillraceError MILLRACE_TOPIC_MISSING when it is first read and no record chose it.
+   */
+  outputTopic<K, V>(name: string, keySerde: Serde<K>, valueSerde: Serde<V>): TestOutputTopic<K, V> {
+    this.#refuseIfClosed();
+    return new TestOutputTopic(name, keySerde, valueSerde, {
+      records: (topic) => {
+        this.#refuseIfClosed();
+        const records = this.#topics.get(topic);
+        if (records === undefined) throw topicMissing(topic, this.#cluster.topics());
+        return records;
+      },
+    });
+  }
+
+  /** Changelogs and repartition topics, by their full names. */
+  get internalTopics(): readonly string[] {
+    const names = new Set<string>();
+    for (const { name } of this.#topology.repartitions) names.add(repartitionTopic(this.applicationId, name));
+    for (const { stores } of this.#topology.subTopologies)
+      for (const store of stores) if (store.logged) names.add(changelogTopic(this.applicationId, store.name));
+    return [...names].filter((name) => this.#cluster.partitionCount(name) !== undefined);
+  }
+
+  /** Topics that have received a record from the topology. */
+  get producedTopics(): readonly string[] {
+    return [...this.#topics].filter(([, records]) => records.all.length > 0).map(([name]) => name);
+  }
+
+  /** A store's committed state. @throws MillraceError MILLRACE_INVALID_TOPOLOGY there is none of that name. */
+  store<K = unknown, V = unknown>(name: string): TestStore<K, V> {
+    this.#refuseIfClosed();
+    const found = this.#findStore(name);
+    return new TestStore<K, V>(found.spec, {
+      states: () => this.#statesOf(found.subTopology),
+      run: (promise) => this.#run(promise),
+    });
+  }
+
+  // --- time --------------------------------------------------------------------------------------------------
+
+  /** The wall clock of the application, milliseconds since the Unix epoch. */
+  get wallClockTime(): number {
+    return this.#time.now();
+  }
+
+  /** Moves the wall clock at once by all of `ms`; resolves when everything that fell due is done and committed. */
+  async advanceWallClockTime(ms: number): Promise<void> {
+    this.#refuseIfClosed();
+    if (!(ms >= 0)) {
+      throw new MillraceError({
+        code: 'MILLRACE_INVALID_CONFIG',
+        message: `The wall clock cannot be advanced by ${ms} ms.`,
+        remedy: 'Give milliseconds, 0 or more.',
+      });
+    }
+    await this.#time.advance(ms, async () => {
+      for (const instance of this.#instances) if (instance.isRunning) instance.wake();
+      await this.settle();
+    });
+  }
+
+  /** The highest timestamp that any task has processed and committed, milliseconds since the Unix epoch; -1: none. */
+  get streamTime(): number {
+    let streamTime = -1;
+    for (const { topic, partition } of this.#inputs) {
+      const committed = this.#cluster.committed(this.applicationId, topic, partition);
+      const metadata = committed === undefined ? null : decodeOffsetMetadata(committed.metadata);
+      if (metadata !== null && metadata.streamTime > streamTime) streamTime = metadata.streamTime;
+    }
+    return streamTime;
+  }
+
+  /** Lets the application process all there is. @throws MillraceError what it failed with, MILLRACE_TEST_STALLED */
+  async settle(): Promise<void> {
+    this.#refuseIfClosed();
+    for (let elapsedMs = 0, round = 0, stepMs = 0; ; round++) {
+      await this.#network.advance(stepMs);
+      elapsedMs += stepMs;
+      this.#throwIfFailed();
+      if (this.#isSettled()) break;
+      if (elapsedMs >= SETTLE_LIMIT_MS) throw stalled(elapsedMs, this.#outstanding());
+      if (round >= PATIENT_ROUNDS) await this.#turnOfTheRealWorld();
+      stepMs = Math.min(STEP_MS_MAX, stepMs === 0 ? 1 : stepMs * 2);
+    }
+    this.#collect();
+  }
+
+  /**
+   * Lets so many events happen: answers of the cluster, timers, turns of the application's loop. For tests that crash or freeze
+   * an instance in the middle of something; how many events a thing takes is not promised from version to version.
+   */
+  async step(events = 1): Promise<void> {
+    this.#refuseIfClosed();
+    const until = this.#network.eventCount + events;
+    await this.#network.runUntil(() => this.#network.eventCount >= until);
+    this.#collect();
+  }
+
+  // --- instances ---------------------------------------------------------------------------------------------
+
+  /** How many instances were started, those that are down now included. */
+  get instanceCount(): number {
+    return this.#instances.length;
+  }
+
+  /** The tasks that an instance runs, such as `0_1`. */
+  tasksOf(instance: number): readonly string[] {
+    return this.#instance(instance).tasks;
+  }
+
+  /** Records dropped by rule (null keys, late ones) or by an exception handler, over the running instances. */
+  get droppedRecords(): number {
+    return this.#instances.reduce((sum, instance) => sum + instance.droppedRecords, 0);
+  }
+
+  /**
+   * As kill −9 of one instance, or of all: at once, whatever was going on. What an open epoch had done is not kept. Other instances take the
+   * tasks over when the group has missed it, which `settle` waits for.
+   */
+  async crash(instance?: number): Promise<void> {
+    this.#refuseIfClosed();
+    const crashing = instance === undefined ? this.#instances : [this.#instance(instance)];
+    for (const each of crashing) await each.kill();
+    this.#collect();
+  }
+
+  /** Starts instances that are down, or one of them; one that runs is stopped first. Resolves when all tasks run. */
+  async restart(instance?: number): Promise<void> {
+    this.#refuseIfClosed();
+    const starting =
+      instance === undefined
+        ? this.#instances.some(({ isUp }) => !isUp)
+          ? this.#instances.filter(({ isUp }) => !isUp)
+          : this.#instances
+        : [this.#instance(instance)];
+    await this.#run(Promise.all(starting.map((each) => each.stop())));
+    await this.#run(Promise.all(starting.map((each) => each.start())));
+    await this.settle();
+  }
+
+  /** Starts another instance; resolves with its number when the tasks are spread anew. */
+  async addInstance(): Promise<number> {
+    this.#refuseIfClosed();
+    const instance = this.#addInstance();
+    await this.#run(instance.start());
+    await this.settle();
+    return this.#instances.indexOf(instance);
+  }
+
+  /** Stops an instance cleanly, the last one if not told which; resolves when the others run its tasks. */
+  async removeInstance(instance = this.#instances.findLastIndex(({ isUp }) => isUp)): Promise<void> {
+    this.#refuseIfClosed();
+    await this.#run(this.#instance(instance).stop());
+    await this.settle();
+  }
+
+  /** Lets every instance join the group anew. */
+  async rebalance(): Promise<void> {
+    this.#refuseIfClosed();
+    for (const instance of this.#instances) if (instance.isRunning) instance.rejoin();
+    await this.settle();
+  }
+
+  /** As a long pause of the process: nothing of it runs, and the group may give its tasks away, until `thaw`. */
+  freeze(instance = 0): void {
+    this.#instance(instance).freeze();
+  }
+
+  async thaw(instance = 0): Promise<void> {
+    this.#instance(instance).thaw();
+    await this.settle();
+  }
+
+  /** Ends everything. What was not read cannot be read any more. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const instance of this.#instances) await instance.kill();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  // --- inside ------------------------------------------------------------------------------------------------
+
+  #createTopics(): void {
+    const { partitions } = this.#options;
+    for (const name of userTopics(this.#topology)) this.#createTopic(name);
+    for (const { topic } of this.#topology.globalStores) this.#createTopic(topic);
+    if (typeof partitions === 'object') for (const name of Object.keys(partitions)) this.#createTopic(name);
+  }
+
+  #createTopic(name: string): void {
+    if (this.#cluster.partitionCount(name) !== undefined) return;
+    const { partitions = 1 } = this.#options;
+    const count = typeof partitions === 'number' ? partitions : (partitions[name] ?? 1);
+    if (!Number.isInteger(count) || count < 1) {
+      throw new MillraceError({
+        code: 'MILLRACE_INVALID_CONFIG',
+        message: `The topic "${name}" cannot have ${count} partitions.`,
+        remedy: 'Give a whole number, 1 or more.',
+        context: { topic: name, partitions: count },
+      });
+    }
+    this.#cluster.createTopic(name, count);
+  }
+
+  #addInstance(): Instance {
+    const { processingGuarantee, exceptionHandlers, config, stateBackend, logger } = this.#options;
+    const instance = new Instance({
+      topology: this.#topology,
+      config: resolveRuntimeConfig({
+        sessionTimeoutMs: SESSION_TIMEOUT_MS,
+        heartbeatIntervalMs: SESSION_TIMEOUT_MS / 3,
+        ...config,
+        ...(processingGuarantee === undefined ? {} : { processingGuarantee }),
+        ...(exceptionHandlers === undefined ? {} : { exceptionHandlers }),
+        applicationId: this.applicationId,
+        instanceId: `instance-${this.#instances.length}`,
+      }),
+      cluster: this.#cluster,
+      networkClock: this.#network,
+      applicationClock: this.#time,
+      logger: logger ?? silentLogger,
+      openState: stateBackend === undefined || stateBackend === 'memory' ? null : stateBackend,
+      onUnknownTopic: (topic) => this.#createTopic(topic),
+    });
+    this.#instances.push(instance);
+    return instance;
+  }
+
+  #append(
+    topic: string,
+    key: BinaryString | null,
+    value: BinaryString | null,
+    timestamp: number,
+    headers: BinaryString,
+    partition: number | undefined,
+  ): void {
+    this.#refuseIfClosed();
+    const count = this.#cluster.partitionCount(topic)!;
+    const chosen = partition ?? this.#choosePartition(topic, key, count);
+    if (!Number.isInteger(chosen) || chosen < 0 || chosen >= count)
+      throw partitionMissing(topic, chosen, count);
+    this.#collect();
+    this.#encoder.append(timestamp, key, value, headers);
+    // Behind the record: what a test piped is not what the topology wrote.
+    this.#records(topic, count).positions[chosen] = this.#cluster.append(
+      topic,
+      chosen,
+      this.#encoder.finish()!,
+    );
+  }
+
+  #choosePartition(topic: string, key: BinaryString | null, count: number): number {
+    if (key !== null) return partitionForKey(key, count);
+    const turn = this.#turns.get(topic) ?? 0;
+    this.#turns.set(topic, (turn + 1) % count);
+    return turn;
+  }
+
+  #records(topic: string, partitionCount: number): TopicRecords {
+    let records = this.#topics.get(topic);
+    if (records === undefined) {
+      records = new TopicRecords(partitionCount);
+      this.#topics.set(topic, records);
+    }
+    return records;
+  }
+
+  /** Takes over what was committed since the last time, so that reading needs no waiting. */
+  #collect(): void {
+    for (const topic of this.#cluster.topics()) {
+      const count = this.#cluster.partitionCount(topic)!;
+      const records = this.#records(topic, count);
+      for (let partition = 0; partition < count; partition++) {
+        const from = records.positions[partition]!;
+        const { batches, nextOffset } = this.#cluster.read(topic, partition, from);
+        if (batches.length > 0) records.add(partition, from, batches);
+        records.positions[partition] = nextOffset;
+      }
+    }
+  }
+
+  #isSettled(): boolean {
+    let running = 0;
+    for (const instance of this.#instances) if (instance.isRunning) running++;
+    // Nobody is there to do anything.
+    if (running === 0) return true;
+    if (!this.#knowsInputs()) return false;
+    if (this.#cluster.hasOpenTransaction()) return false;
+    for (const { topic, partition } of this.#inputs)
+      if (!this.#cluster.isConsumed(this.applicationId, topic, partition)) return false;
+    let tasks = 0;
+    for (const instance of this.#instances) {
+      if (!instance.isRunning) continue;
+      if (!instance.isSettled) return false;
+      tasks += instance.tasks.length;
+    }
+    return tasks === this.#taskCount;
+  }
+
+  /** Repartition topics exist once the first instance has started. */
+  #knowsInputs(): boolean {
+    if (this.#inputs.length > 0) return true;
+    const inputs: { topic: string; partition: number }[] = [];
+    let tasks = 0;
+    for (const { sources } of this.#topology.subTopologies) {
+      let highest = 0;
+      for (const source of sources) {
+        const topic =
+          source.kind === 'repartition' ? repartitionTopic(this.applicationId, source.topic) : source.topic;
+        const count = this.#cluster.partitionCount(topic);
+        if (count === undefined) return false;
+        for (let partition = 0; partition < count; partition++) inputs.push({ topic, partition });
+        highest = Math.max(highest, count);
+      }
+      tasks += highest;
+    }
+    this.#inputs = inputs;
+    this.#taskCount = tasks;
+    return true;
+  }
+
+  /** What `settle` still waits for, for the message when it waits no longer. */
+  #outstanding(): string[] {
+    const waiting: string[] = [];
+    for (const { topic, partition } of this.#inputs) {
+      if (this.#cluster.isConsumed(this.applicationId, topic, partition)) continue;
+      waiting.push(`records of ${topic}-${partition} are not committed`);
+    }
+    if (this.#cluster.hasOpenTransaction()) waiting.push('a transaction is open');
+    for (const instance of this.#instances) {
+      if (instance.isRunning && !instance.isSettled) waiting.push(`${instance.id} is ${instance.state}`);
+    }
+    return waiting.length > 0 ? waiting : ['not all tasks run'];
+  }
+
+  #throwIfFailed(): void {
+    for (const { error } of this.#instances) if (error !== null) throw error;
+  }
+
+  #refuseIfClosed(): void {
+    if (this.#closed) throw driverClosed();
+  }
+
+  #instance(index: number): Instance {
+    const instance = this.#instances[index];
+    if (instance === undefined) throw noSuchInstance(index, this.#instances.length);
+    return instance;
+  }
+
+  #findStore(name: string): {
+    readonly spec: Topology['subTopologies'][number]['stores'][number];
+    readonly subTopology: number;
+  } {
+    const known: string[] = [];
+    for (const { id, stores } of this.#topology.subTopologies) {
+      for (const spec of stores) {
+        if (spec.name === name) return { spec, subTopology: id };
+        known.push(spec.name);
+      }
+    }
+    throw storeMissing(name, known);
+  }
+
+  #statesOf(subTopology: number): TaskState[] {
+    this.#refuseIfClosed();
+    if (!this.#instances.some(({ isRunning }) => isRunning)) throw noRunningInstance('Reading a store');
+    const states = new Map<string, TaskState>();
+    for (const instance of this.#instances) {
+      if (!instance.isRunning) continue;
+      for (const [task, state] of instance.states)
+        if (task.startsWith(`${subTopology}_`)) states.set(task, state);
+    }
+    return [...states].sort(([a], [b]) => byPartition(a) - byPartition(b)).map(([, state]) => state);
+  }
+
+  /** Gives what `promise` gives, moving simulated time as far as it needs. */
+  async #run<T>(promise: Promise<T>): Promise<T> {
+    let settled = false;
+    const outcome = promise.finally(() => {
+      settled = true;
+    });
+    outcome.catch(() => undefined);
+    for (let elapsedMs = 0, round = 0, stepMs = 0; ; round++) {
+      await this.#network.advance(stepMs);
+      elapsedMs += stepMs;
+      if (settled) return outcome;
+      if (elapsedMs >= SETTLE_LIMIT_MS) throw stalled(elapsedMs, this.#outstanding());
+      if (round >= PATIENT_ROUNDS) await this.#turnOfTheRealWorld();
+      stepMs = Math.min(STEP_MS_MAX, stepMs === 0 ? 1 : stepMs * 2);
+    }
+  }
+
+  /** For what is not simulated: files of another state backend, calls that the user's functions make. */
+  async #turnOfTheRealWorld(): Promise<void> {
+    await yieldToIo(systemClock);
+  }
+}
+
+function byPartition(task: string): number {
+  return Number(task.slice(task.indexOf('_') + 1));
+}
