@@ -1,4 +1,5 @@
 // libs/serde: how values become bytes. Public serdes, and the compiled codecs the runtime calls per record.
+export { createBinarySerde } from './binary-serde.ts';
 export { createSerde, createTextSerde } from './serde.ts';
 export type { Serde, TextCodec } from './serde.ts';
 export { Serdes } from './serdes.ts';
@@ -18,3 +19,5 @@ export type { BinaryString } from './binary.ts';
 export type { AvroSchema, AvroSchemaObject } from './avro.ts';
 export { SchemaRegistryClient } from './schema-registry.ts';
 export type { RegistrySerdeOptions, SchemaRegistryOptions } from './schema-registry.ts';
+export { TimeWindow, WindowedKey, WindowedSerdes, windowSuffixBytes } from './windowed.ts';
+export type { Window, Windowed } from './windowed.ts';

@@ -132,10 +132,14 @@ export class TopologyGraph {
   }
 
   /** The first serde given; a fault when there is none or it is none. */
-  checkedSerde(what: 'key' | 'value', path: string, ...given: (object | null | undefined)[]): AnySerde {
+  checkedSerde(
+    what: 'key' | 'value' | 'other value',
+    path: string,
+    ...given: (object | null | undefined)[]
+  ): AnySerde {
     const serde = given.find((candidate) => candidate !== undefined && candidate !== null);
     if (serde === undefined) {
-      const option = what === 'key' ? 'keySerde' : 'valueSerde';
+      const option = { key: 'keySerde', value: 'valueSerde', 'other value': 'otherValueSerde' }[what];
       this.addFault(path, `the ${what} serde is missing.`, `Give it as the option ${option}.`);
       return MISSING_SERDE;
     }

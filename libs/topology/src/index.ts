@@ -2,6 +2,8 @@
 export * from './plan.ts';
 export * from './ports.ts';
 export * from './options.ts';
+export { JoinWindows } from './options/join-windows.ts';
+export { StreamJoined } from './options/stream-joined.ts';
 export * from './streams-builder.ts';
 export * from './partitions.ts';
 export type { BranchedKStream, KGroupedStream, KStream, KTable, Predicate } from './dsl/types.ts';
@@ -17,3 +19,4 @@ export type {
   KeyedProcessFunction,
   Timers,
 } from './keyed/keyed-process.ts';
+export type { KGroupedTable } from './dsl/grouped-table-types.ts';

@@ -1,6 +1,7 @@
 // Owns the KStream that users hold: each call adds a node to the graph. It checks arguments, collects faults and runs nothing.
 import type { AnySerde, GraphNode, SourceNode } from '../graph.ts';
 import type { Operator } from '../operators/operator.ts';
+import type { StreamJoiner } from '../operators/stream-stream-join.ts';
 import { streamTableJoinOperator } from '../operators/stream-table-join.ts';
 import type { ValueJoiner } from '../operators/stream-table-join.ts';
 import {
@@ -17,6 +18,7 @@ import {
 } from '../operators/stateless.ts';
 import type { RecordAction, RecordMapper, RecordPredicate, ValueMapper } from '../operators/stateless.ts';
 import type { Grouped, Joined, Named, Produced, Repartitioned } from '../options.ts';
+import type { JoinWindows } from '../options/join-windows.ts';
 import type { StreamPartitioner } from '../plan.ts';
 import type { RecordMetadata } from '../ports.ts';
 import { sameEncoding } from '../provenance.ts';
@@ -27,11 +29,16 @@ import { addAsync } from './async.ts';
 import type { DslFactory, StreamState } from './factory.ts';
 import type { KGroupedStreamImpl } from './kgrouped-stream.ts';
 import type { KTableImpl } from './ktable.ts';
+import type { LooseMaterialized } from './materializing.ts';
 import { addRepartition } from './repartitioning.ts';
 import type { RepartitionRequest } from './repartitioning.ts';
+import { addStreamStreamJoin } from './stream-stream-join.ts';
+import type { LooseStreamJoined } from './stream-stream-join.ts';
+import { streamToTable } from './to-table.ts';
 import type { KStream, Untyped } from './types.ts';
 
 type Loose = NonNullable<unknown>;
+type JoinArguments = readonly [joiner: ValueJoiner, second?: unknown, third?: unknown];
 
 const quoted = (named: Named | undefined): string =>
   named === undefined ? '' : JSON.stringify(typeof named === 'string' ? named : named.name);
@@ -190,6 +197,10 @@ export class KStreamImpl implements Untyped<KStream<unknown, unknown>> {
     });
   }
 
+  toTable(materialized: LooseMaterialized, named?: Named): KTableImpl {
+    return streamToTable(this.#dsl, this.state, materialized, named);
+  }
+
   groupByKey(grouped: Grouped<Loose, Loose> = {}): KGroupedStreamImpl {
     return this.#dsl.grouped({
       ...this.state,
@@ -216,12 +227,20 @@ export class KStreamImpl implements Untyped<KStream<unknown, unknown>> {
     });
   }
 
-  join(table: unknown, joiner: ValueJoiner, joined?: Joined<Loose, Loose>): KStreamImpl {
-    return this.#joinTable('join', 'KSTREAM-JOIN-', false, table, joiner, joined);
+  /** With a stream: `(other, joiner, windows, joined)`; with a table: `(table, joiner, joined)`. */
+  join(other: unknown, ...rest: JoinArguments): KStreamImpl {
+    if (other instanceof KStreamImpl) return this.#joinStream('join', other, rest);
+    return this.#joinTable('join', 'KSTREAM-JOIN-', false, other, rest[0], rest[1] as Joined<Loose, Loose>);
   }
 
-  leftJoin(table: unknown, joiner: ValueJoiner, joined?: Joined<Loose, Loose>): KStreamImpl {
-    return this.#joinTable('leftJoin', 'KSTREAM-LEFTJOIN-', true, table, joiner, joined);
+  leftJoin(other: unknown, ...rest: JoinArguments): KStreamImpl {
+    if (other instanceof KStreamImpl) return this.#joinStream('leftJoin', other, rest);
+    const joined = rest[1] as Joined<Loose, Loose>;
+    return this.#joinTable('leftJoin', 'KSTREAM-LEFTJOIN-', true, other, rest[0], joined);
+  }
+
+  outerJoin(other: unknown, ...rest: JoinArguments): KStreamImpl {
+    return this.#joinStream('outerJoin', other, rest);
   }
 
   to(
@@ -262,6 +281,34 @@ export class KStreamImpl implements Untyped<KStream<unknown, unknown>> {
     const name = graph.nodeName(prefix, named, path);
     const node = this.#process(name, path, [this.state.node], operatorOf(given));
     return this.#dsl.stream({ ...this.state, ...changes, node, path });
+  }
+
+  #joinStream(
+    method: 'join' | 'leftJoin' | 'outerJoin',
+    other: unknown,
+    [joiner, windows, joined]: JoinArguments,
+  ): KStreamImpl {
+    const { graph } = this.#dsl;
+    if (!(other instanceof KStreamImpl) || other.#dsl !== this.#dsl) {
+      graph.addFault(
+        `${this.state.path}.${method}()`,
+        'the other stream is of another topology, or no stream.',
+        'Build both with one StreamsBuilder.',
+      );
+      return this;
+    }
+    const { state: left } = this;
+    const { state: right } = other;
+    return this.#dsl.stream(
+      addStreamStreamJoin(graph, {
+        method,
+        left,
+        right,
+        joiner: joiner as StreamJoiner,
+        windows: windows as JoinWindows,
+        joined: joined as LooseStreamJoined | undefined,
+      }),
+    );
   }
 
   #joinTable(

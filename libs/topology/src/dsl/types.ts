@@ -3,7 +3,10 @@
 // types that were declared; a topic that holds null keys or values says so in its type: `builder.stream<string, Order | null>`.
 // The last argument of each is the metadata of the source record in process (topic, partition, offset, headers); never keep it.
 import type { Grouped, Joined, KeyValue, Materialized, Named, Produced, Repartitioned } from '../options.ts';
+import type { JoinWindows } from '../options/join-windows.ts';
+import type { StreamJoined } from '../options/stream-joined.ts';
 import type { RecordMetadata } from '../ports.ts';
+import type { KGroupedTable } from './grouped-table-types.ts';
 import type { KeyedProcessFunction } from '../keyed/keyed-process.ts';
 import type { StateDescriptors } from '../keyed/state-descriptors.ts';
 import type { AsyncCall, AsyncOptions } from '../async/async-options.ts';
@@ -11,6 +14,14 @@ import type { SerdeOf } from '../options.ts';
 
 /** The methods of a DSL interface without their types: what an implementation must have. */
 export type Untyped<T> = { readonly [M in keyof T]: (...given: never[]) => unknown };
+
+/** Makes the result of two values of one key. */
+export type StreamStreamJoiner<V, VO, K, VR> = (
+  value: V,
+  otherValue: VO,
+  key: K,
+  metadata: RecordMetadata,
+) => VR;
 
 export type Predicate<K, V> = (key: K, value: V, metadata: RecordMetadata) => boolean;
 
@@ -82,6 +93,16 @@ export interface KStream<K, V> {
   /** Through a topic of the application's own, so that equal keys meet in one partition. Null keys are dropped, but before a left join. */
   repartition(repartitioned: Repartitioned<NonNullable<K>, NonNullable<V>>): KStream<K, V>;
 
+  /**
+   * A table of the newest value of each key, kept in the named store: `stream.toTable(Materialized.as('newest'))`. A null value deletes; a
+   * null key is dropped and counted. What arrives last is newest, also with a lower timestamp. Repartitions when the key was changed on
+   * the way here; the topic is named after the store. State: a value per key.
+   */
+  toTable(
+    materialized: Materialized<NonNullable<K>, NonNullable<V>>,
+    named?: Named,
+  ): KTable<NonNullable<K>, NonNullable<V>, Extract<V, null>>;
+
   /** Groups by the key there is. Repartitions when the key was changed on the way here. */
   groupByKey(
     grouped?: Grouped<NonNullable<K>, NonNullable<V>>,
@@ -107,6 +128,41 @@ export interface KStream<K, V> {
     joiner: (value: NonNullable<V>, tableValue: VT | null, key: K, metadata: RecordMetadata) => VR,
     joined?: Joined<NonNullable<K>, NonNullable<V>>,
   ): KStream<K, VR>;
+
+  /**
+   * Joins each record with those of the other stream that have an equal key and a near timestamp: one result for each pair, with the higher
+   * timestamp of the two, as soon as the later of them comes.
+   *
+   *     orders.join(payments, (order, payment) => ({ ...order, payment }), JoinWindows.ofTimeDifferenceWithNoGrace(60_000),
+   *       StreamJoined.as('paid-orders'))
+   *
+   * State: both streams' records, for `beforeMs + afterMs + graceMs` of each stream's own time. Null keys and values are dropped. A record
+   * older than that is not kept (MILLRACE_LATE_RECORD), but joined with what it finds. Both sides are repartitioned where their key was changed.
+   */
+  join<VO, VR>(
+    other: KStream<NonNullable<K>, VO> | KStream<NonNullable<K> | null, VO>,
+    joiner: StreamStreamJoiner<NonNullable<V>, NonNullable<VO>, NonNullable<K>, VR>,
+    windows: JoinWindows,
+    joined: StreamJoined<NonNullable<K>, NonNullable<V>, NonNullable<VO>>,
+  ): KStream<NonNullable<K>, VR>;
+  /**
+   * As `join`; and a record of this stream for which nothing came meets `null` once, when its window and the grace period are over: with the
+   * next record of either stream. Then it comes with its own key and timestamp, the oldest first. Null keys meet `null` at once (KIP-962).
+   * State: also the records not yet matched, which are in memory.
+   */
+  leftJoin<VO, VR>(
+    other: KStream<NonNullable<K>, VO> | KStream<NonNullable<K> | null, VO>,
+    joiner: StreamStreamJoiner<NonNullable<V>, NonNullable<VO> | null, K, VR>,
+    windows: JoinWindows,
+    joined: StreamJoined<NonNullable<K>, NonNullable<V>, NonNullable<VO>>,
+  ): KStream<K, VR>;
+  /** As `leftJoin`, for records of both streams: one of the two values is `null` where nothing came. */
+  outerJoin<KO extends NonNullable<K> | null, VO, VR>(
+    other: KStream<KO, VO>,
+    joiner: StreamStreamJoiner<NonNullable<V> | null, NonNullable<VO> | null, K | KO, VR>,
+    windows: JoinWindows,
+    joined: StreamJoined<NonNullable<K>, NonNullable<V>, NonNullable<VO>>,
+  ): KStream<K | KO, VR>;
 
   /** Writes to a topic, which must exist, or to the one that a function names for each record. */
   to(
@@ -186,6 +242,19 @@ export interface KTable<K, V, Deleted extends null = null> {
     materialized?: Materialized<K, NonNullable<VR>>,
     named?: Named,
   ): KTable<K, NonNullable<VR>, Deleted | Extract<VR, null>>;
+  /**
+   * Groups the rows by another key: `table.groupBy((id, user) => [user.city, user], Grouped.with(text, json))`. Rows whose pair has no key or
+   * no value, or for which there is no pair, are in no group. State: none of its own; the table keeps old values in its store.
+   */
+  groupBy<KR, VR>(
+    selector: (key: K, value: V, metadata: RecordMetadata) => KeyValue<KR, VR> | null,
+    grouped: Grouped<NonNullable<KR>, NonNullable<VR>>,
+  ): KGroupedTable<NonNullable<KR>, NonNullable<VR>>;
   /** Each change as a record; a deletion is a null value. */
   toStream(named?: Named): KStream<K, V | Deleted>;
+  /** The same with a new key: `toStream().selectKey(mapper)`. Marks the stream for repartitioning; the key serde is lost. */
+  toStream<KR>(
+    mapper: (key: K, value: V | Deleted, metadata: RecordMetadata) => KR,
+    named?: Named,
+  ): KStream<KR, V | Deleted>;
 }
