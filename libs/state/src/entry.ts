@@ -1,7 +1,8 @@
 // Owns what the cache keeps of one key: its newest value and, only as long as they can be needed, older ones.
 import type { BinaryString } from '#libs/core';
 import type { StateEntry } from './contract.ts';
-import type { StoreCache } from './store-cache.ts';
+import type { EntryStore } from './entry-store.ts';
+import { Resident } from './resident.ts';
 
 /** Whether the database has the newest committed value of an entry. */
 export const WriteState = {
@@ -34,8 +35,8 @@ export class Version {
   }
 }
 
-export class Entry implements StateEntry {
-  readonly store: StoreCache;
+export class Entry extends Resident implements StateEntry {
+  readonly store: EntryStore;
   readonly key: BinaryString;
   encoded: BinaryString | null;
   timestamp: number;
@@ -44,25 +45,35 @@ export class Entry implements StateEntry {
   /** Newest first; null once everything below is settled. */
   older: Version | null = null;
   writeState: WriteState = WriteState.CLEAN;
-  /** The batch number of the last use; 0: the clock's hand passed since. */
-  usedAt: number;
   /** Decoded `encoded`, when it may be kept (see StoreCache.value). */
   memo: unknown = undefined;
   /** An object in `memo` is good in this era only. */
   memoEra = 0;
 
   constructor(
-    store: StoreCache,
+    store: EntryStore,
     key: BinaryString,
     encoded: BinaryString | null,
     timestamp: number,
     usedAt: number,
   ) {
+    super(usedAt);
     this.store = store;
     this.key = key;
     this.encoded = encoded;
     this.timestamp = timestamp;
-    this.usedAt = usedAt;
+  }
+
+  get bytes(): number {
+    return entryBytes(this);
+  }
+
+  mayLeave(): boolean {
+    return this.older === null && this.writeState === WriteState.CLEAN && this.store.mayForget(this);
+  }
+
+  leave(): void {
+    this.store.forget(this);
   }
 }
 

@@ -7,5 +7,4 @@ export type { MemoryStateBackend, MemoryStateOptions } from './memory-backend.ts
 export { storeIdentity, stateInUse, stateIncompatible, stateLocked } from './store-identity.ts';
 export { TaskStateImpl } from './task-state.ts';
 export type { TaskStateEnvironment } from './task-state.ts';
-export { RangeEntry, RangeMiss } from './range/range-store-cache.ts';
-export type { KeyRange, RangeStoreCache, RowVisitor } from './range/range-store-cache.ts';
+export { groupOfKey, rowKey, suffixOfKey } from './ordered/row-key.ts';

@@ -17,6 +17,8 @@ import type { Entry } from './entry.ts';
 export interface CacheAccount {
   /** All entries and versions. */
   cached: number;
+  /** Of these what is no matter of the bound: the entries of resident stores. */
+  fixed: number;
   /** Keys and values of unsettled layers. */
   dirty: number;
 }
@@ -113,6 +115,7 @@ export class Layers {
       open.bytes += delta;
       this.account.dirty += delta;
       this.account.cached += delta;
+      entry.store.takenBack(entry, delta);
     }
     this.clearUndo();
     const entries = open.entries;
@@ -176,15 +179,16 @@ export class Layers {
   private restoreOlder(entry: Entry): void {
     const older = entry.older;
     assert(older !== null, 'a changed entry has the version it replaced');
-    this.account.cached -= versionBytes(older);
-    this.account.cached +=
+    const delta =
       (older.encoded === null ? 0 : older.encoded.length) -
       (entry.encoded === null ? 0 : entry.encoded.length);
+    this.account.cached += delta - versionBytes(older);
     entry.encoded = older.encoded;
     entry.timestamp = older.timestamp;
     entry.epoch = older.epoch;
     entry.older = older.older;
     entry.memo = undefined;
+    entry.store.takenBack(entry, delta);
   }
 
   private clearUndo(): void {

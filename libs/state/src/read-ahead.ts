@@ -1,11 +1,12 @@
 // Owns bringing entries into the cache before their records run. It never overwrites what the cache knows.
 //
 // A key being read is not read again: a second read-ahead waits for the first one's answer. So a key enters the cache by
-// one read only, and an answer cannot be older than a value that was set, written and evicted while it was under way.
+// one read only, and an answer cannot be older than a value that was set, written and evicted while it was under way. In an
+// ordered store a scan may bring the key as well: there nothing of a group leaves while it is being read.
 import type { BinaryString } from '#libs/core';
 import { detachBinary } from '#libs/serde';
 import type { StateDatabase } from './database.ts';
-import type { StoreCache } from './store-cache.ts';
+import type { EntryStore } from './entry-store.ts';
 
 interface Reading {
   readonly answer: Promise<void>;
@@ -13,29 +14,25 @@ interface Reading {
 
 export class ReadAhead {
   private readonly database: StateDatabase;
-  private readonly store: StoreCache;
+  private readonly store: EntryStore;
   /** Keys under way. */
   private readonly reading = new Map<BinaryString, Reading>();
   /** Counts how often the cache was cleared; an answer from before is dropped. */
   private generation = 0;
 
-  constructor(database: StateDatabase, store: StoreCache) {
+  constructor(database: StateDatabase, store: EntryStore) {
     this.database = database;
     this.store = store;
   }
 
   /** `undefined`: all of the first `count` keys are in the cache. */
   fetch(keys: readonly BinaryString[], count: number, batch: number): Promise<void> | undefined {
-    const entries = this.store.entries;
+    const { store } = this;
     let missing: BinaryString[] | null = null;
     let others: Set<Reading> | null = null;
     for (let i = 0; i < count; i++) {
       const key = keys[i]!;
-      const entry = entries.get(key);
-      if (entry !== undefined) {
-        entry.usedAt = batch;
-        continue;
-      }
+      if (store.touch(key, batch)) continue;
       const reading = this.reading.get(key);
       if (reading === undefined) {
         const copy = detachBinary(key);
@@ -65,6 +62,7 @@ export class ReadAhead {
 
   private async read(keys: readonly BinaryString[]): Promise<void> {
     const generation = this.generation;
+    for (const key of keys) this.store.readStarted(key);
     try {
       const columns = await this.database.read(this.store.index, keys, keys.length);
       if (generation !== this.generation) return;
@@ -72,7 +70,10 @@ export class ReadAhead {
         this.store.admit(keys[i]!, columns.values[i] ?? null, columns.timestamps[i]!);
       }
     } finally {
-      for (const key of keys) this.reading.delete(key);
+      for (const key of keys) {
+        this.reading.delete(key);
+        this.store.readEnded(key);
+      }
     }
   }
 }

@@ -1,104 +1,19 @@
-// Owns the synchronous face of one store: entries by key, decoding, encoding. One look-up finds the newest value.
-// It never reads the database (read-ahead does) and never decides what is settled (layers and write-behind do).
-//
-// Decoded values: a number, string, boolean or bigint stays with its entry. An object is shared within one record only,
-// because whoever got it may change it in place, and a later record would then see what was never set, committed or
-// restored. A store declared `reuseDecoded` keeps objects until they are set, a record is undone or an epoch abandoned.
-import { MillraceError } from '#libs/core';
+// Owns the synchronous face of a key-value store: entries by key. One look-up finds the newest value.
 import type { BinaryString } from '#libs/core';
 import { detachBinary } from '#libs/serde';
-import type { Codec } from '#libs/serde';
 import { StateMiss } from './contract.ts';
-import type { KeyValueStoreCache, StateEntry, StateStoreSpec } from './contract.ts';
+import type { KeyValueStoreCache } from './contract.ts';
 import { Entry, entryBytes } from './entry.ts';
-import type { Layers } from './layers.ts';
-import type { Residency } from './residency.ts';
+import { EntryStore } from './entry-store.ts';
 
-export class StoreCache implements KeyValueStoreCache {
-  readonly name: string;
-  readonly index: number;
-  readonly logged: boolean;
-  readonly entries = new Map<BinaryString, Entry>();
-  /** Every key that is not in `entries` is known to be absent. */
-  complete: boolean;
-  /** Told of each entry that leaves the cache. */
-  onEvict: ((entry: Entry) => void) | null = null;
-
-  private readonly codec: Codec<unknown>;
-  private readonly layers: Layers;
-  private readonly residency: Residency;
-  private readonly reuseDecoded: boolean;
-
-  // The object decoded last, good within the record it was decoded in.
-  private decodedEntry: StateEntry | null = null;
-  private decodedValue: unknown = undefined;
-  private decodedRecord = -1;
-  // What `set` was given last, good within its record.
-  private setValue: unknown = undefined;
-  private setEncoded: BinaryString | undefined = undefined;
-  private setRecord = -1;
-
-  constructor(
-    spec: StateStoreSpec,
-    index: number,
-    complete: boolean,
-    codec: Codec<unknown>,
-    layers: Layers,
-    residency: Residency,
-  ) {
-    this.name = spec.name;
-    this.index = index;
-    this.logged = spec.logged;
-    this.reuseDecoded = spec.kind === 'keyValue' && spec.reuseDecoded === true;
-    this.complete = complete;
-    this.codec = codec;
-    this.layers = layers;
-    this.residency = residency;
-  }
+export class StoreCache extends EntryStore implements KeyValueStoreCache {
+  private readonly entries = new Map<BinaryString, Entry>();
 
   entry(key: BinaryString): Entry {
     const entry = this.entries.get(key);
     if (entry === undefined) return this.absentEntry(key);
     entry.usedAt = this.residency.batch;
     return entry;
-  }
-
-  value(face: StateEntry): unknown {
-    const entry = face as Entry;
-    const memo = entry.memo;
-    if (memo !== undefined && (typeof memo !== 'object' || entry.memoEra === this.layers.era)) return memo;
-    if (entry.encoded === null) return undefined;
-    if (this.decodedEntry === entry && this.decodedRecord === this.layers.record) return this.decodedValue;
-    const value = this.codec.fromBinary(entry.encoded, false);
-    this.remember(entry, value);
-    return value;
-  }
-
-  set(face: StateEntry, value: unknown, timestamp: number): void {
-    const entry = face as Entry;
-    if (value === null) {
-      this.layers.change(entry, null, timestamp);
-      if (this.decodedEntry === entry) this.forgetDecoded();
-      return;
-    }
-    let encoded = this.encode(entry.key, value);
-    // A string, and then its encoding too, may be a slice of the text of a batch; every other encoding is made afresh.
-    const isText = typeof value === 'string';
-    if (isText) encoded = detachBinary(encoded);
-    this.layers.change(entry, encoded, timestamp);
-    if (this.decodedEntry === entry) this.forgetDecoded();
-    if (isText) {
-      if (encoded === value) entry.memo = encoded;
-    } else if (typeof value !== 'object' || this.reuseDecoded) {
-      this.remember(entry, value);
-    }
-    this.setValue = value;
-    this.setEncoded = encoded;
-    this.setRecord = this.layers.record;
-  }
-
-  encodingOf(value: unknown): BinaryString | undefined {
-    return this.setRecord === this.layers.record && this.setValue === value ? this.setEncoded : undefined;
   }
 
   require(keys: readonly BinaryString[]): void {
@@ -110,10 +25,42 @@ export class StoreCache implements KeyValueStoreCache {
     if (missing !== null) throw new StateMiss(this.name, missing);
   }
 
-  /** Adds what the database answered; a key that became known meanwhile keeps what it has. */
+  find(key: BinaryString): Entry | undefined {
+    return this.entries.get(key);
+  }
+
+  knowsAbsent(): boolean {
+    return this.complete;
+  }
+
+  touch(key: BinaryString, batch: number): boolean {
+    const entry = this.entries.get(key);
+    if (entry === undefined) return this.complete;
+    entry.usedAt = batch;
+    return true;
+  }
+
   admit(key: BinaryString, encoded: BinaryString | null, timestamp: number): void {
     if (this.entries.has(key)) return;
     this.insert(key, encoded, timestamp);
+  }
+
+  allEntries(): Iterable<Entry> {
+    return this.entries.values();
+  }
+
+  forget(entry: Entry): void {
+    this.entries.delete(entry.key);
+    // An absent key of a complete store is absent whether the cache says so or not.
+    if (entry.encoded !== null) this.complete = false;
+  }
+
+  clear(): void {
+    for (const entry of this.entries.values()) {
+      if (entry.encoded !== null) this.complete = false;
+      this.residency.drop(entry);
+    }
+    this.entries.clear();
   }
 
   private absentEntry(key: BinaryString): Entry {
@@ -126,41 +73,5 @@ export class StoreCache implements KeyValueStoreCache {
     this.entries.set(key, entry);
     this.residency.add(entry, entryBytes(entry));
     return entry;
-  }
-
-  private remember(entry: Entry, value: unknown): void {
-    if (typeof value !== 'object' && typeof value !== 'function') {
-      entry.memo = value;
-    } else if (this.reuseDecoded) {
-      entry.memo = value;
-      entry.memoEra = this.layers.era;
-    } else {
-      this.decodedEntry = entry;
-      this.decodedValue = value;
-      this.decodedRecord = this.layers.record;
-    }
-  }
-
-  private forgetDecoded(): void {
-    this.decodedEntry = null;
-    this.decodedValue = undefined;
-  }
-
-  private encode(key: BinaryString, value: unknown): BinaryString {
-    try {
-      // JavaScript callers may hand over what the type rules out.
-      if (value === undefined) throw new TypeError('the value is undefined; null deletes');
-      return this.codec.toBinary(value);
-    } catch (cause) {
-      // SerdeError is one; what a schema registry throws to ask for patience passes too.
-      if (!(cause instanceof TypeError)) throw cause;
-      throw new MillraceError({
-        code: 'MILLRACE_SERIALIZATION_FAILED',
-        message: `The value of a key of ${key.length} bytes could not be encoded for store "${this.name}".`,
-        remedy: 'Return a value that the store’s value serde accepts, or change the serde of the store.',
-        cause,
-        context: { store: this.name },
-      });
-    }
   }
 }

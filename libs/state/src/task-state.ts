@@ -23,7 +23,9 @@ import type { DatabaseRow, StateDatabase } from './database.ts';
 import { ENTRY_BYTES, versionAt } from './entry.ts';
 import { Layers } from './layers.ts';
 import type { CacheAccount } from './layers.ts';
-import { RangeStoreCache } from './range/range-store-cache.ts';
+import type { EntryStore } from './entry-store.ts';
+import { OrderedCache } from './ordered/ordered-cache.ts';
+import { RangeReader } from './ordered/range-reader.ts';
 import { ReadAhead } from './read-ahead.ts';
 import { Residency } from './residency.ts';
 import { StoreCache } from './store-cache.ts';
@@ -46,13 +48,15 @@ export class TaskStateImpl implements TaskState {
   /** By store position, since the state was opened. */
   private readonly restoredRecords: number[] = [];
   private readonly database: StateDatabase;
-  private readonly account: CacheAccount = { cached: 0, dirty: 0 };
+  private readonly account: CacheAccount = { cached: 0, fixed: 0, dirty: 0 };
   private readonly layers: Layers;
   private readonly residency: Residency;
   private readonly writeBehind: WriteBehind;
-  private readonly caches: StoreCache[] = [];
+  private readonly caches: EntryStore[] = [];
   private readonly readers: ReadAhead[] = [];
-  private readonly byName = new Map<string, StoreCache>();
+  /** By store position; `null` where it is not ordered. */
+  private readonly rangeReaders: (RangeReader | null)[] = [];
+  private readonly byName = new Map<string, EntryStore>();
   /** The last of the restores handed to the database; they run one after the other. */
   private restoring: Promise<void> = Promise.resolve();
   private closed = false;
@@ -69,7 +73,16 @@ export class TaskStateImpl implements TaskState {
     this.writeBehind = new WriteBehind(options, database, this.account, clock, logger);
     for (const [index, spec] of options.stores.entries()) {
       const codec = compileCodec(spec.valueSerde);
-      const store = new StoreCache(spec, index, database.isEmpty(index), codec, this.layers, this.residency);
+      const empty = database.isEmpty(index);
+      let store: EntryStore;
+      if (spec.kind === 'ordered') {
+        const ordered = new OrderedCache(spec, index, empty, codec, this.layers, this.residency);
+        this.rangeReaders.push(new RangeReader(database, ordered, this.residency));
+        store = ordered;
+      } else {
+        this.rangeReaders.push(null);
+        store = new StoreCache(spec, index, empty, codec, this.layers, this.residency);
+      }
       this.caches.push(store);
       this.readers.push(new ReadAhead(database, store));
       this.byName.set(spec.name, store);
@@ -90,15 +103,15 @@ export class TaskStateImpl implements TaskState {
   }
 
   store<V>(name: string): KeyValueStoreCache<V> {
-    return this.storeCache(name) as KeyValueStoreCache as KeyValueStoreCache<V>;
+    const store = this.storeCache(name);
+    if (!(store instanceof StoreCache)) throw this.otherKind(name, 'a key-value store', 'orderedStore');
+    return store as KeyValueStoreCache as KeyValueStoreCache<V>;
   }
 
-  /**
-   * A store whose keys are rows of record key, timestamp and sequence. A prototype: it shows that ordered ranges fit the same
-   * cache (docs/decisions/0008-state-access-classes.md). One per store and task.
-   */
-  rangeStore<V>(name: string): RangeStoreCache<V> {
-    return new RangeStoreCache<V>(this.storeCache(name), this.database, this.residency);
+  orderedStore<V>(name: string): OrderedStoreCache<V> {
+    const store = this.storeCache(name);
+    if (!(store instanceof OrderedCache)) throw this.otherKind(name, 'an ordered store', 'store');
+    return store as OrderedStoreCache as OrderedStoreCache<V>;
   }
 
   isResident(store: string): boolean {
@@ -109,22 +122,25 @@ export class TaskStateImpl implements TaskState {
     const cache = this.storeCache(store);
     this.residency.nextBatch();
     if (cache.complete) return undefined;
-    const answer = this.readers[cache.index]!.fetch(keys, count, this.residency.batch);
-    return answer?.catch((error: unknown) => {
-      throw this.writeBehind.fail(error);
-    });
+    return this.observed(this.readers[cache.index]!.fetch(keys, count, this.residency.batch));
   }
 
-  orderedStore<V>(name: string): OrderedStoreCache<V> {
-    throw new Error(`ordered store "${name}": being built`);
-  }
-
-  readAheadRanges(_store: string, _ranges: readonly GroupRange[]): Promise<void> | undefined {
-    return undefined;
+  readAheadRanges(store: string, ranges: readonly GroupRange[]): Promise<void> | undefined {
+    const cache = this.storeCache(store);
+    const reader = this.rangeReaders[cache.index]!;
+    if (reader === null) throw this.otherKind(store, 'an ordered store', 'readAhead');
+    this.residency.nextBatch();
+    return this.observed(reader.fetch(ranges));
   }
 
   read(miss: StateMiss): Promise<void> | undefined {
-    return this.readAhead(miss.store, miss.keys, miss.keys.length);
+    const { store, keys, ranges } = miss;
+    const cache = this.storeCache(store);
+    if (cache instanceof OrderedCache && cache.resident && !cache.complete) return this.load(cache);
+    const rows = keys.length === 0 ? undefined : this.readAhead(store, keys, keys.length);
+    const scans = ranges.length === 0 ? undefined : this.readAheadRanges(store, ranges);
+    if (rows === undefined) return scans;
+    return scans === undefined ? rows : Promise.all([rows, scans]).then(() => undefined);
   }
 
   beginRecord(): void {
@@ -141,6 +157,7 @@ export class TaskStateImpl implements TaskState {
 
   seal(epochId: number, changelog: ChangelogVisitor): void {
     this.layers.seal(epochId, changelog);
+    for (const cache of this.caches) cache.sealed();
     this.residency.sealed();
   }
 
@@ -161,7 +178,7 @@ export class TaskStateImpl implements TaskState {
     this.assertOpen();
     const cache = this.storeCache(store);
     assert(!this.layers.hasUnsettled, 'a store is restored only when no epoch is open or sealed');
-    if (this.residency.entryCount > 0) this.restoring = this.restoring.then(() => this.dropCache());
+    if (this.account.cached > 0) this.restoring = this.restoring.then(() => this.dropCache());
     if (batch.count > 0) cache.complete = false;
     this.restoredRecords[cache.index] = (this.restoredRecords[cache.index] ?? 0) + batch.count;
     const changelogOffsets = new Map(this.writeBehind.reached.changelogOffsets);
@@ -176,9 +193,14 @@ export class TaskStateImpl implements TaskState {
     this.writeBehind.setCheckpoint({ ...this.writeBehind.reached, metadata });
     await this.writeBehind.flush();
     for (const cache of this.caches) {
+      if (cache.complete) continue;
+      if (cache instanceof OrderedCache && cache.resident) {
+        await this.load(cache);
+        continue;
+      }
       // As many keys as that, or many updates of few: the first is the common case, and not worth a look.
       const isLarge = (this.restoredRecords[cache.index] ?? 0) * ENTRY_BYTES > this.preloadBytesMax;
-      if (!cache.complete && !isLarge) await this.preload(cache);
+      if (!isLarge) await this.load(cache, this.account.cached + this.preloadBytesMax);
     }
   }
 
@@ -188,13 +210,13 @@ export class TaskStateImpl implements TaskState {
   ): Promise<{ readonly value: BinaryString; readonly timestamp: number } | undefined> {
     this.assertOpen();
     const cache = this.storeCache(store);
-    const entry = cache.entries.get(key);
+    const entry = cache.find(key);
     if (entry !== undefined) {
       const version = versionAt(entry, this.writeBehind.committedEpoch);
       if (version === null || version.encoded === null) return undefined;
       return { value: version.encoded, timestamp: version.timestamp };
     }
-    if (cache.complete) return undefined;
+    if (cache.knowsAbsent(key)) return undefined;
     const { values, timestamps } = await this.database.read(cache.index, [key], 1);
     const value = values[0] ?? null;
     return value === null ? undefined : { value, timestamp: timestamps[0]! };
@@ -234,7 +256,7 @@ export class TaskStateImpl implements TaskState {
 
   private async apply(index: number, batch: RestoreBatch, checkpoint: StateCheckpoint): Promise<void> {
     const done =
-      this.residency.entryCount > 0
+      this.account.cached > 0
         ? this.restoring.then(() => this.database.restore(index, batch, checkpoint))
         : this.database.restore(index, batch, checkpoint);
     this.restoring = Promise.all([this.restoring, done]).then(() => undefined);
@@ -248,37 +270,48 @@ export class TaskStateImpl implements TaskState {
   }
 
   // A small store is read as a whole: a scan costs a third of the same keys looked up one by one as they come, and no batch
-  // has to be looked through for its keys any more.
-  private async preload(cache: StoreCache): Promise<void> {
-    const bytesMax = this.account.cached + this.preloadBytesMax;
+  // has to be looked through for its keys any more. A resident one is however large it is.
+  private async load(cache: EntryStore, cachedBytesMax = Infinity): Promise<void> {
     try {
       for await (const { key, value, timestamp } of this.database.scan(cache.index)) {
-        if (this.account.cached >= bytesMax) return;
+        if (this.account.cached >= cachedBytesMax) return;
         cache.admit(key, value, timestamp);
       }
     } catch (error) {
       throw this.writeBehind.fail(error);
     }
-    cache.complete = true;
+    cache.loaded();
+  }
+
+  private observed(answer: Promise<void> | undefined): Promise<void> | undefined {
+    return answer?.catch((error: unknown) => {
+      throw this.writeBehind.fail(error);
+    });
   }
 
   private async dropCache(): Promise<void> {
     await this.writeBehind.flush();
     for (const reader of this.readers) reader.cleared();
-    for (const store of this.caches) {
-      for (const entry of store.entries.values()) if (entry.encoded !== null) store.complete = false;
-    }
-    this.residency.clear();
+    for (const reader of this.rangeReaders) reader?.cleared();
+    for (const store of this.caches) store.clear();
     assert(this.account.cached === 0, `a cleared cache holds no bytes, but ${this.account.cached}`);
   }
 
-  private storeCache(name: string): StoreCache {
+  private storeCache(name: string): EntryStore {
     const store = this.byName.get(name);
     if (store !== undefined) return store;
     throw new MillraceError({
       code: 'MILLRACE_INVALID_CONFIG',
       message: `Task ${this.taskId} has no store "${name}"; it has ${[...this.byName.keys()].join(', ') || 'none'}.`,
       remedy: 'Name the store in the topology of the node that uses it.',
+    });
+  }
+
+  private otherKind(name: string, asked: string, method: string): MillraceError {
+    return new MillraceError({
+      code: 'MILLRACE_INVALID_CONFIG',
+      message: `Store "${name}" of task ${this.taskId} was asked for as ${asked}, which it is not.`,
+      remedy: `Ask for it with \`${method}\`, or declare it with the other kind.`,
     });
   }
 

@@ -194,7 +194,9 @@ export class WriteBehind {
     await batch.write(checkpoint);
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i]!;
-      if (entry.writeState === WriteState.WRITING) entry.writeState = WriteState.CLEAN;
+      if (entry.writeState !== WriteState.WRITING) continue;
+      entry.writeState = WriteState.CLEAN;
+      if (entry.encoded === null && entry.older === null) entry.store.buried(entry);
     }
     this.writingBytes = 0;
   }

@@ -5,6 +5,7 @@ import type {
   DatabaseRow,
   ReadColumns,
   RestoreBatch,
+  ScanRange,
   StateCheckpoint,
   StateDatabase,
 } from '#libs/state';
@@ -82,8 +83,8 @@ export class GatedDatabase implements StateDatabase {
     return this.inner.restore(store, records, checkpoint);
   }
 
-  scan(store: number): AsyncIterable<DatabaseRow> {
-    return this.inner.scan(store);
+  scan(store: number, range?: ScanRange): AsyncIterable<DatabaseRow> {
+    return this.inner.scan(store, range);
   }
 
   flush(): Promise<void> {

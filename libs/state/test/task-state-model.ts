@@ -265,11 +265,11 @@ export class ModelRun {
     const inside = this.state as unknown as {
       readonly cachedBytes: number;
       readonly account: { readonly dirty: number };
-      readonly caches: readonly { readonly entries: Map<string, CachedEntry> }[];
+      readonly caches: readonly { allEntries(): Iterable<CachedEntry> }[];
     };
     let cached = 0;
     for (const cache of inside.caches) {
-      for (const entry of cache.entries.values()) {
+      for (const entry of cache.allEntries()) {
         cached += 240 + entry.key.length + (entry.encoded?.length ?? 0);
         for (let version = entry.older; version !== null; version = version.older) {
           cached += 72 + (version.encoded?.length ?? 0);

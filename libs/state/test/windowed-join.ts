@@ -1,11 +1,19 @@
-// Owns a small inner join of two streams over ordered range stores, and the naive join it is compared with: for each record,
+// Owns a small inner join of two streams over ordered stores, and the naive join it is compared with: for each record,
 // in order, all earlier ones of the other side with the same key and |t1 - t2| <= window. Nothing of the runtime is used;
 // what the runtime would do with batches, misses, failed records, commits and replays is done here by hand.
 import { expect } from '@jest/globals';
 import fc from 'fast-check';
+import { orderedTime, orderedUint64 } from '#libs/core';
+import type { BinaryString } from '#libs/core';
 import { Serdes } from '#libs/serde';
-import { RangeMiss, TaskStateImpl } from '#libs/state';
-import type { KeyValueStoreSpec, RangeStoreCache, StateBackend, TaskStateOptions } from '#libs/state';
+import { StateMiss } from '#libs/state';
+import type {
+  OrderedStoreCache,
+  OrderedStoreSpec,
+  StateBackend,
+  TaskState,
+  TaskStateOptions,
+} from '#libs/state';
 import { bin, taskOptions } from './support.ts';
 
 const WINDOW_MS = 10;
@@ -89,13 +97,19 @@ export function naiveJoin(records: readonly JoinRecord[]): string[] {
 
 const pair = (at: number, otherAt: number): string => `${at}×${otherAt}`;
 
-const rowStore = (name: string): KeyValueStoreSpec => ({
-  kind: 'keyValue',
+const rowStore = (name: string): OrderedStoreSpec => ({
+  kind: 'ordered',
   name,
   keySerde: Serdes.bytes(),
   valueSerde: Serdes.json(),
   logged: true,
+  resident: false,
+  expiry: { retentionMs: RETENTION_MS },
+  layout: `join(${WINDOW_MS})`,
 });
+
+const suffixOf = (timestamp: number, at: number): BinaryString =>
+  (orderedTime(timestamp) + orderedUint64(at)) as BinaryString;
 
 interface Sealed {
   readonly epochId: number;
@@ -116,9 +130,9 @@ export class JoinRun {
   private readonly backend: StateBackend;
   private readonly options: TaskStateOptions;
   private readonly records: readonly JoinRecord[];
-  private state!: TaskStateImpl;
-  private left!: RangeStoreCache<number>;
-  private right!: RangeStoreCache<number>;
+  private state!: TaskState;
+  private left!: OrderedStoreCache<number>;
+  private right!: OrderedStoreCache<number>;
 
   private position = 0;
   private streamTime = -Infinity;
@@ -152,14 +166,13 @@ export class JoinRun {
 
   private async start(): Promise<void> {
     const state = await this.backend.open(this.options);
-    if (!(state instanceof TaskStateImpl)) throw new Error('range stores are a prototype of TaskStateImpl');
     this.state = state;
     const reached = state.checkpoint.changelogOffsets.get('left') ?? 0;
     expect(reached).toBeLessThanOrEqual(this.changelog.length);
     for (const change of this.changelog.slice(reached)) await this.replay(change);
     await state.restored({});
-    this.left = state.rangeStore<number>('left');
-    this.right = state.rangeStore<number>('right');
+    this.left = state.orderedStore<number>('left');
+    this.right = state.orderedStore<number>('right');
   }
 
   private async replay({ store, key, value, timestamp }: Change): Promise<void> {
@@ -211,12 +224,8 @@ export class JoinRun {
       for (const side of ['left', 'right'] as const) {
         const ranges = batch
           .filter((record) => record.side !== side)
-          .map(({ key, timestamp }) => ({
-            key: bin(key),
-            from: timestamp - WINDOW_MS,
-            to: timestamp + WINDOW_MS,
-          }));
-        await this[side].readAheadRanges(ranges);
+          .map(({ key, timestamp }) => ({ group: bin(key), from: orderedTime(timestamp - WINDOW_MS) }));
+        await this.state.readAheadRanges(side, ranges);
       }
     }
     for (const record of batch) {
@@ -237,30 +246,26 @@ export class JoinRun {
         this.state.undoRecord();
         this.output.length = outputBefore;
         if (error instanceof Poisoned) return;
-        if (!(error instanceof RangeMiss)) throw error;
+        if (!(error instanceof StateMiss)) throw error;
         this.misses++;
-        const store = error.store === 'left' ? this.left : this.right;
-        await store.readAheadRanges([{ key: error.keys[0]!, from: error.from, to: error.from }]);
+        await this.state.read(error);
       }
     }
   }
 
-  // The operator itself: look at the other side's window, keep the record, drop what no record can reach any more.
+  // The operator itself: look at the other side's window, keep the record.
   private process({ side, key, timestamp, poison }: JoinRecord): void {
     const at = this.position;
     const own = side === 'left' ? this.left : this.right;
     const other = side === 'left' ? this.right : this.left;
-    const ownEntry = own.entry(bin(key));
-    const otherEntry = other.entry(bin(key));
+    const group = bin(key);
     const streamTime = Math.max(this.streamTime, timestamp);
-    const oldest = streamTime - RETENTION_MS;
-    // Expiry deletes what is in memory: what a record may see is a matter of time, never of what was deleted already.
-    other.range(otherEntry, Math.max(timestamp - WINDOW_MS, oldest), timestamp + WINDOW_MS, (otherAt) => {
-      this.output.push(pair(at, otherAt));
+    // Expiry drops what it comes to: what a record may see is a matter of time, never of what was dropped already.
+    const from = Math.max(timestamp - WINDOW_MS, streamTime - RETENTION_MS);
+    other.range(group, orderedTime(from), orderedTime(timestamp + WINDOW_MS + 1), (row) => {
+      this.output.push(pair(at, other.value(row)!));
     });
-    own.put(ownEntry, timestamp, at, at);
-    own.expire(ownEntry, oldest);
-    other.expire(otherEntry, oldest);
+    own.set(own.row(group, suffixOf(timestamp, at)), at, timestamp);
     if (poison) throw new Poisoned();
     this.streamTime = streamTime;
   }
@@ -295,6 +300,10 @@ export class JoinRun {
         ['right', reached],
       ]),
       metadata: {},
+      expireBefore: new Map([
+        ['left', epoch.streamTime - RETENTION_MS],
+        ['right', epoch.streamTime - RETENTION_MS],
+      ]),
     });
   }
 

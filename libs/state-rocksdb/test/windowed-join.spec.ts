@@ -7,7 +7,7 @@ import { removeTemporaryDirectories, temporaryDirectory } from './support.ts';
 
 afterAll(removeTemporaryDirectories);
 
-describe('a stream-stream join over ordered range stores in RocksDB', () => {
+describe('a stream-stream join over ordered stores in RocksDB', () => {
   it('equals the naive join with rows read back from disk', async () => {
     await fc.assert(
       fc.asyncProperty(joinCases, async ({ records, steps }) => {

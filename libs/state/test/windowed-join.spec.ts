@@ -4,7 +4,7 @@ import { createMemoryStateBackend } from '#libs/state';
 import { ManualClock } from './manual-clock.ts';
 import { JoinRun, joinCases, naiveJoin } from './windowed-join.ts';
 
-describe('a stream-stream join over ordered range stores', () => {
+describe('a stream-stream join over ordered stores', () => {
   it('equals the naive join, through failed records, abandoned epochs and restarts', async () => {
     let pairs = 0;
     await fc.assert(

@@ -1,0 +1,380 @@
+// Owns the synchronous face of an ordered store: rows by group and suffix, visits in order. It keeps an index only: a row is an entry,
+// so layers, undo, abandon and write-behind are those of any entry. It never reads the database (range-reader.ts does).
+//
+// 1. What is known of a group is in its `Group`; a group that is not there is empty if the store is complete, else unknown.
+// 2. When a row with a value is evicted, its group covers only what is behind it.
+// 3. While a group is being read none of its rows leaves: an answer cannot be older than what the cache knew meanwhile.
+// 4. A row that is deleted, here and in the database, leaves index and memory when an epoch ends, if its absence is known without it.
+import { assert } from '#libs/core';
+import type { BinaryString } from '#libs/core';
+import { detachBinary } from '#libs/serde';
+import type { Codec } from '#libs/serde';
+import { StateMiss } from '../contract.ts';
+import type { OrderedStoreCache, OrderedStoreSpec, StateEntry } from '../contract.ts';
+import { WriteState, entryBytes } from '../entry.ts';
+import type { Entry } from '../entry.ts';
+import { EntryStore } from '../entry-store.ts';
+import type { Layers } from '../layers.ts';
+import type { Residency } from '../residency.ts';
+import type { Resident } from '../resident.ts';
+import { Group, Row } from './group.ts';
+import { groupOfKey, rankOf, rowKey, suffixOfKey } from './row-key.ts';
+
+const ALL = '' as BinaryString;
+/** Idle rows looked at when an epoch ends, at least; with many, a quarter of them. */
+const IDLE_ROWS_MIN = 10_000;
+
+type RowVisitor = (row: StateEntry) => boolean | void;
+
+export class OrderedCache extends EntryStore implements OrderedStoreCache {
+  /** All rows are in memory, beside the bound. */
+  readonly resident: boolean;
+  private readonly groups = new Map<BinaryString, Group>();
+  /** How many reads of a group's rows are under way. */
+  private readonly reading = new Map<BinaryString, number>();
+  /** Rows without a value that may leave when the epoch ends. */
+  private idle: Row[] = [];
+
+  constructor(
+    spec: OrderedStoreSpec,
+    index: number,
+    complete: boolean,
+    codec: Codec<unknown>,
+    layers: Layers,
+    residency: Residency,
+  ) {
+    super(spec, index, complete, codec, layers, residency);
+    this.resident = spec.resident;
+  }
+
+  row(groupKey: BinaryString, suffix: BinaryString): Row {
+    let group = this.groups.get(groupKey);
+    if (group === undefined) {
+      if (!this.complete) throw new StateMiss(this.name, [rowKey(groupKey, suffix)]);
+      group = this.addGroup(groupKey);
+    }
+    const { batch } = this.residency;
+    group.usedAt = batch;
+    const rank = rankOf(suffix);
+    const found = group.rows.find(suffix, rank);
+    if (found !== undefined) {
+      found.usedAt = batch;
+      return found;
+    }
+    if (!group.covers(suffix, rank)) throw new StateMiss(this.name, [rowKey(groupKey, suffix)]);
+    const key = detachBinary((group.prefix + suffix) as BinaryString);
+    const row = this.addRow(group, key, key.slice(group.prefix.length) as BinaryString, rank, null, -1);
+    this.idle.push(row);
+    return row;
+  }
+
+  override set(face: StateEntry, value: unknown, timestamp: number): void {
+    const row = face as Row;
+    assert(row.indexed, 'a row is not kept over a record');
+    const before = row.encoded;
+    super.set(row, value, timestamp);
+    const after = row.encoded;
+    if (before === null && after !== null) row.group.revived(row);
+    if (this.resident) {
+      this.residency.changeFixed((after === null ? 0 : after.length) - (before === null ? 0 : before.length));
+    }
+  }
+
+  suffixOf(row: StateEntry): BinaryString {
+    return (row as Row).suffix;
+  }
+
+  groupOf(row: StateEntry): BinaryString {
+    return (row as Row).group.key;
+  }
+
+  range(
+    groupKey: BinaryString,
+    from: BinaryString | null,
+    to: BinaryString | null,
+    visit: RowVisitor,
+    descending = false,
+  ): void {
+    const group = this.coveredGroup(groupKey, from ?? ALL, to);
+    if (group === null) return;
+    if (descending) this.visitDown(group, from, to, visit);
+    else this.visitUp(group, from, to, visit);
+  }
+
+  first(groupKey: BinaryString): StateEntry | null {
+    const group = this.coveredGroup(groupKey, ALL, null);
+    if (group === null) return null;
+    const { rows, frontier } = group;
+    let row: Row | undefined = frontier ?? undefined;
+    if (row === undefined || row.encoded === null || !row.indexed) {
+      let position = row === undefined ? 0 : rows.seek(row.suffix, rankOf(row.suffix));
+      let last = frontier;
+      for (row = rows.at(position); row !== undefined && row.encoded === null; row = rows.at(position)) {
+        last = row;
+        position = rows.next(position);
+      }
+      group.frontier = row ?? last;
+      if (row === undefined) return null;
+    }
+    row.usedAt = this.residency.batch;
+    return row;
+  }
+
+  require(groups: readonly BinaryString[], suffixes: readonly BinaryString[]): void {
+    if (this.complete) return;
+    let missing: BinaryString[] | null = null;
+    for (let i = 0; i < groups.length; i++) {
+      const suffix = suffixes[i]!;
+      if (!this.isKnown(this.groups.get(groups[i]!), suffix)) {
+        (missing ??= []).push(rowKey(groups[i]!, suffix));
+      }
+    }
+    if (missing !== null) throw new StateMiss(this.name, missing);
+  }
+
+  find(key: BinaryString): Row | undefined {
+    const suffix = suffixOfKey(key);
+    return this.groups.get(groupOfKey(key))?.rows.find(suffix, rankOf(suffix));
+  }
+
+  knowsAbsent(key: BinaryString): boolean {
+    if (this.complete) return true;
+    const suffix = suffixOfKey(key);
+    return this.groups.get(groupOfKey(key))?.covers(suffix, rankOf(suffix)) === true;
+  }
+
+  touch(key: BinaryString, batch: number): boolean {
+    const group = this.groups.get(groupOfKey(key));
+    if (group === undefined) return this.complete;
+    group.usedAt = batch;
+    const suffix = suffixOfKey(key);
+    const rank = rankOf(suffix);
+    const row = group.rows.find(suffix, rank);
+    if (row !== undefined) row.usedAt = batch;
+    return row !== undefined || this.complete || group.covers(suffix, rank);
+  }
+
+  admit(key: BinaryString, encoded: BinaryString | null, timestamp: number): void {
+    const group = this.groupFor(groupOfKey(key));
+    const suffix = suffixOfKey(key);
+    const rank = rankOf(suffix);
+    // Known already, as a row or as absent.
+    if (group.rows.find(suffix, rank) !== undefined || group.covers(suffix, rank)) return;
+    const row = this.addRow(group, key, suffix, rank, encoded, timestamp);
+    if (encoded !== null) group.revived(row);
+  }
+
+  *allEntries(): Generator<Row> {
+    for (const { rows } of this.groups.values()) {
+      for (let at = 0, row = rows.at(at); row !== undefined; at = rows.next(at), row = rows.at(at)) yield row;
+    }
+  }
+
+  forget(entry: Entry): void {
+    const row = entry as Row;
+    this.removeFromIndex(row);
+    if (row.encoded === null) return;
+    this.complete = false;
+    row.group.uncover(row);
+  }
+
+  forgetGroup(group: Group): void {
+    this.groups.delete(group.key);
+  }
+
+  clear(): void {
+    for (const row of this.allEntries()) {
+      if (row.encoded !== null) this.complete = false;
+      row.indexed = false;
+      this.residency.drop(row);
+    }
+    for (const group of this.groups.values()) this.residency.drop(group);
+    this.groups.clear();
+    this.idle = [];
+  }
+
+  override loaded(): void {
+    super.loaded();
+    for (const group of this.groups.values()) group.coverFrom(ALL);
+  }
+
+  override mayForget(entry: Entry): boolean {
+    const { group, suffix } = entry as Row;
+    return (
+      !this.isBeingRead(group) &&
+      (group.wantedAt < this.residency.pinnedFrom || group.wantedAt === 0 || suffix < group.wantedFrom)
+    );
+  }
+
+  override takenBack(entry: Entry, lengthDelta: number): void {
+    const row = entry as Row;
+    if (this.resident) this.residency.changeFixed(lengthDelta);
+    if (row.encoded !== null) row.group.revived(row);
+    else if (row.older === null && row.writeState === WriteState.CLEAN) this.idle.push(row);
+  }
+
+  override buried(entry: Entry): void {
+    this.idle.push(entry as Row);
+  }
+
+  override sealed(): void {
+    const { idle } = this;
+    let count = Math.max(IDLE_ROWS_MIN, idle.length >> 2);
+    const kept: Row[] = [];
+    while (count-- > 0) {
+      const row = idle.pop();
+      if (row === undefined) break;
+      if (!row.indexed || row.encoded !== null || !isSettled(row)) continue;
+      if (this.isBeingRead(row.group)) kept.push(row);
+      else if (row.group.covers(row.suffix, rankOf(row.suffix))) this.drop(row);
+    }
+    for (const row of kept) idle.push(row);
+  }
+
+  override readStarted(key: BinaryString): void {
+    this.startReading(groupOfKey(key));
+  }
+
+  override readEnded(key: BinaryString): void {
+    this.endReading(groupOfKey(key));
+  }
+
+  startReading(group: BinaryString): void {
+    this.reading.set(group, (this.reading.get(group) ?? 0) + 1);
+  }
+
+  endReading(group: BinaryString): void {
+    const readers = this.reading.get(group)! - 1;
+    if (readers === 0) this.reading.delete(group);
+    else this.reading.set(group, readers);
+  }
+
+  isBeingRead(group: Group): boolean {
+    return this.reading.size > 0 && this.reading.has(group.key);
+  }
+
+  /** The group as it is known, or a new one of which nothing is. */
+  groupFor(key: BinaryString): Group {
+    return this.groups.get(key) ?? this.addGroup(key);
+  }
+
+  /** `null`: nothing to visit. @throws StateMiss */
+  private coveredGroup(key: BinaryString, from: BinaryString, to: BinaryString | null): Group | null {
+    const group = this.groups.get(key);
+    if (group === undefined) {
+      if (this.complete || (to !== null && to <= from)) return null;
+    } else {
+      group.usedAt = this.residency.batch;
+      if (group.covers(from, rankOf(from))) return group;
+      if (to !== null && to <= from) return null;
+    }
+    throw new StateMiss(this.name, [], [{ group: key, from }]);
+  }
+
+  private visitUp(group: Group, from: BinaryString | null, to: BinaryString | null, visit: RowVisitor): void {
+    const { rows, frontier } = group;
+    const { batch } = this.residency;
+    let start = from ?? ALL;
+    if (frontier !== null && frontier.suffix > start) start = frontier.suffix;
+    const toRank = to === null ? Infinity : rankOf(to);
+    let position = rows.seek(start, rankOf(start));
+    let { changes } = rows;
+    let end = to === null ? Infinity : rows.seek(to, toRank);
+    while (position < end) {
+      const row = rows.at(position);
+      if (row === undefined) return;
+      if (row.encoded !== null) {
+        row.usedAt = batch;
+        if (visit(row) === false) return;
+        if (rows.changes !== changes) {
+          ({ changes } = rows);
+          position = rows.seek(row.suffix, rankOf(row.suffix));
+          if (to !== null) end = rows.seek(to, toRank);
+        }
+      }
+      position = rows.next(position);
+    }
+  }
+
+  private visitDown(
+    group: Group,
+    from: BinaryString | null,
+    to: BinaryString | null,
+    visit: RowVisitor,
+  ): void {
+    const { rows } = group;
+    const { batch } = this.residency;
+    const fromRank = from === null ? 0 : rankOf(from);
+    let { changes } = rows;
+    let start = from === null ? 0 : rows.seek(from, fromRank);
+    let position = rows.previous(to === null ? rows.end : rows.seek(to, rankOf(to)));
+    while (position >= start) {
+      const row = rows.at(position)!;
+      if (row.encoded !== null) {
+        row.usedAt = batch;
+        if (visit(row) === false) return;
+        if (rows.changes !== changes) {
+          ({ changes } = rows);
+          position = rows.seek(row.suffix, rankOf(row.suffix));
+          if (from !== null) start = rows.seek(from, fromRank);
+        }
+      }
+      position = rows.previous(position);
+    }
+  }
+
+  private isKnown(group: Group | undefined, suffix: BinaryString): boolean {
+    if (group === undefined) return false;
+    const rank = rankOf(suffix);
+    return group.covers(suffix, rank) || group.rows.find(suffix, rank) !== undefined;
+  }
+
+  private addGroup(key: BinaryString): Group {
+    const group = new Group(this, detachBinary(key), this.complete, this.residency.batch);
+    this.groups.set(group.key, group);
+    this.account(group);
+    return group;
+  }
+
+  private addRow(
+    group: Group,
+    key: BinaryString,
+    suffix: BinaryString,
+    rank: number,
+    encoded: BinaryString | null,
+    timestamp: number,
+  ): Row {
+    const row = new Row(group, key, suffix, encoded, timestamp, this.residency.batch);
+    group.rows.insert(row, rank);
+    if (this.resident) this.residency.addFixed(entryBytes(row));
+    else this.residency.add(row, entryBytes(row));
+    return row;
+  }
+
+  private account(group: Resident): void {
+    if (this.resident) this.residency.addFixed(group.bytes);
+    else this.residency.add(group, group.bytes);
+  }
+
+  private drop(row: Row): void {
+    this.residency.drop(row);
+    this.removeFromIndex(row);
+    const { group } = row;
+    // Without its last row the group says what the store says; where the store says nothing, eviction decides.
+    if (this.complete && group.mayLeave()) {
+      this.residency.drop(group);
+      this.groups.delete(group.key);
+    }
+  }
+
+  private removeFromIndex(row: Row): void {
+    const removed = row.group.rows.remove(row, rankOf(row.suffix));
+    assert(removed, 'a row that is in the cache is in the index');
+    row.indexed = false;
+  }
+}
+
+/** No layer and no write needs the row any more. */
+function isSettled(row: Row): boolean {
+  return row.older === null && row.writeState === WriteState.CLEAN;
+}
