@@ -23,9 +23,9 @@ describe('the metadata of the record in process', () => {
         .peek(note('peek', undefined))
         .mapValues(note('mapValues', 'v'))
         .flatMapValues(note('flatMapValues', ['v']))
-        .selectKey(note('selectKey', 'k'))
-        .map(note('map', ['k', 'v'] as const))
-        .flatMap(note('flatMap', [['k', 'v'] as const]))
+        .selectKey(note<string>('selectKey', 'k'))
+        .map(note<[string, string]>('map', ['k', 'v']))
+        .flatMap(note<[string, string][]>('flatMap', [['k', 'v']]))
         .branch({ all: note('branch', true) })
         .all.to(note('topic', 'out'), {
           keySerde: text,

@@ -4,7 +4,9 @@ import type { AnySerde, SourceNode } from '../graph.ts';
 import { aggregateOperator, countOperator, reduceOperator } from '../operators/aggregate.ts';
 import type { AggregateStore, Aggregator, Initializer, Reducer } from '../operators/aggregate.ts';
 import type { Operator } from '../operators/operator.ts';
+import type { ChangeOptions } from '../operators/table.ts';
 import type { Named } from '../options.ts';
+import { sendOldValuesUpwards } from './factory.ts';
 import type { DslFactory, GroupedState } from './factory.ts';
 import type { LooseKeyedProcessFunction } from '../keyed/keyed-process.ts';
 import { addKeyedProcess } from './keyed-process.ts';
@@ -38,7 +40,8 @@ export class KGroupedStreamImpl implements Untyped<KGroupedStream<unknown, unkno
   }
 
   reduce(reducer: Reducer, materialized: LooseMaterialized, named?: Named): KTableImpl {
-    const operatorOf = (store: AggregateStore): Operator => reduceOperator(store, reducer);
+    const operatorOf = (store: AggregateStore, options: ChangeOptions): Operator =>
+      reduceOperator(store, reducer, options);
     const { valueSerde } = this.#state;
     return this.#fold('reduce', 'KSTREAM-REDUCE-', materialized, named, valueSerde, operatorOf, { reducer });
   }
@@ -49,7 +52,8 @@ export class KGroupedStreamImpl implements Untyped<KGroupedStream<unknown, unkno
     materialized: LooseMaterialized,
     named?: Named,
   ): KTableImpl {
-    const operatorOf = (store: AggregateStore): Operator => aggregateOperator(store, initializer, aggregator);
+    const operatorOf = (store: AggregateStore, options: ChangeOptions): Operator =>
+      aggregateOperator(store, initializer, aggregator, options);
     return this.#fold('aggregate', 'KSTREAM-AGGREGATE-', materialized, named, null, operatorOf, {
       initializer,
       aggregator,
@@ -66,7 +70,7 @@ export class KGroupedStreamImpl implements Untyped<KGroupedStream<unknown, unkno
     given: LooseMaterialized | undefined,
     named: Named | undefined,
     defaultValueSerde: object | null,
-    operatorOf: (store: AggregateStore) => Operator,
+    operatorOf: (store: AggregateStore, options: ChangeOptions) => Operator,
     functions: Readonly<Record<string, unknown>> = {},
   ): KTableImpl {
     const { graph } = this.#dsl;
@@ -80,13 +84,14 @@ export class KGroupedStreamImpl implements Untyped<KGroupedStream<unknown, unkno
     const value = graph.checkedSerde('value', path, materialized.valueSerde, defaultValueSerde);
     const { parent, sources } = this.#parent(materialized.name ?? null, key, path);
     const store = declareStore(graph, path, materialized, { key, value });
+    const options: ChangeOptions = { sendOldValues: false };
     const node = graph.addNode({
       kind: 'processor',
       name,
       path,
       parents: [parent],
       children: [],
-      operator: operatorOf(store),
+      operator: operatorOf(store, options),
     });
     return this.#dsl.table({
       node,
@@ -95,8 +100,7 @@ export class KGroupedStreamImpl implements Untyped<KGroupedStream<unknown, unkno
       valueSerde: value,
       sources,
       view: { store: store.name, keySerde: key, steps: [] },
-      // An aggregation has read the old value anyway: it always forwards it.
-      enableSendingOldValues: () => undefined,
+      enableSendingOldValues: sendOldValuesUpwards(options, null),
     });
   }
 

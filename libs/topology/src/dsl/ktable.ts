@@ -2,12 +2,14 @@
 import type { AnySerde, GraphNode } from '../graph.ts';
 import type { AggregateStore as TableStore } from '../operators/aggregate.ts';
 import type { Operator } from '../operators/operator.ts';
-import type { RecordPredicate, ValueMapper } from '../operators/stateless.ts';
+import type { RecordMapper, RecordPredicate, ValueMapper } from '../operators/stateless.ts';
 import type { TableView, ViewStep } from '../operators/stream-table-join.ts';
 import { tableFilterOperator, tableMapValuesOperator, toStreamOperator } from '../operators/table.ts';
-import type { Named } from '../options.ts';
+import type { Grouped, Named } from '../options.ts';
 import { sendOldValuesUpwards } from './factory.ts';
 import type { DslFactory, TableState } from './factory.ts';
+import { groupTable } from './grouped-table.ts';
+import type { KGroupedTableImpl } from './grouped-table.ts';
 import type { KStreamImpl } from './kstream.ts';
 import { declareStore } from './materializing.ts';
 import type { LooseMaterialized } from './materializing.ts';
@@ -58,7 +60,18 @@ export class KTableImpl implements Untyped<KTable<unknown, unknown>> {
     });
   }
 
-  toStream(named?: Named): KStreamImpl {
+  groupBy(
+    selector: RecordMapper,
+    grouped: Grouped<NonNullable<unknown>, NonNullable<unknown>>,
+  ): KGroupedTableImpl {
+    return groupTable(this.dsl, this.state, selector, grouped);
+  }
+
+  toStream(mapperOrNamed?: RecordMapper | Named, namedOrNone?: Named): KStreamImpl {
+    if (typeof mapperOrNamed === 'function') {
+      return this.toStream(namedOrNone).selectKey(mapperOrNamed as RecordMapper);
+    }
+    const named = mapperOrNamed;
     const path = `${this.state.path}.toStream()`;
     const { graph } = this.dsl;
     const name = graph.nodeName('KTABLE-TOSTREAM-', named, path);

@@ -250,11 +250,11 @@ export interface KTable<K, V, Deleted extends null = null> {
     selector: (key: K, value: V, metadata: RecordMetadata) => KeyValue<KR, VR> | null,
     grouped: Grouped<NonNullable<KR>, NonNullable<VR>>,
   ): KGroupedTable<NonNullable<KR>, NonNullable<VR>>;
-  /** Each change as a record; a deletion is a null value. */
-  toStream(named?: Named): KStream<K, V | Deleted>;
-  /** The same with a new key: `toStream().selectKey(mapper)`. Marks the stream for repartitioning; the key serde is lost. */
+  /** Each change as a record with a new key: `toStream().selectKey(mapper)`. Marks the stream for repartitioning; the key serde is lost. */
   toStream<KR>(
     mapper: (key: K, value: V | Deleted, metadata: RecordMetadata) => KR,
     named?: Named,
   ): KStream<KR, V | Deleted>;
+  /** Each change as a record; a deletion is a null value. */
+  toStream(named?: Named): KStream<K, V | Deleted>;
 }

@@ -1,10 +1,12 @@
 // Owns the operators that fold a grouped stream into a table: count, reduce, aggregate.
 // Source of the rules: KStreamAggregate and KStreamReduce of Kafka Streams. A record with a null key or value is dropped;
 // the result's timestamp is the higher of the record's and the stored one; a result of `null` deletes the key.
+import { compileCodec } from '#libs/serde';
 import type { AnySerde } from '../graph.ts';
-import type { RecordMetadata } from '../ports.ts';
+import type { RecordMetadata, StoreEntry } from '../ports.ts';
 import type { Operator } from './operator.ts';
 import { byKey, toEachTable } from './operator.ts';
+import type { ChangeOptions } from './table.ts';
 
 export type Initializer = () => unknown;
 export type Aggregator = (
@@ -23,6 +25,20 @@ export interface AggregateStore {
 
 const NULL_KEY = 'null key in an aggregation';
 const NULL_VALUE = 'null value in an aggregation';
+
+/**
+ * Functions may change an aggregate in place. Where somebody downstream wants the old value too, it is decoded once more, so that the
+ * change does not reach it. (Kafka Streams forwards the changed object as the old one.)
+ */
+export function separateCopies(
+  spec: AggregateStore,
+  wanted: boolean,
+): (value: unknown, entry: StoreEntry) => unknown {
+  if (!wanted) return (value) => value;
+  const codec = compileCodec(spec.valueSerde);
+  return (value, entry) =>
+    typeof value === 'object' && value !== null ? codec.fromBinary(entry.encoded!, false) : value;
+}
 
 function aggregation(
   store: AggregateStore,
@@ -45,17 +61,20 @@ export function aggregateOperator(
   spec: AggregateStore,
   initializer: Initializer,
   aggregator: Aggregator,
+  options: ChangeOptions,
 ): Operator {
   return aggregation(spec, true, (site, children) => {
     const next = toEachTable(children);
     const store = site.store(spec.name);
     const { fromSource, codec } = site.keyEncoder(spec.keySerde);
     const { context } = site;
+    const copyOf = separateCopies(spec, options.sendOldValues);
     return (key, value, timestamp) => {
       if (key === null || key === undefined) return site.drop('MILLRACE_NULL_KEY', NULL_KEY);
       if (value === null || value === undefined) return site.drop('MILLRACE_NULL_VALUE', NULL_VALUE);
       const entry = store.entry(fromSource ? context.rawKey! : codec.toBinary(key));
       const old = store.value(entry);
+      const before = copyOf(old, entry);
       let result: unknown;
       try {
         result = aggregator(key, value, old === undefined ? initializer() : old, context) ?? null;
@@ -64,18 +83,19 @@ export function aggregateOperator(
       }
       const time = old !== undefined && entry.timestamp > timestamp ? entry.timestamp : timestamp;
       store.set(entry, result, time);
-      next(key, result, old ?? null, time);
+      next(key, result, before ?? null, time);
     };
   });
 }
 
 /** The first value is the first result: the reducer sees the second. */
-export function reduceOperator(spec: AggregateStore, reducer: Reducer): Operator {
+export function reduceOperator(spec: AggregateStore, reducer: Reducer, options: ChangeOptions): Operator {
   return aggregation(spec, true, (site, children) => {
     const next = toEachTable(children);
     const store = site.store(spec.name);
     const { fromSource, codec } = site.keyEncoder(spec.keySerde);
     const { context } = site;
+    const copyOf = separateCopies(spec, options.sendOldValues);
     return (key, value, timestamp) => {
       if (key === null || key === undefined) return site.drop('MILLRACE_NULL_KEY', NULL_KEY);
       if (value === null || value === undefined) return site.drop('MILLRACE_NULL_VALUE', NULL_VALUE);
@@ -86,6 +106,7 @@ export function reduceOperator(spec: AggregateStore, reducer: Reducer): Operator
         next(key, value, null, timestamp);
         return;
       }
+      const before = copyOf(old, entry);
       let result: unknown;
       try {
         result = reducer(old, value, context) ?? null;
@@ -94,7 +115,7 @@ export function reduceOperator(spec: AggregateStore, reducer: Reducer): Operator
       }
       const time = entry.timestamp > timestamp ? entry.timestamp : timestamp;
       store.set(entry, result, time);
-      next(key, result, old, time);
+      next(key, result, before, time);
     };
   });
 }
