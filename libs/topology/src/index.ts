@@ -2,6 +2,7 @@
 export * from './plan.ts';
 export * from './ports.ts';
 export * from './options.ts';
+export * from './options/windows.ts';
 export { JoinWindows } from './options/join-windows.ts';
 export { StreamJoined } from './options/stream-joined.ts';
 export * from './streams-builder.ts';
@@ -9,6 +10,9 @@ export * from './partitions.ts';
 export type { BranchedKStream, KGroupedStream, KStream, KTable, Predicate } from './dsl/types.ts';
 export type { TopologyFault } from './faults.ts';
 export type { AsyncCall, AsyncOptions, AsyncRetries } from './async/async-options.ts';
+export { Pattern } from './cep/pattern.ts';
+export type { Condition, Contiguity, Taken } from './cep/pattern.ts';
+export type { Match, MatchInfo, MatchOptions } from './cep/pattern-process.ts';
 export { State } from './keyed/state-descriptors.ts';
 export type * from './keyed/state-descriptors.ts';
 export { OutputTag } from './keyed/keyed-process.ts';
@@ -20,3 +24,4 @@ export type {
   Timers,
 } from './keyed/keyed-process.ts';
 export type { KGroupedTable } from './dsl/grouped-table-types.ts';
+export type { SessionWindowedKStream, TimeWindowedKStream } from './dsl/windowed-types.ts';

@@ -156,6 +156,8 @@ export interface Materialized<K, V> {
   readonly changelogConfig?: Readonly<Record<string, string>> | undefined;
   /** `inMemory`: not kept on disk, restored whole from its changelog at every start. Default: the application's. */
   readonly storeType?: 'default' | 'inMemory' | undefined;
+  /** Windowed stores only: how long rows are kept, in stream time, milliseconds. Default, and the least: what the windows need with grace. */
+  readonly retentionMs?: number | undefined;
   /**
    * True: the object of a key is kept decoded for the key's next record, which saves decoding it. Only when no function keeps, shares or
    * changes these objects but the aggregator, and that returns a different object for each key. Default false.

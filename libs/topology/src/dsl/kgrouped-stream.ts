@@ -9,13 +9,19 @@ import type { Named } from '../options.ts';
 import { sendOldValuesUpwards } from './factory.ts';
 import type { DslFactory, GroupedState } from './factory.ts';
 import type { LooseKeyedProcessFunction } from '../keyed/keyed-process.ts';
+import type { Pattern } from '../cep/pattern.ts';
 import { addKeyedProcess } from './keyed-process.ts';
+import { addMatch } from './matching.ts';
+import type { LooseMatchOptions } from './matching.ts';
 import type { KStreamImpl } from './kstream.ts';
 import type { KTableImpl } from './ktable.ts';
 import { declareStore } from './materializing.ts';
 import type { LooseMaterialized } from './materializing.ts';
 import { addRepartition } from './repartitioning.ts';
 import type { KGroupedStream, Untyped } from './types.ts';
+import { windowGroup } from './windowed-stream.ts';
+import type { WindowedImpl } from './windowed-stream.ts';
+import type { AnyWindows } from './windowed-stores.ts';
 
 export class KGroupedStreamImpl implements Untyped<KGroupedStream<unknown, unknown>> {
   readonly #dsl: DslFactory;
@@ -60,8 +66,20 @@ export class KGroupedStreamImpl implements Untyped<KGroupedStream<unknown, unkno
     });
   }
 
+  match(pattern: Pattern<unknown>, options: LooseMatchOptions): KStreamImpl {
+    return addMatch(this.#dsl, this.#state, pattern, options, (name, key, path) =>
+      this.#parent(name, key, path),
+    );
+  }
+
   process(fn: LooseKeyedProcessFunction & { readonly valueSerde?: object }): KStreamImpl {
     return addKeyedProcess(this.#dsl, this.#state, fn, (name, key, path) => this.#parent(name, key, path));
+  }
+
+  windowedBy(windows: AnyWindows): WindowedImpl {
+    return windowGroup(this.#dsl, this.#state, windows, (storeName, key, path) =>
+      this.#parent(storeName, key, path),
+    );
   }
 
   #fold(

@@ -11,6 +11,10 @@ import type { KeyedProcessFunction } from '../keyed/keyed-process.ts';
 import type { StateDescriptors } from '../keyed/state-descriptors.ts';
 import type { AsyncCall, AsyncOptions } from '../async/async-options.ts';
 import type { SerdeOf } from '../options.ts';
+import type { Pattern } from '../cep/pattern.ts';
+import type { MatchOptions } from '../cep/pattern-process.ts';
+import type { FixedWindows, SessionWindows } from '../options/windows.ts';
+import type { SessionWindowedKStream, TimeWindowedKStream } from './windowed-types.ts';
 
 /** The methods of a DSL interface without their types: what an implementation must have. */
 export type Untyped<T> = { readonly [M in keyof T]: (...given: never[]) => unknown };
@@ -197,6 +201,17 @@ export interface KGroupedStream<K, V> {
    *     payments.groupByKey().process({ name: 'idle', state: { last: State.value(Serdes.float64()) }, onRecord(payment, context) { … } })
    */
   process<R, S extends StateDescriptors>(fn: KeyedProcessFunction<K, V, R, S>): KStream<K, R>;
+  /**
+   * Looks for a pattern in the records of each key and forwards what `select` makes of each match, with the timestamp of its last event.
+   * State: the partial matches of a key as one value, an event once for all of them; a timer for a key that has some, when there is a `within`.
+   * Null keys and values are dropped. Late events are looked at as they come, unless `order` is `eventTime`.
+   *
+   *     payments.groupByKey().match(Pattern.begin<Payment>('small').where(isSmall).followedBy('big').where(isBig).within(60_000), { name: 'probe', select })
+   */
+  match<R, Names extends string>(
+    pattern: Pattern<V, Names>,
+    options: MatchOptions<K, V, R, Names>,
+  ): KStream<K, R>;
   /** How many records each key had. The default value serde is `Serdes.safeInteger()`, the bytes of Kafka's Long. */
   count(materialized: Materialized<K, number>, named?: Named): KTable<K, number, never>;
   /** Folds the values of a key; the first value is the first result. */
@@ -221,6 +236,10 @@ export interface KGroupedStream<K, V> {
     materialized: Materialized<K, VR>,
     named?: Named,
   ): KTable<K, VR, null>;
+  /** Cuts each key's records into sessions. */
+  windowedBy(windows: SessionWindows): SessionWindowedKStream<K, V>;
+  /** Cuts each key's records into windows. */
+  windowedBy(windows: FixedWindows): TimeWindowedKStream<K, V>;
 }
 
 /**

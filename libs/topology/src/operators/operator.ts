@@ -75,6 +75,8 @@ interface OperatorCommon {
   readonly runsUserCode: boolean;
   /** A left join: repartition topics upstream keep null keys. */
   readonly wantsNullKeys?: boolean;
+  /** A windowed aggregation: how long after its end a window closes. */
+  readonly windowGraceMs?: number;
 }
 
 export type Operator = OperatorCommon &

@@ -1,0 +1,133 @@
+// Owns the aggregation in windows that do not depend on the records: tumbling, hopping, cumulative, unlimited.
+// Source of the rules: KStreamWindowAggregate of Kafka Streams. A record with a null key is dropped, one with a null value is aggregated;
+// a record enters those of its windows that are not closed (end > stream time - grace), stream time being the highest timestamp this
+// operator saw; the result's timestamp is the highest of the window's records.
+import type { BinaryString } from '#libs/core';
+import { compileCodec, WindowedKey } from '#libs/serde';
+import { ClosingWindows } from './window-closing.ts';
+import { folding, lateness } from './window-fold.ts';
+import type { WindowAggregation, WindowOperator } from './window-fold.ts';
+import { separateCopies } from './aggregate.ts';
+import { toEachTable } from './operator.ts';
+import { windowSlots } from './window-slots.ts';
+import type { AlignedWindows, WindowSlots } from './window-slots.ts';
+
+const NULL_KEY = 'null key in a windowed aggregation';
+
+/**
+ * Counts of clicks per minute: `clicks.groupByKey().windowedBy(TimeWindows.ofSizeWithNoGrace(minutes(1))).count(Materialized.as('clicks'))`.
+ * State: a row per key and window, kept for the retention; when emitting on close a second one per window that is open.
+ */
+export function windowAggregateOperator(
+  windows: AlignedWindows,
+  { store: spec, fold, changes }: WindowAggregation,
+): WindowOperator {
+  const graceMs = windows.kind === 'unlimited' ? 0 : windows.graceMs;
+  return {
+    takes: 'stream',
+    gives: 'table',
+    key: 'changed',
+    value: 'changed',
+    stores: spec.closing === null ? [spec.name] : [spec.name, spec.closing],
+    reads: [{ keySerde: spec.keySerde, ahead: readOfRows(spec.name, windowSlots(windows)) }],
+    runsUserCode: fold.runsUserCode,
+    windowGraceMs: graceMs,
+    fold(site, children) {
+      const next = toEachTable(children);
+      const store = site.orderedStore(spec.name);
+      const { fromSource, codec } = site.keyEncoder(spec.keySerde);
+      const { context } = site;
+      const apply = folding(site, fold);
+      const late = lateness(site);
+      const assigned = windowSlots(windows);
+      const keySerde = codec.name;
+      const keyCodec = compileCodec(spec.keySerde);
+      const copyOf = separateCopies(spec, changes.sendOldValues);
+      const groups: BinaryString[] = [];
+      const suffixes: BinaryString[] = [];
+
+      const closing = spec.closing === null ? null : new ClosingWindows(site.orderedStore(spec.closing), 1);
+      const emitClosed = (now: number): void => {
+        // Ends are exclusive: a window that ends at the close time is closed.
+        const due = closing!.take(now - graceMs + 1);
+        if (due === null) return;
+        const { ends, rests } = due;
+        const slots = ends.map((end) => assigned.slotEnding(end));
+        store.require(
+          rests,
+          slots.map(({ suffix }) => suffix),
+        );
+        for (let index = 0; index < ends.length; index++) {
+          const group = rests[index]!;
+          const { window, suffix } = slots[index]!;
+          const row = store.row(group, suffix);
+          const value = store.value(row);
+          if (value === undefined) continue;
+          const key = keyCodec.fromBinary(group, false);
+          next(new WindowedKey(key, window, group, keySerde), value, null, row.timestamp);
+        }
+      };
+      const clock = site.clock(closing === null ? undefined : emitClosed);
+
+      return (key, value, timestamp) => {
+        if (key === null || key === undefined) return site.drop('MILLRACE_NULL_KEY', NULL_KEY);
+        const timeBefore = clock.now;
+        const now = clock.observe(timestamp);
+        const closeTime = now - graceMs;
+        assigned.assign(timestamp);
+        const { slots, count } = assigned;
+        if (count > 0 && slots[count - 1]!.end <= closeTime) {
+          late(key, value, timestamp);
+        } else {
+          const group = fromSource ? context.rawKey! : codec.toBinary(key);
+          if (count > 1) {
+            for (let index = 0; index < count; index++) {
+              groups[index] = group;
+              suffixes[index] = slots[index]!.suffix;
+            }
+            groups.length = suffixes.length = count;
+            store.require(groups, suffixes);
+          }
+          for (let index = 0; index < count; index++) {
+            const { window, end, suffix } = slots[index]!;
+            if (end <= closeTime) {
+              site.drop('MILLRACE_LATE_RECORD', 'a record one of whose windows is closed');
+              continue;
+            }
+            const row = store.row(group, suffix);
+            const old = store.value(row);
+            const before = copyOf(old, row);
+            const result = apply(key, value, old);
+            const time = old !== undefined && row.timestamp > timestamp ? row.timestamp : timestamp;
+            store.set(row, result, time);
+            if (closing === null) {
+              next(new WindowedKey(key, window, group, keySerde), result, before ?? null, time);
+            } else if (old === undefined && result !== null) {
+              closing.add(end, group);
+            }
+          }
+        }
+        if (closing !== null && now > timeBefore) emitClosed(now);
+      };
+    },
+  };
+}
+
+function readOfRows(
+  store: string,
+  assigned: WindowSlots,
+): {
+  readonly kind: 'rows';
+  readonly store: string;
+  readonly suffixes: (timestamp: number, into: BinaryString[]) => void;
+} {
+  return {
+    kind: 'rows',
+    store,
+    suffixes: (timestamp, into) => {
+      assigned.assign(timestamp);
+      const { slots, count } = assigned;
+      for (let index = 0; index < count; index++) into.push(slots[index]!.suffix);
+    },
+  };
+}
