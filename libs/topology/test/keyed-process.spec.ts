@@ -207,7 +207,7 @@ describe('a keyed process function', () => {
           if (action === 'set') model.set(key, { value: now, touched: now });
           else if (action === 'clear') model.delete(key);
           else {
-            expected.push(`${key}=${alive ? known.value : null}@${now}`);
+            expected.push(`${key}=${alive ? String(known.value) : 'null'}@${now}`);
             if (alive && refreshes) known.touched = now;
           }
         }

@@ -30,8 +30,8 @@ export function timerStoreName(fn: { readonly name: string }): string {
   return `${fn.name}-timers`;
 }
 
-export function needsTimers({ state, onTimer }: LooseKeyedProcessFunction): boolean {
-  return onTimer !== undefined || Object.values(state ?? {}).some(({ ttl }) => ttl !== null);
+export function needsTimers(fn: LooseKeyedProcessFunction): boolean {
+  return fn.onTimer !== undefined || Object.values(fn.state ?? {}).some(({ ttl }) => ttl !== null);
 }
 
 class KeyedTimers implements Timers {
