@@ -1,0 +1,17 @@
+// All topologies of the vectors by name, as the Java program has them.
+import { StreamsBuilder } from '#libs/topology';
+import type { Topology } from '#libs/topology';
+import { aggregates } from './aggregates.ts';
+import { stateless } from './stateless.ts';
+import type { Topologies } from './words.ts';
+
+export const topologies: Topologies = { ...stateless, ...aggregates };
+
+/** What the driver of libs/topology leaves out: it starts behind the reading of topics. */
+export const needsTheRuntime: ReadonlySet<string> = new Set(['timestamp-extractor']);
+
+export function buildTopology(name: string): Topology {
+  const builder = new StreamsBuilder();
+  topologies[name]!(builder);
+  return builder.build();
+}
