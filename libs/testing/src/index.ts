@@ -7,3 +7,5 @@ export type { InputTopicOptions, PipeOptions, TestInput } from './test-topics.ts
 export type { HeadersInput, TestRecord } from './test-records.ts';
 export { TestStore } from './test-store.ts';
 export type { StoreEntry } from './test-store.ts';
+export { streamMatchers } from './matchers.ts';
+export type { ExpectedRecord, ExpectedState, MatcherContext, MatcherOutcome } from './matchers.ts';
