@@ -1,0 +1,36 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { createMemoryStateBackend } from '#libs/state';
+import { ManualClock } from './manual-clock.ts';
+import { OrderedModelRun, orderedSteps } from './ordered-state-model.ts';
+
+/** A task's state in memory that outlives its process but for the newest unsynced batches. */
+function memory(lostBatches: number): ConstructorParameters<typeof OrderedModelRun>[0] {
+  const clock = new ManualClock();
+  const backend = createMemoryStateBackend({ clock, survivesReopen: true });
+  return { backend, clock, kill: async () => backend.crash('app', '0_0', lostBatches) };
+}
+
+describe('ordered stores, compared with a naive model', () => {
+  it('agree through visits, changes while visiting, undos, commits, abandons, expiry and reopens', async () => {
+    await fc.assert(
+      fc.asyncProperty(orderedSteps, fc.integer({ min: 0, max: 3 }), async (list, lost) => {
+        await new OrderedModelRun(memory(lost), {}).run(list);
+      }),
+      { numRuns: 150, interruptAfterTimeLimit: 20_000 },
+    );
+  }, 60_000);
+
+  it('agree when nearly everything is evicted all the time and every epoch is written', async () => {
+    let misses = 0;
+    await fc.assert(
+      fc.asyncProperty(orderedSteps, fc.integer({ min: 0, max: 3 }), async (list, lost) => {
+        const run = new OrderedModelRun(memory(lost), { cacheBytesMax: 1_200, writeBehindBytes: 1 });
+        await run.run(list);
+        misses += run.misses;
+      }),
+      { numRuns: 150, interruptAfterTimeLimit: 20_000 },
+    );
+    expect(misses).toBeGreaterThan(100);
+  }, 60_000);
+});
