@@ -1,0 +1,68 @@
+// Owns chance on the network: what a seed does to each leg of each call. It moves no message itself.
+import type { ApiName } from '#libs/broker';
+import { SeededRandom } from '../seeded-random.ts';
+
+/** Probabilities of 0 to 1, each for one leg of one call. All default to 0. */
+export interface FaultPlan {
+  /** Default the cluster's. */
+  readonly seed?: number;
+  /** The request is lost: it is never applied. */
+  readonly dropRequest?: number;
+  /** The answer is lost: the request was applied, and its client does not know. */
+  readonly dropAnswer?: number;
+  /** The request arrives once more, on its own way and later. Nobody waits for its second answer. */
+  readonly duplicateRequest?: number;
+  readonly delayRequest?: number;
+  readonly delayAnswer?: number;
+  /** How long, milliseconds. Default 1 to 100. */
+  readonly delayMs?: readonly [min: number, max: number];
+  /** Share of losses that the client finds out by its time-out alone, the connection standing. Default 0.2. */
+  readonly silent?: number;
+  /** Default all. */
+  readonly apis?: readonly ApiName[];
+  /** Default all. */
+  readonly clientIds?: readonly string[];
+}
+
+export interface LegFate {
+  readonly lost: 'no' | 'cut' | 'silent';
+  readonly delayMs: number;
+  /** Milliseconds until the request arrives again; -1 never. */
+  readonly againAfterMs: number;
+}
+
+const UNHARMED: LegFate = { lost: 'no', delayMs: 0, againAfterMs: -1 };
+
+export class FaultDice {
+  readonly #plan: FaultPlan;
+  readonly #random: SeededRandom;
+
+  constructor(plan: FaultPlan, seed: number) {
+    this.#plan = plan;
+    this.#random = new SeededRandom(plan.seed ?? seed);
+  }
+
+  throw(leg: 'request' | 'answer', api: ApiName, clientId: string): LegFate {
+    const plan = this.#plan;
+    if (plan.apis !== undefined && !plan.apis.includes(api)) return UNHARMED;
+    if (plan.clientIds !== undefined && !plan.clientIds.includes(clientId)) return UNHARMED;
+    const isRequest = leg === 'request';
+    if (this.#random.chance((isRequest ? plan.dropRequest : plan.dropAnswer) ?? 0)) {
+      const lost = this.#random.chance(plan.silent ?? 0.2) ? 'silent' : 'cut';
+      return { lost, delayMs: 0, againAfterMs: -1 };
+    }
+    const again = isRequest && this.#random.chance(plan.duplicateRequest ?? 0);
+    const late = this.#random.chance((isRequest ? plan.delayRequest : plan.delayAnswer) ?? 0);
+    if (!again && !late) return UNHARMED;
+    return {
+      lost: 'no',
+      delayMs: late ? this.#delayMs() : 0,
+      againAfterMs: again ? this.#delayMs() : -1,
+    };
+  }
+
+  #delayMs(): number {
+    const [min, max] = this.#plan.delayMs ?? [1, 100];
+    return this.#random.integer(min, max);
+  }
+}

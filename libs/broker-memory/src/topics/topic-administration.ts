@@ -1,0 +1,103 @@
+// Owns topics from outside: created, changed, filled and emptied at once, without a client and without a message. For tests and for
+// what an operator would do.
+import { encodeHeaders, RecordBatchEncoder, RecordBatchView, stampBatch } from '#libs/broker';
+import { MillraceError } from '#libs/core';
+import type { BinaryString, RecordHeader } from '#libs/core';
+import type { ClusterCore } from '../cluster-core.ts';
+import { Errors } from '../kafka-errors.ts';
+import type { AdminHandlers } from './admin-handlers.ts';
+import type { TopicState } from './topic-registry.ts';
+
+export interface NewRecord {
+  readonly key: Uint8Array | string | null;
+  readonly value: Uint8Array | string | null;
+  /** Milliseconds. Default now. */
+  readonly timestamp?: number;
+  readonly headers?: readonly RecordHeader[];
+}
+
+export class TopicAdministration {
+  readonly #core: ClusterCore;
+  readonly #admin: AdminHandlers;
+
+  constructor(core: ClusterCore, admin: AdminHandlers) {
+    this.#core = core;
+    this.#admin = admin;
+  }
+
+  /** @throws MillraceError MILLRACE_REQUEST_FAILED what a broker would refuse too. */
+  create(name: string, partitionCount = 1, configs: Readonly<Record<string, string>> = {}): void {
+    const { topics } = this.#admin.createTopics({
+      timeoutMs: 0,
+      validateOnly: false,
+      topics: [
+        {
+          name,
+          numPartitions: partitionCount,
+          replicationFactor: -1,
+          configs: Object.entries(configs).map(([key, value]) => ({ name: key, value })),
+        },
+      ],
+    });
+    const { errorCode, errorMessage } = topics[0]!;
+    if (errorCode !== Errors.NONE)
+      throw refused(`Topic "${name}" was not created: ${errorMessage ?? errorCode}`, name);
+  }
+
+  delete(name: string): void {
+    this.#admin.deleteTopics({ timeoutMs: 0, names: [name] });
+  }
+
+  /** More partitions for a topic that is in use. */
+  addPartitions(name: string, count: number): void {
+    const topic = this.#topic(name);
+    this.#core.topics.addPartitions(topic, count, topic.logs[0]!.leadership.replicas.length);
+  }
+
+  configure(name: string, changes: Readonly<Record<string, string>>): void {
+    const topic = this.#topic(name);
+    topic.config = topic.config.with(changes);
+  }
+
+  /** Appends records as one batch, outside any transaction. Returns the offset of the first. */
+  append(name: string, partition: number, records: readonly NewRecord[]): number {
+    const encoder = new RecordBatchEncoder();
+    const now = this.#core.clock.now();
+    for (const { key, value, timestamp = now, headers = [] } of records) {
+      encoder.append(timestamp, binary(key), binary(value), encodeHeaders(headers));
+    }
+    const batch = encoder.finish();
+    const log = this.#topic(name).logs[partition];
+    if (log === undefined) throw refused(`Topic "${name}" has no partition ${partition}`, name);
+    if (batch === undefined) return log.endOffset;
+    stampBatch(batch, { producerId: -1, producerEpoch: -1, baseSequence: -1, isTransactional: false });
+    const { baseOffset } = log.append(new RecordBatchView(Buffer.from(batch.bytes)), now);
+    this.#core.trace.note('append', log.name, baseOffset);
+    log.notify();
+    return baseOffset;
+  }
+
+  #topic(name: string): TopicState {
+    const topic = this.#core.topics.get(name);
+    if (topic === undefined) throw refused(`Topic "${name}" does not exist`, name);
+    return topic;
+  }
+}
+
+function binary(bytes: Uint8Array | string | null): BinaryString | null {
+  if (bytes === null) return null;
+  const buffer =
+    typeof bytes === 'string'
+      ? Buffer.from(bytes)
+      : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return buffer.toString('latin1') as BinaryString;
+}
+
+function refused(message: string, topic: string): MillraceError {
+  return new MillraceError({
+    code: 'MILLRACE_REQUEST_FAILED',
+    message: `${message}.`,
+    remedy: 'Ask the simulated cluster for what a real one would do.',
+    context: { topic },
+  });
+}
