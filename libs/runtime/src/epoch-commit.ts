@@ -27,6 +27,7 @@ interface SealedTask {
   readonly task: Task;
   readonly epochId: number;
   readonly streamTime: number;
+  readonly expireBefore: ReadonlyMap<string, number>;
 }
 
 export interface SealedEpoch {
@@ -50,8 +51,16 @@ export function sealEpoch(
     task.touched = false;
     const epochId = task.epochId++;
     sealChangelog(task, epochId, collector, applicationId);
-    sealed.push({ task, epochId, streamTime: task.streamTime });
-    const metadata = encodeOffsetMetadata({ epochId, streamTime: task.streamTime, transactionalId });
+    const { streamTime, expireBefore } = task;
+    sealed.push({ task, epochId, streamTime, expireBefore });
+    const metadata = encodeOffsetMetadata({
+      epochId,
+      streamTime,
+      transactionalId,
+      eventTime: task.eventTimeNow,
+      clocks: task.clockTimes,
+      stores: task.storeFingerprints,
+    });
     for (const queue of task.group.queues) {
       queue.settlePosition();
       offsets.push({
@@ -165,7 +174,7 @@ export function settleEpoch(
   endOffsets: ReadonlyMap<string, number>,
   applicationId: string,
 ): void {
-  for (const { task, epochId, streamTime } of epoch.tasks) {
+  for (const { task, epochId, streamTime, expireBefore } of epoch.tasks) {
     task.claimPending = false;
     if (task.state === null) continue;
     const changelogOffsets = new Map<string, number>();
@@ -174,7 +183,11 @@ export function settleEpoch(
       const end = endOffsets.get(formatTopicPartition(topic, task.id.partition));
       if (end !== undefined) changelogOffsets.set(store.name, end);
     }
-    task.state.commit(epochId, { changelogOffsets, metadata: task.stateMetadata(streamTime) });
+    task.state.commit(epochId, {
+      changelogOffsets,
+      metadata: task.stateMetadata(streamTime),
+      expireBefore,
+    });
   }
 }
 

@@ -112,6 +112,11 @@ export class OutputCollector {
       throw new RecordTooLarge(output.topic, encodedBytes, this.recordBytesMax);
   }
 
+  /** Was anything appended since `beginRecord`? */
+  get recordHasOutput(): boolean {
+    return this.touched.length > 0;
+  }
+
   undoRecord(): void {
     for (const output of this.touched) output.rollback();
     this.touched.length = 0;

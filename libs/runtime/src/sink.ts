@@ -4,10 +4,13 @@ import { MillraceError } from '#libs/core';
 import { compileCodec } from '#libs/serde';
 import type { Codec } from '#libs/serde';
 import type { SinkPort, SinkSpec } from '#libs/topology';
-import type { KeyValueStoreCache } from '#libs/state';
+import type { KeyValueStoreCache, OrderedStoreCache } from '#libs/state';
 import type { OutputCollector, TopicOutput } from './output-collector.ts';
 import type { PartitionOutput } from './partition-output.ts';
 import type { TaskContext } from './task-context.ts';
+
+/** The store a value may just have been encoded for. */
+type ValueStore = Pick<KeyValueStoreCache | OrderedStoreCache, 'encodingOf'>;
 
 export class TaskSink implements SinkPort {
   private readonly spec: SinkSpec;
@@ -17,14 +20,14 @@ export class TaskSink implements SinkPort {
   private readonly valueCodec: Codec<unknown>;
   /** Fixed topics are resolved once. */
   private readonly fixed: TopicOutput | null;
-  private readonly valueStore: KeyValueStoreCache | null;
+  private readonly valueStore: ValueStore | null;
 
   constructor(
     spec: SinkSpec,
     topic: string | null,
     context: TaskContext,
     collector: OutputCollector,
-    valueStore: KeyValueStoreCache | null,
+    valueStore: ValueStore | null,
   ) {
     this.spec = spec;
     this.context = context;

@@ -1,4 +1,5 @@
 // Owns the record context that operators and sinks of a task see: one mutable object, pointed at the record in process.
+import { encodeHeaders } from '#libs/broker';
 import type { RecordColumns } from '#libs/broker';
 import type { BinaryString, RecordHeader } from '#libs/core';
 import type { RecordContext } from '#libs/topology';
@@ -24,12 +25,22 @@ export class TaskContext implements RecordContext {
     return this.columns === null ? -1 : this.columns.offsets[this.index]!;
   }
 
+  /** A scope without a source record: an alarm, a posted delivery. */
+  leaveRecord(timestamp: number): void {
+    this.topic = '';
+    this.columns = null;
+    this.rawKey = null;
+    this.timestamp = timestamp;
+    this.outputHeaders = null;
+  }
+
   headers(): readonly RecordHeader[] {
     return this.columns === null ? NO_HEADERS : this.columns.readHeaders(this.index);
   }
 
-  /** As the encoder takes them; '' without any. */
+  /** What outputs carry, as the encoder takes it; '' without any. */
   encodedHeaders(): BinaryString {
+    if (this.outputHeaders !== null) return encodeHeaders(this.outputHeaders);
     const columns = this.columns;
     if (columns === null || columns.headerCount[this.index] === 0) return '' as BinaryString;
     return columns.encodedHeaders(this.index);

@@ -75,7 +75,7 @@ export class TaskRegistry {
         .then(() => this.opener.open(name, abort.signal))
         .then(
           async (task) => {
-            if (abort.signal.aborted) await task.state?.closeDirty();
+            if (abort.signal.aborted) await task.closeDirty();
             else this.ready.push(task);
           },
           (error: unknown) => {
@@ -125,7 +125,7 @@ export class TaskRegistry {
     await Promise.all(
       names.map(async (name) => {
         const task = this.detach(name);
-        if (task !== null) await task.state?.close();
+        await task?.close();
         await this.cancelOpening(name);
         this.assigned.delete(name);
       }),
@@ -141,7 +141,7 @@ export class TaskRegistry {
     await Promise.all(
       this.assignedNames.map(async (name) => {
         const task = this.detach(name);
-        if (task !== null) await task.state?.closeDirty();
+        await task?.closeDirty();
         await this.cancelOpening(name);
         this.assigned.delete(name);
       }),
@@ -168,6 +168,6 @@ export class TaskRegistry {
     await opening.done;
     this.opening.delete(name);
     const readyAt = this.ready.findIndex((task) => task.name === name);
-    if (readyAt >= 0) await this.ready.splice(readyAt, 1)[0]!.state?.closeDirty();
+    if (readyAt >= 0) await this.ready.splice(readyAt, 1)[0]!.closeDirty();
   }
 }

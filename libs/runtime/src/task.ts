@@ -1,24 +1,40 @@
 // Owns one task: a sub-topology times a partition. It takes records from its partitions in timestamp order, decodes them and
-// runs them through the compiled operator chain, synchronously, one after the other.
+// runs them through the compiled operator chain, synchronously, one after the other; between two records it runs what is due:
+// deliveries, operators that time moved on for, alarms.
 //
-// 1. A record's effects (state, outputs, stream time) are all there or all undone; `beginRecord` and `undoRecord` bound them.
-// 2. What is missing (state not in memory, a schema, a partition count) suspends the record before it: undo, fetch, run again.
+// 1. Everything an operator does happens in a scope: one record, one delivery, one step of an alarm, one advance of a clock. A scope's
+//    effects (state, outputs, stream time, operators' clocks, requests) are all there or all undone.
+// 2. What is missing (state not in memory, a schema, a partition count) suspends the scope before it: undo, fetch, run again.
 // 3. The task never awaits. Whoever owns it awaits `suspended` and calls `process` again.
 import type { RecordColumns } from '#libs/broker';
-import { FatalError, MillraceError, asError, formatTaskId } from '#libs/core';
+import { MillraceError, asError, formatTaskId } from '#libs/core';
 import type { BinaryString, Clock, Logger, TaskId } from '#libs/core';
-import { SchemaPending, SerdeError } from '#libs/serde';
+import { SchemaPending } from '#libs/serde';
 import { StateMiss } from '#libs/state';
 import type { TaskState } from '#libs/state';
-import type { CompiledTask, SourceFunction } from '#libs/topology';
-import type { DroppedRecords } from './dropped-records.ts';
-import { encodeDeadLetter } from './dead-letter.ts';
-import type { ExceptionHandlers, FailureResponse, FailureStage } from './failure-policy.ts';
-import { RecordTooLarge, TopicPending } from './output-collector.ts';
+import type { CompiledTask, SourceFunction, StoreSpec } from '#libs/topology';
+import type { EventTime } from './event-time.ts';
+import type { FailureStage } from './failure-policy.ts';
+import type { OperatorClocks, TaskClock } from './operator-clocks.ts';
+import { TopicPending } from './output-collector.ts';
 import type { OutputCollector } from './output-collector.ts';
 import type { PartitionGroup } from './partition-group.ts';
 import type { RecordQueue } from './record-queue.ts';
+import { futureTimestamp, headTimestamp, invalidTimestamp } from './record-timestamp.ts';
+import type { TaskAlarm, TaskAlarms } from './task-alarms.ts';
 import type { TaskContext } from './task-context.ts';
+import type { TaskFailures } from './task-failures.ts';
+import type { TaskMailbox } from './task-mailbox.ts';
+import { TaskReadAhead } from './task-read-ahead.ts';
+
+/** What operators were given to ask for time and for being run: made before the task, by task-opener.ts. */
+export interface TaskTiming {
+  readonly clocks: OperatorClocks;
+  readonly alarms: TaskAlarms;
+  readonly mailbox: TaskMailbox;
+  /** Raised when there may be something to do before the next record. */
+  readonly interrupt: { raised: boolean };
+}
 
 export interface TaskParts {
   readonly id: TaskId;
@@ -28,10 +44,16 @@ export interface TaskParts {
   /** `null`: the sub-topology keeps no state. */
   readonly state: TaskState | null;
   readonly collector: OutputCollector;
-  readonly handlers: ExceptionHandlers;
+  readonly timing: TaskTiming;
+  readonly eventTime: EventTime;
+  readonly failures: TaskFailures;
+  readonly stores: readonly StoreSpec[];
+  /** See store-fingerprints.ts. */
+  readonly storeFingerprints: string;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly dropped: DroppedRecords;
+  /** A record left out by rule. */
+  readonly onDrop: (error: MillraceError) => void;
   /** Finds out the partition count of a topic that a sink or the dead-letter queue needs. */
   readonly resolveTopic: (topic: string) => Promise<void>;
   readonly needsClaim: boolean;
@@ -41,6 +63,9 @@ export interface TaskParts {
   /** Topic ids of the changelogs, by store. */
   readonly changelogIdentity: Readonly<Record<string, string>>;
 }
+
+/** How a scope ended. `AGAIN`: undone, to be run again once the task is no longer suspended. `FAILED`: undone, and let go. */
+type ScopeEnd = 'DONE' | 'AGAIN' | 'FAILED';
 
 export class Task {
   readonly id: TaskId;
@@ -56,17 +81,26 @@ export class Task {
    * die in a later transaction, its successor finds out whose hangs.
    */
   claimPending: boolean;
-  /** Pending read that the next record waits for. */
+  /** Pending read that the next scope waits for. */
   suspended: Promise<void> | null = null;
   /** Records processed since the task was opened, skipped ones included. */
   recordCount = 0;
 
   private readonly context: TaskContext;
+  private readonly compiled: CompiledTask;
   private readonly sources: readonly SourceFunction[];
   private readonly collector: OutputCollector;
+  private readonly clocks: OperatorClocks;
+  private readonly alarms: TaskAlarms;
+  private readonly mailbox: TaskMailbox;
+  private readonly interrupt: { raised: boolean };
+  private readonly eventTime: EventTime;
+  private readonly failures: TaskFailures;
   private readonly parts: TaskParts;
-  private readonly onChunk: readonly (((batches: readonly RecordColumns[], count: number) => void) | null)[];
-  private readonly keys: BinaryString[] = [];
+  private readonly readAheads: readonly (TaskReadAhead | null)[];
+  private readonly onChunk: readonly ((batches: readonly RecordColumns[], count: number) => void)[];
+  private initialised = false;
+  private closed = false;
 
   constructor(parts: TaskParts) {
     this.parts = parts;
@@ -75,19 +109,66 @@ export class Task {
     this.group = parts.group;
     this.state = parts.state;
     this.context = parts.context;
+    this.compiled = parts.compiled;
     this.sources = parts.compiled.sources;
     this.collector = parts.collector;
+    this.clocks = parts.timing.clocks;
+    this.alarms = parts.timing.alarms;
+    this.mailbox = parts.timing.mailbox;
+    this.interrupt = parts.timing.interrupt;
+    this.eventTime = parts.eventTime;
+    this.failures = parts.failures;
     this.epochId = parts.epochId;
     this.claimPending = parts.needsClaim;
     this.touched = parts.needsClaim;
     this.context.streamTime = parts.streamTime;
-    this.onChunk = this.group.queues.map((queue) =>
-      queue.source.readAhead.length === 0 ? null : (batches, count) => this.readAhead(queue, batches, count),
+    const { state } = this;
+    this.readAheads = this.group.queues.map(({ source }) =>
+      state === null || source.readAhead.length === 0 ? null : new TaskReadAhead(state, source),
     );
+    this.onChunk = this.readAheads.map((readAhead) => (batches, count) => {
+      this.suspended = readAhead?.read(batches, count) ?? this.suspended;
+    });
   }
 
   get streamTime(): number {
     return this.context.streamTime;
+  }
+
+  /** What event alarms go by; see event-time.ts. */
+  get eventTimeNow(): number {
+    this.eventTime.observe(this.context.streamTime);
+    return this.eventTime.now;
+  }
+
+  /** Times of operators' clocks, by `shortHash` of their names. */
+  get clockTimes(): ReadonlyMap<string, number> {
+    return this.clocks.times();
+  }
+
+  get storeFingerprints(): string {
+    return this.parts.storeFingerprints;
+  }
+
+  /** By store: rows below may be dropped once the present epoch is committed. */
+  get expireBefore(): ReadonlyMap<string, number> {
+    const before = new Map<string, number>();
+    for (const store of this.parts.stores) {
+      if (store.kind !== 'ordered' || store.expiry === null) continue;
+      const now = this.clocks.timeOf(store.expiry.clock);
+      if (now >= 0) before.set(store.name, now - store.expiry.retentionMs);
+    }
+    return before;
+  }
+
+  /** Wall clock at which there is something to do without any input; `Infinity`: no such time is known. */
+  get wallDue(): number {
+    return this.alarms.wallDue;
+  }
+
+  /** Operators have said all they had to say about what they were given. */
+  get isSettled(): boolean {
+    return this.initialised && !this.mailbox.hasDeliveries && !this.mailbox.isHeld;
   }
 
   /** What the stores keep beside their offsets: says at the next opening whose changelogs those offsets are of. */
@@ -96,23 +177,37 @@ export class Task {
   }
 
   /**
-   * Processes up to `limit` records; returns how many. Zero with `suspended` set: await it. Zero without: nothing to do now.
-   * @throws MillraceError of a record that failed under the policy `fail`; the record is undone, all before it stand.
+   * Runs what is due and processes records, up to `limit` scopes; returns how many. Zero with `suspended` set: await it. Zero without:
+   * nothing to do now.
+   * @throws MillraceError of a scope that failed under the policy `fail`; it is undone, all before it stand.
    */
   process(limit: number): number {
+    const { group, eventTime } = this;
+    const { queues } = group;
+    if (eventTime.hasWallRules) {
+      eventTime.observe(this.context.streamTime);
+      eventTime.onTurn(this.parts.clock.monotonic());
+    }
     let done = 0;
     while (done < limit && this.suspended === null) {
-      const queues = this.group.queues;
+      const steps = this.runDue(limit - done);
+      done += steps;
+      if (steps > 0) continue;
+      if (this.suspended !== null || this.mailbox.isHeld) break;
       for (let i = 0; i < queues.length; i++) {
         const queue = queues[i]!;
-        if (!queue.hasRecord) queue.prepare(this.chunkListener(i, queue));
+        if (queue.hasRecord) continue;
+        queue.prepare(this.readAheads[i]?.isNeeded === true ? this.onChunk[i]! : null);
       }
       if (this.suspended !== null) break;
-      if (!this.group.isProcessable()) break;
+      if (!group.isProcessable()) break;
       const queue = queues.length === 1 ? queues[0]! : this.earliest();
-      done += this.run(queue, limit - done, queues.length === 1 ? Infinity : this.nextHead(queue));
+      const until = queues.length === 1 ? Infinity : this.nextHead(queue);
+      const records = this.run(queue, limit - done, until);
+      if (records > 0) this.touched = true;
+      this.recordCount += records;
+      done += records;
     }
-    this.recordCount += done;
     return done;
   }
 
@@ -121,55 +216,153 @@ export class Task {
     this.suspended = null;
   }
 
-  private chunkListener(i: number, queue: RecordQueue): (typeof this.onChunk)[number] {
-    const listener = this.onChunk[i]!;
-    if (listener === null || this.state === null) return null;
-    for (const { store } of queue.source.readAhead) if (!this.state.isResident(store)) return listener;
-    return null;
+  /** What is committed is written. */
+  async close(): Promise<void> {
+    this.closeOperators();
+    await this.state?.close();
   }
 
-  /** Starts the multi-get for the keys of a chunk; the task is suspended until they are in memory. */
-  private readAhead(queue: RecordQueue, batches: readonly RecordColumns[], count: number): void {
-    const keys = this.keys;
-    let n = 0;
-    for (let b = 0; b < count; b++) {
-      const columns = batches[b]!;
-      for (let i = 0; i < columns.count; i++) {
-        const key = columns.key(i);
-        if (key !== null) keys[n++] = key;
-      }
-    }
-    const pending: Promise<void>[] = [];
-    for (const { kind, store } of queue.source.readAhead) {
-      if (kind !== 'key') continue;
-      const read = this.state!.readAhead(store, keys, n);
-      if (read !== undefined) pending.push(read);
-    }
-    keys.length = 0;
-    if (pending.length > 0)
-      this.suspended = pending.length === 1 ? pending[0]! : Promise.all(pending).then(() => undefined);
+  /** Drops what is not committed. */
+  async closeDirty(): Promise<void> {
+    this.closeOperators();
+    await this.state?.closeDirty();
   }
 
-  /** Timestamp of a queue's next record, asking its extractor if it has one. */
-  private headTimestamp(queue: RecordQueue): number {
-    const recordTimestamp = queue.columns.timestamps[queue.index]!;
-    const extractor = queue.source.timestampExtractor;
-    if (extractor === null) return recordTimestamp;
-    if (Number.isNaN(queue.extractedTimestamp)) {
-      try {
-        const value = decodeValue(queue, queue.index);
-        queue.extractedTimestamp = extractor(
-          value,
-          decodeKey(queue, queue.index),
-          recordTimestamp,
-          queue.partitionTime,
-        );
-      } catch {
-        // It fails again when it is its turn, and is handled there; until then it keeps its place by its own timestamp.
-        queue.extractedTimestamp = recordTimestamp;
-      }
+  private closeOperators(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.mailbox.close();
+    try {
+      this.compiled.close();
+    } catch (error) {
+      this.parts.logger.warn(`Closing the operators of task ${this.name} failed`, {
+        error: asError(error).message,
+      });
     }
-    return queue.extractedTimestamp;
+  }
+
+  /** Deliveries first, then operators that time moved on for, then alarms. Zero: nothing was due, or the task is suspended. */
+  private runDue(limit: number): number {
+    this.interrupt.raised = false;
+    if (!this.initialised) return this.runInit();
+    let steps = 0;
+    while (steps < limit && this.mailbox.hasDeliveries) {
+      steps++;
+      if (this.deliver() === 'AGAIN') return this.suspended === null ? steps : steps - 1;
+    }
+    const { eventTime } = this;
+    eventTime.observe(this.context.streamTime);
+    while (steps < limit) {
+      const clock = this.clocks.behind(eventTime.operatorsAt);
+      if (clock === null) break;
+      steps++;
+      if (this.advance(clock, eventTime.operatorsAt) === 'AGAIN')
+        return this.suspended === null ? steps : steps - 1;
+    }
+    while (steps < limit) {
+      const alarm = this.alarms.due('event', eventTime.now);
+      if (alarm === null) break;
+      steps++;
+      if (this.fire(alarm, eventTime.now) === 'AGAIN') return this.suspended === null ? steps : steps - 1;
+    }
+    if (this.alarms.wallDue === Infinity) return steps;
+    const wallTime = this.parts.clock.now();
+    while (steps < limit) {
+      const alarm = this.alarms.due('wall', wallTime);
+      if (alarm === null) break;
+      steps++;
+      if (this.fire(alarm, wallTime) === 'AGAIN') return this.suspended === null ? steps : steps - 1;
+    }
+    return steps;
+  }
+
+  private runInit(): number {
+    const alarms = this.alarms.counts;
+    const clocks = this.clocks.clocks.length;
+    const end = this.runScope(
+      this.context.streamTime,
+      () => this.compiled.init(),
+      (error) => {
+        throw this.failures.describe(error, 'processing', `The start of task ${this.name}`, {});
+      },
+    );
+    if (end === 'DONE') {
+      this.initialised = true;
+      return 1;
+    }
+    // What is registered in `init` is registered again.
+    this.alarms.truncate(alarms);
+    this.clocks.truncate(clocks);
+    return this.suspended === null ? 1 : 0;
+  }
+
+  private deliver(): ScopeEnd {
+    const { deliver, skip } = this.mailbox.peek()!;
+    const time = this.context.streamTime;
+    const what = `A delivery in task ${this.name}`;
+    let end = this.runScope(time, deliver, (error) => this.failures.onScope(what, time, error));
+    if (end === 'FAILED' && skip !== null)
+      end = this.runScope(time, skip, (error) => this.failures.onScope(what, time, error));
+    if (end !== 'AGAIN') this.mailbox.taken();
+    return end;
+  }
+
+  private advance(clock: TaskClock, time: number): ScopeEnd {
+    const { onAdvance } = clock;
+    if (onAdvance === null) {
+      clock.now = time;
+      return 'DONE';
+    }
+    const end = this.runScope(
+      time,
+      () => {
+        clock.moveTo(time);
+        onAdvance(time);
+      },
+      (error) => this.failures.onScope(`Operator "${clock.name}" at event time ${time}`, time, error),
+    );
+    // What failed is due still: it is tried again when time moves on.
+    if (end === 'FAILED') clock.now = time;
+    return end;
+  }
+
+  private fire(alarm: TaskAlarm, now: number): ScopeEnd {
+    const onError = (error: unknown): void =>
+      this.failures.onScope(`An alarm of task ${this.name} by ${alarm.kind} time`, now, error);
+    let end = this.runScope(now, () => alarm.run(now, false), onError);
+    if (end !== 'FAILED') return end;
+    end = this.runScope(now, () => alarm.run(now, true), onError);
+    if (end === 'FAILED') alarm.postpone(now);
+    return end;
+  }
+
+  /** Any scope but a record. `onError` throws to stop the task, or returns to let the scope go. */
+  private runScope(timestamp: number, run: () => void, onError: (error: unknown) => void): ScopeEnd {
+    const { state, collector, mailbox } = this;
+    this.context.leaveRecord(timestamp);
+    state?.beginRecord();
+    collector.beginRecord();
+    mailbox.inScope = true;
+    try {
+      run();
+    } catch (error) {
+      this.undoScope();
+      if (this.canWaitFor(error)) return 'AGAIN';
+      onError(error);
+      return 'FAILED';
+    }
+    mailbox.inScope = false;
+    mailbox.keep();
+    if (collector.recordHasOutput || state?.recordChanged === true) this.touched = true;
+    return 'DONE';
+  }
+
+  private undoScope(): void {
+    this.mailbox.inScope = false;
+    this.state?.undoRecord();
+    this.collector.undoRecord();
+    this.clocks.undo();
+    this.mailbox.undo();
   }
 
   private earliest(): RecordQueue {
@@ -177,7 +370,7 @@ export class Task {
     let bestTimestamp = Infinity;
     for (const queue of this.group.queues) {
       if (!queue.hasRecord) continue;
-      const timestamp = this.headTimestamp(queue);
+      const timestamp = headTimestamp(queue, this.parts.clock);
       if (best === null || timestamp < bestTimestamp) {
         best = queue;
         bestTimestamp = timestamp;
@@ -191,37 +384,38 @@ export class Task {
     let next = Infinity;
     for (const other of this.group.queues) {
       if (other === queue || !other.hasRecord) continue;
-      const timestamp = this.headTimestamp(other);
+      const timestamp = headTimestamp(other, this.parts.clock);
       if (timestamp < next) next = timestamp;
     }
     return next;
   }
 
-  /** The hot path: records of one decoded batch, until its end, the limit, or a timestamp beyond `until`. */
+  /** The hot path: records of one decoded batch, until its end, the limit, a timestamp beyond `until`, or something else is due. */
   private run(queue: RecordQueue, limit: number, until: number): number {
     const first = queue.index;
     const columns = queue.columns;
     const end = Math.min(columns.count, first + limit);
-    const state = this.state;
-    const collector = this.collector;
-    const context = this.context;
+    const { state, collector, context, alarms, interrupt, eventTime, mailbox } = this;
     const process = this.sources[queue.sourceIndex]!;
     const keyCodec = queue.keyCodec;
     const valueCodec = queue.valueCodec;
     const decodeRange = valueCodec.decodeRange;
     const { text, bytes, timestamps, keyStart, keyEnd, valueStart, valueEnd, asciiKeys, asciiValues } =
       columns;
-    const extractor = queue.source.timestampExtractor;
+    const { timestampExtractor: extractor, futureTimestamps: future } = queue.source;
+    const wallTime = future === null ? 0 : this.parts.clock.now();
+    const timestampMax = future === null ? Infinity : wallTime + future.aheadMsMax;
+    const { byWatermarks, now: eventNow } = eventTime;
     context.topic = queue.topic;
     context.partition = queue.partition;
     context.columns = columns;
-    this.touched = true;
+    mailbox.inScope = true;
     let stage: FailureStage = 'deserialization';
     let streamTime = context.streamTime;
     let partitionTime = queue.partitionTime;
     let i = first;
     try {
-      for (; i < end; i++) {
+      while (i < end) {
         stage = 'deserialization';
         const keyFrom = keyStart[i]!;
         const rawKey = keyFrom < 0 ? null : (text.substring(keyFrom, keyEnd[i]) as BinaryString);
@@ -235,19 +429,34 @@ export class Task {
               ? decodeRange(text, valueFrom, valueEnd[i]!, bytes, asciiValues)
               : valueCodec.fromBinary(text.substring(valueFrom, valueEnd[i]) as BinaryString, asciiValues);
         if (extractor !== null) timestamp = extractor(value, key, timestamp, queue.partitionTime);
+        if (timestamp > timestampMax) {
+          const error = futureTimestamp(queue, i, timestamp, wallTime);
+          if (future!.policy === 'fail') throw error;
+          if (future!.policy === 'drop') {
+            this.parts.onDrop(error);
+            i++;
+            continue;
+          }
+          timestamp = wallTime;
+        }
         if (timestamp > until) break;
         if (!(timestamp >= 0)) throw invalidTimestamp(timestamp);
         context.rawKey = rawKey;
         context.index = i;
         context.timestamp = timestamp;
+        context.outputHeaders = null;
         if (timestamp > streamTime) context.streamTime = timestamp;
         if (timestamp > queue.partitionTime) queue.partitionTime = timestamp;
         if (state !== null) state.beginRecord();
         collector.beginRecord();
         stage = 'processing';
         process(key, value, timestamp);
+        if (byWatermarks && eventTime.onRecord(queue, timestamp)) interrupt.raised = true;
         streamTime = context.streamTime;
         partitionTime = queue.partitionTime;
+        i++;
+        if (interrupt.raised || alarms.eventDue <= eventNow) break;
+        if (alarms.eventDue <= streamTime && !byWatermarks) break;
       }
     } catch (error) {
       queue.advanceTo(i);
@@ -255,159 +464,37 @@ export class Task {
       if (stage === 'processing') {
         context.streamTime = streamTime;
         queue.partitionTime = partitionTime;
-        state?.undoRecord();
-        collector.undoRecord();
+        this.undoScope();
       }
-      return i - first + this.onFailure(queue, error, stage);
+      mailbox.inScope = false;
+      return i - first + this.onRecordFailure(queue, error, stage);
     }
+    mailbox.inScope = false;
+    mailbox.keep();
     queue.advanceTo(i);
     queue.extractedTimestamp = Number.NaN;
     return i - first;
   }
 
   /** Suspends on what can be awaited; otherwise asks the policy. Returns the number of records that are done with. */
-  private onFailure(queue: RecordQueue, error: unknown, stage: FailureStage): number {
-    if (error instanceof StateMiss) {
-      const read = this.state!.read(error);
-      if (read !== undefined) this.suspended = read;
-      return 0;
+  private onRecordFailure(queue: RecordQueue, error: unknown, stage: FailureStage): number {
+    if (this.canWaitFor(error)) return 0;
+    try {
+      this.failures.onRecord(queue, error, stage);
+    } catch (failure) {
+      if (this.canWaitFor(failure)) return 0;
+      throw failure;
     }
-    if (error instanceof SchemaPending) {
-      this.suspended = error.ready;
-      return 0;
-    }
-    if (error instanceof TopicPending) {
-      this.suspended = this.parts.resolveTopic(error.topic);
-      return 0;
-    }
-    // Stages are told by where it was thrown; what was thrown while sending is of production.
-    const actual: FailureStage =
-      stage === 'processing' && (error instanceof RecordTooLarge || isSerializationError(error))
-        ? 'production'
-        : stage;
-    const failure = this.describeFailure(queue, error, actual);
-    const response = this.askPolicy(failure, actual, queue);
-    if (response === 'fail') throw failure;
-    if (response !== 'continue' && !this.sendDeadLetter(queue, failure, actual, response.deadLetterTopic))
-      return 0;
-    this.parts.dropped.record(this.name, failure.code, failure.message);
     queue.advance();
     return 1;
   }
 
-  private askPolicy(error: MillraceError, stage: FailureStage, queue: RecordQueue): FailureResponse {
-    const handler = this.parts.handlers[stage];
-    const offset = queue.columns.offsets[queue.index]!;
-    try {
-      return handler({
-        stage,
-        taskId: this.name,
-        error,
-        topic: queue.topic,
-        partition: queue.partition,
-        offset,
-        timestamp: queue.columns.timestamps[queue.index]!,
-      });
-    } catch (thrown) {
-      this.parts.logger.error(`The ${stage} exception handler threw; the record counts as failed`, {
-        error: asError(thrown),
-      });
-      return 'fail';
-    }
+  /** Suspends the task when `error` only says that something has to be read first. */
+  private canWaitFor(error: unknown): boolean {
+    if (error instanceof StateMiss) this.suspended = this.state!.read(error) ?? null;
+    else if (error instanceof SchemaPending) this.suspended = error.ready;
+    else if (error instanceof TopicPending) this.suspended = this.parts.resolveTopic(error.topic);
+    else return false;
+    return true;
   }
-
-  /** Appends the original record with the error in its headers. False: the topic's partition count has to be found out first. */
-  private sendDeadLetter(
-    queue: RecordQueue,
-    error: MillraceError,
-    stage: FailureStage,
-    topic: string,
-  ): boolean {
-    const columns = queue.columns;
-    const i = queue.index;
-    this.collector.beginRecord();
-    try {
-      const key = columns.key(i);
-      const output = this.collector.topic(topic).choose(key);
-      this.collector.open(output);
-      const append = (withStack: boolean): number => {
-        const headers = encodeDeadLetter(
-          columns.readHeaders(i),
-          error,
-          stage,
-          { topic: queue.topic, partition: queue.partition, offset: columns.offsets[i]! },
-          withStack,
-        );
-        return output.encoder.append(columns.timestamps[i]!, key, columns.value(i), headers);
-      };
-      // The headers may take a record over the limit that just fitted without; the stack is the largest of them.
-      if (append(true) > this.collector.recordBytesMax) {
-        this.collector.undoRecord();
-        this.collector.beginRecord();
-        this.collector.open(output);
-        this.collector.checkSize(output, append(false));
-      }
-      return true;
-    } catch (failure) {
-      this.collector.undoRecord();
-      if (!(failure instanceof TopicPending)) throw failure;
-      this.suspended = this.parts.resolveTopic(failure.topic);
-      return false;
-    }
-  }
-
-  private describeFailure(queue: RecordQueue, error: unknown, stage: FailureStage): MillraceError {
-    const offset = queue.columns.offsets[queue.index]!;
-    const where = `${queue.topic}-${queue.partition} at offset ${offset}`;
-    const context = { taskId: this.name, topic: queue.topic, partition: queue.partition, offset, stage };
-    if (error instanceof MillraceError) {
-      return new FatalError({
-        code: error.code,
-        message: `The record of ${where} failed in ${stage}: ${withoutCode(error)}`,
-        ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
-        cause: error,
-        context: { ...error.context, ...context },
-      });
-    }
-    return new FatalError({
-      code: stage === 'deserialization' ? 'MILLRACE_DESERIALIZATION_FAILED' : 'MILLRACE_PROCESSING_FAILED',
-      message: `The record of ${where} failed in ${stage}: ${asError(error).message}.`,
-      remedy: `Correct the code, or set exceptionHandlers.${stage} to continue or to dead-letter such records.`,
-      cause: error,
-      context,
-    });
-  }
-}
-
-function decodeKey(queue: RecordQueue, i: number): unknown {
-  const raw = queue.columns.key(i);
-  return raw === null ? null : queue.keyCodec.fromBinary(raw, queue.columns.asciiKeys);
-}
-
-function decodeValue(queue: RecordQueue, i: number): unknown {
-  const raw = queue.columns.value(i);
-  return raw === null ? null : queue.valueCodec.fromBinary(raw, queue.columns.asciiValues);
-}
-
-function invalidTimestamp(timestamp: number): MillraceError {
-  return new MillraceError({
-    code: 'MILLRACE_INVALID_TIMESTAMP',
-    message: `its timestamp is ${timestamp}, not a number of milliseconds from 1970 on.`,
-    remedy:
-      'Give the source a timestamp extractor, or set exceptionHandlers.deserialization to continue or to dead-letter such records.',
-    context: { timestamp },
-  });
-}
-
-function isSerializationError(error: unknown): boolean {
-  return error instanceof SerdeError && error.code === 'MILLRACE_SERIALIZATION_FAILED';
-}
-
-/** An error's message without the code and remedy that its outer error repeats. */
-function withoutCode(error: MillraceError): string {
-  let message = error.message;
-  const prefix = `${error.code}: `;
-  if (message.startsWith(prefix)) message = message.slice(prefix.length);
-  const suffix = error.remedy === undefined ? '' : ` Remedy: ${error.remedy}`;
-  return suffix !== '' && message.endsWith(suffix) ? message.slice(0, -suffix.length) : message;
 }

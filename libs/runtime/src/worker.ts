@@ -123,9 +123,13 @@ export class Worker {
       reader: this.reader,
       collector: this.collector,
       dropped: this.dropped,
+      globalStore: (name) => {
+        throw new Error(`global store "${name}": being built`);
+      },
       transactionalId: this.transactionalId,
       clock,
       logger,
+      wake: () => this.wake(),
     });
     this.registry = new TaskRegistry(opener, this.reader, () => this.wake());
     this.epochs = new EpochCoordinator({
@@ -323,11 +327,21 @@ export class Worker {
   private async waitForWork(): Promise<void> {
     if (!this.controls.isEmpty || this.epochs.failure !== null || this.failed !== null) return;
     const mayCommit = this.epochs.hasWork && !this.epochs.isCommitting && !this.epochs.held;
-    const waitMs = mayCommit ? Math.max(1, this.epochs.dueInMs) : IDLE_WAIT_MS_MAX;
+    let waitMs = mayCommit ? Math.max(1, this.epochs.dueInMs) : IDLE_WAIT_MS_MAX;
     // What is buffered in the reader does not matter while nothing may be processed: then only a wake or the time ends the wait.
     const blocked = this.epochs.isFull || this.epochs.isBehind;
+    if (!blocked) waitMs = Math.min(waitMs, Math.max(1, this.wallDueInMs()));
     if (blocked) await this.signal.wait(Math.min(waitMs, IDLE_WAIT_MS_MAX));
     else await this.reader.waitForChunk(Math.min(waitMs, IDLE_WAIT_MS_MAX));
+  }
+
+  /** Until an alarm goes off by the wall clock; `Infinity`: none is set. */
+  private wallDueInMs(): number {
+    let due = Infinity;
+    for (const task of this.registry.tasks) {
+      if (task.suspended === null && !task.claimPending && task.wallDue < due) due = task.wallDue;
+    }
+    return due === Infinity ? due : Math.ceil(due - this.parts.clock.now());
   }
 
   private reportState(): void {
