@@ -138,6 +138,24 @@ export class VirtualClock implements Clock {
     return outcome;
   }
 
+  /**
+   * Time runs on its own from now on, as fast as events come, until the returned function is called: for code that just waits for
+   * promises, as on the system's clock.
+   */
+  runFreely(): () => void {
+    let stopped = false;
+    const turn = (): void => {
+      if (stopped) return;
+      this.#run(Infinity, () => stopped)
+        .then(macrotask)
+        .then(turn, (error: unknown) => queueMicrotask(() => fail(error)));
+    };
+    turn();
+    return () => {
+      stopped = true;
+    };
+  }
+
   async #run(until: number, done: () => boolean): Promise<boolean> {
     if (this.#running)
       throw new Error('The virtual clock is run already: by somebody that does not wait for it');
@@ -227,6 +245,11 @@ export class VirtualClock implements Clock {
     }
     heap[at] = last;
   }
+}
+
+/** Nobody waits for time that runs freely: what goes wrong in it must not pass in silence. */
+function fail(error: unknown): never {
+  throw error;
 }
 
 function before(a: Scheduled, b: Scheduled): boolean {
