@@ -2,8 +2,17 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { Consumed, JoinWindows, Produced, StreamJoined, StreamsBuilder } from '#libs/topology';
-import type { KStream } from '#libs/topology';
+import {
+  Consumed,
+  Grouped,
+  Joined,
+  JoinWindows,
+  Materialized,
+  Produced,
+  StreamJoined,
+  StreamsBuilder,
+} from '#libs/topology';
+import type { KStream, KTable } from '#libs/topology';
 import { Driver } from './driver.ts';
 import { text } from './fixtures.ts';
 
@@ -13,12 +22,22 @@ const read = (builder: StreamsBuilder, topic: string): KStream<Nullable, Nullabl
   builder.stream<Nullable, Nullable>(topic, consumed);
 const left = (builder: StreamsBuilder): KStream<Nullable, Nullable> => read(builder, 'left');
 const right = (builder: StreamsBuilder): KStream<Nullable, Nullable> => read(builder, 'right');
-const out = <K extends Nullable>(results: KStream<K, Nullable>): void =>
-  results.selectKey((key): Nullable => key).to('out', Produced.with(text, text));
+const out = <K extends Nullable, V extends Nullable>(results: KStream<K, V>): void =>
+  results
+    .selectKey((key): Nullable => key)
+    .mapValues((value): Nullable => value)
+    .to('out', Produced.with(text, text));
 const plus = (a: Nullable, b: Nullable): string => `${a}+${b}`;
 const within = (differenceMs: number, graceMs = 0): JoinWindows =>
   JoinWindows.ofTimeDifferenceAndGrace(differenceMs, graceMs);
 const joined = StreamJoined.with(text, text, text, { storeName: 's', name: 'j' });
+const table = (b: StreamsBuilder): KTable<string, string> =>
+  b.table('table', consumed, Materialized.as('t1'));
+const other = (b: StreamsBuilder): KTable<string, string> =>
+  b.table('other', consumed, Materialized.as('t2'));
+const kept = (name: string): Materialized<string, string> =>
+  Materialized.as(name, { keySerde: text, valueSerde: text });
+const notV1 = (a: Nullable, b: Nullable): Nullable => (a === 'v1' ? null : `${a}+${b}`);
 const keyOf = (value: Nullable): Nullable => (value === null || value === 'v1' ? null : 'a');
 
 const TOPOLOGIES: Readonly<Record<string, (builder: StreamsBuilder) => void>> = {
@@ -55,7 +74,7 @@ const TOPOLOGIES: Readonly<Record<string, (builder: StreamsBuilder) => void>> = 
   'stream join after selectKey': (b) =>
     out(
       left(b)
-        .selectKey((_k, v) => (v === null ? null : v === 'v1' ? 'a' : 'b'))
+        .selectKey((_k, v): Nullable => (v === null ? null : v === 'v1' ? 'a' : 'b'))
         .join(
           right(b).selectKey((_k, v) => keyOf(v)),
           plus,
@@ -86,6 +105,89 @@ const TOPOLOGIES: Readonly<Record<string, (builder: StreamsBuilder) => void>> = 
           within(50),
           StreamJoined.with(text, text, text, { storeName: 't', name: 'k' }),
         ),
+    ),
+  'table join': (b) => out(table(b).join(other(b), plus).toStream()),
+  'table leftJoin': (b) => out(table(b).leftJoin(other(b), plus).toStream()),
+  'table outerJoin': (b) => out(table(b).outerJoin(other(b), plus).toStream()),
+  'table join to null': (b) => out(table(b).join(other(b), notV1).toStream()),
+  'table join materialized': (b) => out(table(b).join(other(b), notV1, kept('m')).toStream()),
+  'table leftJoin materialized filter': (b) =>
+    out(
+      table(b)
+        .leftJoin(other(b), plus, kept('m'))
+        .filter((_k, v) => v > 'v2')
+        .toStream(),
+    ),
+  'table outerJoin materialized filter': (b) =>
+    out(
+      table(b)
+        .outerJoin(other(b), notV1, kept('m'))
+        .filter((_k, v) => v > 'v2')
+        .toStream(),
+    ),
+  'table join filter': (b) =>
+    out(
+      table(b)
+        .join(other(b), plus)
+        .filter((_k, v) => v > 'v2')
+        .toStream(),
+    ),
+  'table leftJoin filter mapValues': (b) =>
+    out(
+      table(b)
+        .leftJoin(other(b), notV1)
+        .filter((_k, v) => v > 'v2')
+        .mapValues((v) => `m${v}`)
+        .toStream(),
+    ),
+  'table outerJoin filter': (b) =>
+    out(
+      table(b)
+        .outerJoin(other(b), plus)
+        .filter((_k, v) => v.endsWith('v2'))
+        .toStream(),
+    ),
+  'filtered table leftJoin mapped table': (b) =>
+    out(
+      table(b)
+        .filter((_k, v) => v > 'v1')
+        .leftJoin(
+          other(b).mapValues((v) => (v === 'v0' ? null : `m${v}`)),
+          plus,
+        )
+        .toStream(),
+    ),
+  'table self join': (b) => {
+    const t = table(b);
+    out(t.join(t, plus).toStream());
+  },
+  'table joins in a row': (b) =>
+    out(
+      table(b)
+        .leftJoin(other(b), plus)
+        .outerJoin(b.table('right', consumed, Materialized.as('t3')), plus)
+        .toStream(),
+    ),
+  'table join of joins': (b) => {
+    const t = table(b);
+    const o = other(b);
+    out(
+      t
+        .outerJoin(o, plus)
+        .join(t.join(o, notV1), (x, y) => `${x}/${y}`)
+        .toStream(),
+    );
+  },
+  'stream join with joined tables': (b) =>
+    out(left(b).leftJoin(table(b).outerJoin(other(b), notV1), plus, Joined.as('j'))),
+  'table join grouped': (b) =>
+    out(
+      table(b)
+        .join(other(b), notV1)
+        .groupBy((_k, v) => [v.slice(0, 2), v] as const, Grouped.with(text, text, { name: 'g' }))
+        .count(Materialized.as('c'))
+        .mapValues(String)
+        .toStream(),
     ),
 };
 

@@ -3,7 +3,7 @@ import type { AnySerde, GraphNode } from '../graph.ts';
 import type { AggregateStore as TableStore } from '../operators/aggregate.ts';
 import type { Operator } from '../operators/operator.ts';
 import type { RecordMapper, RecordPredicate, ValueMapper } from '../operators/stateless.ts';
-import type { TableView, ViewStep } from '../operators/stream-table-join.ts';
+import type { TableJoiner, TableView, ViewStep } from '../operators/table-view.ts';
 import { tableFilterOperator, tableMapValuesOperator, toStreamOperator } from '../operators/table.ts';
 import type { Grouped, Named } from '../options.ts';
 import { sendOldValuesUpwards } from './factory.ts';
@@ -13,7 +13,11 @@ import type { KGroupedTableImpl } from './grouped-table.ts';
 import type { KStreamImpl } from './kstream.ts';
 import { declareStore } from './materializing.ts';
 import type { LooseMaterialized } from './materializing.ts';
+import { addTableTableJoin } from './table-table-join.ts';
 import type { KTable, Untyped } from './types.ts';
+
+/** By key: `(joiner, materialized, named)`. */
+type TableJoinArguments = readonly [joiner: TableJoiner, second?: unknown, third?: unknown];
 
 interface TableStep {
   readonly method: string;
@@ -60,6 +64,18 @@ export class KTableImpl implements Untyped<KTable<unknown, unknown>> {
     });
   }
 
+  join(other: unknown, ...rest: TableJoinArguments): KTableImpl {
+    return this.#join('join', other, rest);
+  }
+
+  leftJoin(other: unknown, ...rest: TableJoinArguments): KTableImpl {
+    return this.#join('leftJoin', other, rest);
+  }
+
+  outerJoin(other: unknown, ...rest: TableJoinArguments): KTableImpl {
+    return this.#join('outerJoin', other, rest);
+  }
+
   groupBy(
     selector: RecordMapper,
     grouped: Grouped<NonNullable<unknown>, NonNullable<unknown>>,
@@ -85,6 +101,32 @@ export class KTableImpl implements Untyped<KTable<unknown, unknown>> {
       sources,
       repartitionRequired: false,
     });
+  }
+
+  #join(
+    method: 'join' | 'leftJoin' | 'outerJoin',
+    other: unknown,
+    [joiner, materialized, named]: TableJoinArguments,
+  ): KTableImpl {
+    const { graph } = this.dsl;
+    if (!(other instanceof KTableImpl) || other.dsl !== this.dsl) {
+      graph.addFault(
+        `${this.state.path}.${method}()`,
+        'the other table is of another topology, or no table.',
+        'Build both with one StreamsBuilder.',
+      );
+      return this;
+    }
+    return this.dsl.table(
+      addTableTableJoin(graph, {
+        method,
+        left: this.state,
+        right: other.state,
+        joiner,
+        materialized: materialized as LooseMaterialized | undefined,
+        named: named as Named | undefined,
+      }),
+    );
   }
 
   #filter(

@@ -269,6 +269,32 @@ export interface KTable<K, V, Deleted extends null = null> {
     selector: (key: K, value: V, metadata: RecordMetadata) => KeyValue<KR, VR> | null,
     grouped: Grouped<NonNullable<KR>, NonNullable<VR>>,
   ): KGroupedTable<NonNullable<KR>, NonNullable<VR>>;
+  /**
+   * Joins the two tables' values of each key; a key that one of them has not is not in the result. A change of either table gives a
+   * new result, with the higher of the two timestamps; `null` of the joiner leaves the key out. Kept in a store only when `materialized` is given.
+   *
+   *     orders.join(payments, (order, payment) => ({ ...order, payment }), Materialized.as('paid-orders', { valueSerde }))
+   */
+  join<VO, VR, DeletedO extends null>(
+    other: KTable<K, VO, DeletedO>,
+    joiner: (value: V, otherValue: VO, key: K, metadata: RecordMetadata) => VR,
+    materialized?: Materialized<K, NonNullable<VR>>,
+    named?: Named,
+  ): KTable<K, NonNullable<VR>, Deleted | DeletedO | Extract<VR, null>>;
+  /** As `join`, but a key that only this table has meets `null`. */
+  leftJoin<VO, VR, DeletedO extends null>(
+    other: KTable<K, VO, DeletedO>,
+    joiner: (value: V, otherValue: VO | null, key: K, metadata: RecordMetadata) => VR,
+    materialized?: Materialized<K, NonNullable<VR>>,
+    named?: Named,
+  ): KTable<K, NonNullable<VR>, Deleted | Extract<VR, null>>;
+  /** As `join`, but a key that only one of the tables has meets `null` for the other. */
+  outerJoin<VO, VR, DeletedO extends null>(
+    other: KTable<K, VO, DeletedO>,
+    joiner: (value: V | null, otherValue: VO | null, key: K, metadata: RecordMetadata) => VR,
+    materialized?: Materialized<K, NonNullable<VR>>,
+    named?: Named,
+  ): KTable<K, NonNullable<VR>, (Deleted & DeletedO) | Extract<VR, null>>;
   /** Each change as a record with a new key: `toStream().selectKey(mapper)`. Marks the stream for repartitioning; the key serde is lost. */
   toStream<KR>(
     mapper: (key: K, value: V | Deleted, metadata: RecordMetadata) => KR,

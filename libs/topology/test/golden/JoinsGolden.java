@@ -2,6 +2,7 @@ import java.nio.file.*;
 import java.time.Duration;
 import java.util.*;
 import org.apache.kafka.common.serialization.*;
+import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.*;
 import org.apache.kafka.streams.kstream.*;
 import org.apache.kafka.streams.state.*;
@@ -20,6 +21,12 @@ public class JoinsGolden {
   static JoinWindows within(long ms, long grace) { return JoinWindows.ofTimeDifferenceAndGrace(ms(ms), ms(grace)); }
   static KStream<String, String> left(StreamsBuilder b) { return b.stream("left", Consumed.with(S, S)); }
   static KStream<String, String> right(StreamsBuilder b) { return b.stream("right", Consumed.with(S, S)); }
+  static KTable<String, String> table(StreamsBuilder b) { return b.table("table", Consumed.with(S, S), Materialized.as("t1")); }
+  static KTable<String, String> other(StreamsBuilder b) { return b.table("other", Consumed.with(S, S), Materialized.as("t2")); }
+  static Materialized<String, String, KeyValueStore<Bytes, byte[]>> kept(String name) {
+    return Materialized.<String, String, KeyValueStore<Bytes, byte[]>>as(name).withKeySerde(S).withValueSerde(S);
+  }
+  static String notV1(String a, String b) { return "v1".equals(a) ? null : a + "+" + b; }
   static StreamJoined<String, String, String> joined() { return StreamJoined.with(S, S, S).withStoreName("s").withName("j"); }
   static String plus(String a, String b) { return a + "+" + b; }
 
@@ -58,6 +65,32 @@ public class JoinsGolden {
     TOPOLOGIES.put("stream join to null", b -> out(left(b).outerJoin(right(b), (x, y) -> x == null || y == null ? null : x + y, within(20), joined())));
     TOPOLOGIES.put("stream joins in a row", b -> out(left(b).leftJoin(right(b), JoinsGolden::plus, within(30), joined())
         .join(b.stream("third", Consumed.with(S, S)), JoinsGolden::plus, within(50), StreamJoined.with(S, S, S).withStoreName("t").withName("k"))));
+    TOPOLOGIES.put("table join", b -> out(table(b).join(other(b), JoinsGolden::plus).toStream()));
+    TOPOLOGIES.put("table leftJoin", b -> out(table(b).leftJoin(other(b), JoinsGolden::plus).toStream()));
+    TOPOLOGIES.put("table outerJoin", b -> out(table(b).outerJoin(other(b), JoinsGolden::plus).toStream()));
+    TOPOLOGIES.put("table join to null", b -> out(table(b).join(other(b), JoinsGolden::notV1).toStream()));
+    TOPOLOGIES.put("table join materialized", b -> out(table(b).join(other(b), JoinsGolden::notV1, kept("m")).toStream()));
+    TOPOLOGIES.put("table leftJoin materialized filter", b -> out(table(b).leftJoin(other(b), JoinsGolden::plus, kept("m")).filter((k, v) -> v.compareTo("v2") > 0).toStream()));
+    TOPOLOGIES.put("table outerJoin materialized filter", b -> out(table(b).outerJoin(other(b), JoinsGolden::notV1, kept("m")).filter((k, v) -> v.compareTo("v2") > 0).toStream()));
+    TOPOLOGIES.put("table join filter", b -> out(table(b).join(other(b), JoinsGolden::plus).filter((k, v) -> v.compareTo("v2") > 0).toStream()));
+    TOPOLOGIES.put("table leftJoin filter mapValues", b -> out(table(b).leftJoin(other(b), JoinsGolden::notV1).filter((k, v) -> v.compareTo("v2") > 0).mapValues(v -> "m" + v).toStream()));
+    TOPOLOGIES.put("table outerJoin filter", b -> out(table(b).outerJoin(other(b), JoinsGolden::plus).filter((k, v) -> v.endsWith("v2")).toStream()));
+    TOPOLOGIES.put("filtered table leftJoin mapped table", b -> out(table(b).filter((k, v) -> v.compareTo("v1") > 0)
+        .leftJoin(other(b).mapValues(v -> v.equals("v0") ? null : "m" + v), JoinsGolden::plus).toStream()));
+    TOPOLOGIES.put("table self join", b -> {
+      KTable<String, String> t = table(b);
+      out(t.join(t, JoinsGolden::plus).toStream());
+    });
+    TOPOLOGIES.put("table joins in a row", b -> out(table(b).leftJoin(other(b), JoinsGolden::plus)
+        .outerJoin(b.table("right", Consumed.with(S, S), Materialized.as("t3")), JoinsGolden::plus).toStream()));
+    TOPOLOGIES.put("table join of joins", b -> {
+      KTable<String, String> t = table(b);
+      KTable<String, String> o = other(b);
+      out(t.outerJoin(o, JoinsGolden::plus).join(t.join(o, JoinsGolden::notV1), (x, y) -> x + "/" + y).toStream());
+    });
+    TOPOLOGIES.put("stream join with joined tables", b -> out(left(b).leftJoin(table(b).outerJoin(other(b), JoinsGolden::notV1), JoinsGolden::plus)));
+    TOPOLOGIES.put("table join grouped", b -> out(table(b).join(other(b), JoinsGolden::notV1)
+        .groupBy((k, v) -> KeyValue.pair(v.substring(0, 2), v), Grouped.with("g", S, S)).count(Materialized.as("c")).toStream()));
   }
 
   static String json(String s) { return s == null ? "null" : "\"" + s + "\""; }
