@@ -3,9 +3,20 @@ import { StreamsBuilder } from '#libs/topology';
 import type { Topology } from '#libs/topology';
 import { aggregates } from './aggregates.ts';
 import { stateless } from './stateless.ts';
+import { streamJoins } from './stream-joins.ts';
+import { tableJoins } from './table-joins.ts';
+import { tables } from './tables.ts';
+import { windows } from './windows.ts';
 import type { Topologies } from './words.ts';
 
-export const topologies: Topologies = { ...stateless, ...aggregates };
+export const topologies: Topologies = {
+  ...stateless,
+  ...aggregates,
+  ...tables,
+  ...windows,
+  ...streamJoins,
+  ...tableJoins,
+};
 
 /** What the driver of libs/topology leaves out: it starts behind the reading of topics. */
 export const needsTheRuntime: ReadonlySet<string> = new Set(['timestamp-extractor']);
