@@ -8,7 +8,6 @@ import type {
   ReadAhead,
   SinkSpec,
   SourceSpec,
-  StoreSpec,
   SubTopology,
   Topology,
 } from '../plan.ts';
@@ -16,6 +15,7 @@ import { encodesAs, incomingKey, storeBehind, traceProvenance } from '../provena
 import type { Provenance } from '../provenance.ts';
 import { checkGraph } from './checks.ts';
 import { compileTask } from './compile.ts';
+import type { StoreLookUp } from './compile.ts';
 import { groupNodes } from './sub-topologies.ts';
 import type { NodeGroup } from './sub-topologies.ts';
 
@@ -27,14 +27,17 @@ export function buildTopology(graph: TopologyGraph): Topology {
   const nodes = Object.freeze([...graph.nodes]);
   const traced = traceProvenance(nodes);
   const groups = groupNodes(nodes);
-  const storeSpecs = new Map(graph.stores.map(({ spec }) => [spec.name, Object.freeze(spec)]));
+  const stores: StoreLookUp = {
+    specs: new Map(graph.stores.map(({ spec }) => [spec.name, Object.freeze(spec)])),
+    globalSpecs: new Map(graph.globalStores.map(({ spec }) => [spec.name, Object.freeze(spec)])),
+  };
   return Object.freeze({
-    subTopologies: Object.freeze(groups.map((group) => subTopology(group, traced, storeSpecs))),
+    subTopologies: Object.freeze(groups.map((group) => subTopology(group, traced, stores))),
     repartitions: Object.freeze(
       graph.repartitions.map(({ name, partitionCount }) => Object.freeze({ name, partitionCount })),
     ),
     coPartitionGroups: Object.freeze(graph.coPartitions.map(coPartitionGroup)),
-    globalStores: Object.freeze(graph.globalStores.map(({ spec }) => Object.freeze(spec))),
+    globalStores: Object.freeze([...stores.globalSpecs.values()]),
     describe: () => describeTopology(groups),
     describeAsMermaid: () => describeAsMermaid(groups),
   });
@@ -57,7 +60,7 @@ function coPartitionGroup(declared: { operator: string; sources: readonly Source
 function subTopology(
   { id, nodes }: NodeGroup,
   traced: ReadonlyMap<GraphNode, Provenance>,
-  storeSpecs: ReadonlyMap<string, StoreSpec>,
+  { specs, globalSpecs }: StoreLookUp,
 ): SubTopology {
   const sinks = nodes.filter((node): node is SinkNode => node.kind === 'sink');
   const sources = nodes.filter((node): node is SourceNode => node.kind === 'source');
@@ -66,8 +69,8 @@ function subTopology(
     id,
     sources: Object.freeze(sources.flatMap((source) => sourceSpecs(source))),
     sinks: Object.freeze(sinks.map((sink) => sinkSpec(sink, traced))),
-    stores: Object.freeze([...stores].map((name) => storeSpecs.get(name)!)),
-    compile: (ports) => compileTask(nodes, sinks, traced, ports),
+    stores: Object.freeze([...stores].map((name) => specs.get(name)!)),
+    compile: (ports) => compileTask(nodes, sinks, traced, ports, { specs, globalSpecs }),
   } satisfies SubTopology);
 }
 

@@ -4,7 +4,8 @@ import { compileCodec } from '#libs/serde';
 import type { GraphNode, SinkNode } from '../graph.ts';
 import type { Site, StreamFunction, TableFunction } from '../operators/operator.ts';
 import { toEachStream } from '../operators/operator.ts';
-import type { CompiledTask, TaskPorts } from '../ports.ts';
+import type { GlobalStoreSpec, StoreSpec } from '../plan.ts';
+import type { CompiledTask, OperatorClock, TaskPorts } from '../ports.ts';
 import { encodesAs, incomingKey } from '../provenance.ts';
 import type { Provenance } from '../provenance.ts';
 
@@ -14,13 +15,59 @@ class Blame {
   node: string | null = null;
 }
 
+/** Specs by name: of the sub-topology's stores, and of all global ones. */
+export interface StoreLookUp {
+  readonly specs: ReadonlyMap<string, StoreSpec>;
+  readonly globalSpecs: ReadonlyMap<string, GlobalStoreSpec>;
+}
+
+interface ScopeHooks {
+  readonly begin: () => void;
+  readonly undo: () => void;
+}
+
+/** Tells those who ask of the beginning of each scope and of its undoing. A scope is undone when something is thrown out of it. */
+class Scopes {
+  readonly #hooks: ScopeHooks[] = [];
+
+  add(hooks: ScopeHooks): void {
+    this.#hooks.push(hooks);
+  }
+
+  run<R>(action: () => R): R {
+    if (this.#hooks.length === 0) return action();
+    for (const { begin } of this.#hooks) begin();
+    try {
+      return action();
+    } catch (error) {
+      for (const { undo } of this.#hooks) undo();
+      throw error;
+    }
+  }
+
+  /** The function itself where nobody asks: records pay nothing for it. */
+  around(source: StreamFunction): StreamFunction {
+    if (this.#hooks.length === 0) return source;
+    return (key, value, timestamp) => this.run(() => source(key, value, timestamp));
+  }
+}
+
 export function compileTask(
   nodes: readonly GraphNode[],
   sinks: readonly SinkNode[],
   traced: ReadonlyMap<GraphNode, Provenance>,
   ports: TaskPorts,
+  stores: StoreLookUp,
 ): CompiledTask {
   const blame = new Blame();
+  const scopes = new Scopes();
+  const storeClocks = new Map<string, OperatorClock>();
+  const storeClock = (store: string): OperatorClock => {
+    let clock = storeClocks.get(store);
+    // No node's name has a slash in it.
+    if (clock === undefined) storeClocks.set(store, (clock = ports.clock(`store/${store}`, null)));
+    return clock;
+  };
   const inits: (() => void)[] = [];
   const closes: (() => void)[] = [];
   const folded = new Map<GraphNode, StreamFunction | TableFunction>();
@@ -45,7 +92,12 @@ export function compileTask(
     const { operator } = node;
     const children = node.children.filter((child) => sideOf(child) === null);
     const site: Site = {
-      ...siteOf(node, traced, ports, blame),
+      ...siteOf(node, traced, ports, blame, scopes),
+      childNames: children.map(({ name }) => name),
+      storeClock,
+      storeSpec: (name) => (operator.stores.includes(name) ? (stores.specs.get(name) ?? null) : null),
+      globalStoreSpec: (name) => stores.globalSpecs.get(name) ?? null,
+      onScope: (hooks) => scopes.add(hooks),
       sides: node.children.map(sideOf).filter((side) => side !== null),
       side: (tag) =>
         toEachStream(foldAll<StreamFunction>(node.children.filter((child) => sideOf(child) === tag))),
@@ -65,10 +117,11 @@ export function compileTask(
     for (let topic = 0; topic < node.topics.length; topic++) sources.push(fn);
   }
   return {
-    sources,
-    init: () => {
-      for (const init of inits) init();
-    },
+    sources: sources.map((source) => scopes.around(source)),
+    init: () =>
+      scopes.run(() => {
+        for (const init of inits) init();
+      }),
     close: () => {
       for (const close of closes) close();
     },
@@ -85,7 +138,19 @@ function siteOf(
   traced: ReadonlyMap<GraphNode, Provenance>,
   ports: TaskPorts,
   blame: Blame,
-): Omit<Site, 'side' | 'sides' | 'onInit' | 'onClose'> {
+  scopes: Scopes,
+): Omit<
+  Site,
+  | 'side'
+  | 'sides'
+  | 'childNames'
+  | 'storeClock'
+  | 'storeSpec'
+  | 'globalStoreSpec'
+  | 'onScope'
+  | 'onInit'
+  | 'onClose'
+> {
   const { name } = node;
   const keyOrigin = incomingKey(node, traced);
   return {
@@ -96,10 +161,11 @@ function siteOf(
     store: (store) => ports.store(store),
     orderedStore: (store) => ports.orderedStore(store),
     globalStore: (store) => ports.globalStore(store),
-    clock: (onAdvance) => ports.clock(name, onAdvance ?? null),
-    alarm: (kind, fire) => ports.alarm(kind, fire),
+    clock: (onAdvance) =>
+      ports.clock(name, onAdvance === undefined ? null : (now) => scopes.run(() => onAdvance(now))),
+    alarm: (kind, fire) => ports.alarm(kind, (now) => scopes.run(() => fire(now))),
     wallTime: () => ports.wallTime(),
-    post: (deliver) => ports.post(deliver),
+    post: (deliver) => ports.post(() => scopes.run(deliver)),
     intake: ports.intake,
     keyEncoder: (keySerde) => ({
       fromSource: encodesAs(keyOrigin, keySerde),

@@ -3,7 +3,7 @@
 import type { ErrorCode } from '#libs/core';
 import type { Codec } from '#libs/serde';
 import type { AnySerde } from '../graph.ts';
-import type { ReadAhead } from '../plan.ts';
+import type { GlobalStoreSpec, ReadAhead, StoreSpec } from '../plan.ts';
 import type {
   Alarm,
   AlarmFunction,
@@ -52,6 +52,18 @@ export interface Site {
   side(tag: string): StreamFunction;
   /** Tags that somebody takes. */
   readonly sides: readonly string[];
+  /** Names of the nodes behind the operator, in the order of its `children`. */
+  readonly childNames: readonly string[];
+  /** Event time of a store that forgets, one per store and task whoever asks: rows are dropped by it. */
+  storeClock(store: string): OperatorClock;
+  /** A store connected with this node, or a global one; `null`: neither. */
+  storeSpec(name: string): StoreSpec | null;
+  globalStoreSpec(name: string): GlobalStoreSpec | null;
+  /**
+   * For what an operator must keep outside of stores and clocks: `begin` runs before each scope of the task, `undo` after one that is
+   * undone.
+   */
+  onScope(hooks: { readonly begin: () => void; readonly undo: () => void }): void;
   /** Runs in the task's first scope; see `CompiledTask.init`. */
   onInit(action: () => void): void;
   onClose(action: () => void): void;
@@ -73,6 +85,8 @@ interface OperatorCommon {
   readonly reads: readonly OperatorRead[];
   /** Runs functions of the user's, which might change a value in place. */
   readonly runsUserCode: boolean;
+  /** Offers side outputs (`site.side`): `sideOutput` on its stream is not a mistake. */
+  readonly hasSides?: boolean;
   /** A left join: repartition topics upstream keep null keys. */
   readonly wantsNullKeys?: boolean;
   /** A windowed aggregation: how long after its end a window closes. */
