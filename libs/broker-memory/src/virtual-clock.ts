@@ -3,7 +3,7 @@
 //
 // 1. Events fire in order of their moment; those of one moment in the order they were scheduled.
 // 2. After each event everything that needs no time has happened: promise callbacks, and what they schedule for later.
-// 3. Real I/O is not waited for. What is simulated must do none.
+// 3. Real I/O is not waited for, but for one turn of the event loop before time moves. What is simulated should do none.
 import { systemClock } from '#libs/core';
 import type { Clock, Timer } from '#libs/core';
 import { SeededRandom } from './seeded-random.ts';
@@ -165,7 +165,14 @@ export class VirtualClock implements Clock {
       let sinceTurn = 0;
       let sinceMove = 0;
       while (!done()) {
-        const next = this.#peek();
+        let next = this.#peek();
+        if (next === undefined || next.at > until || next.at > this.#elapsedMs) {
+          // Before time moves, whatever the process itself has put off until later in this moment gets its turn.
+          await macrotask();
+          sinceTurn = 0;
+          if (done()) return true;
+          next = this.#peek();
+        }
         if (next === undefined || next.at > until) return false;
         this.#pop();
         if (next.at > this.#elapsedMs) {

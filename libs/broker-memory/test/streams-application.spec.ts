@@ -48,7 +48,7 @@ function application(cluster: MemoryCluster, instanceId: string): StreamsRuntime
     topology: sums(),
     config: resolveRuntimeConfig({ applicationId: 'app', instanceId, until: 'latest' }),
     client: createBrokerClient({ rpc: process.rpc(), clock: process.clock }),
-    backend: createMemoryStateBackend(),
+    backend: createMemoryStateBackend({ clock: process.clock }),
     checkPartitions: (built, counts) => checkPartitions(built, counts).repartitionCounts,
     clock: process.clock,
     logger: silentLogger,
