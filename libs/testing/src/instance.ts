@@ -2,6 +2,7 @@
 // started again with the state it left on its disk.
 //
 //   down ──start──► running ──stop──► down        running ──kill──► down        running ──freeze──► frozen ──thaw──► running
+import { createBrokerClient } from '#libs/broker';
 import type { BrokerClient, GroupMember, RecordReader } from '#libs/broker';
 import type { Clock, Logger, MillraceError } from '#libs/core';
 import { StreamsRuntime } from '#libs/runtime';
@@ -10,8 +11,8 @@ import { createMemoryStateBackend } from '#libs/state';
 import type { MemoryStateBackend, StateBackend, TaskState } from '#libs/state';
 import { checkPartitions } from '#libs/topology';
 import type { Topology } from '#libs/topology';
-import type { DriverCluster } from './driver-cluster.ts';
 import { InstanceLife } from './instance-life.ts';
+import type { SimulatedCluster } from './simulated-cluster.ts';
 
 /** Opens the state of an instance: called at each start, with the same id after a crash. */
 export type StateBackendFactory = (parts: {
@@ -23,9 +24,7 @@ export type StateBackendFactory = (parts: {
 export interface InstanceParts {
   readonly topology: Topology;
   readonly config: RuntimeConfig;
-  readonly cluster: DriverCluster;
-  /** Of the cluster, and of what speaks to it. */
-  readonly networkClock: Clock;
+  readonly cluster: SimulatedCluster;
   /** What the application lives by. */
   readonly applicationClock: Clock;
   readonly logger: Logger;
@@ -65,7 +64,7 @@ export class Instance {
 
   /** Up and not frozen. */
   get isRunning(): boolean {
-    return this.#process !== null && this.#process.life.isAlive;
+    return this.#process !== null && this.#process.life.isRunning;
   }
 
   get error(): MillraceError | null {
@@ -97,14 +96,15 @@ export class Instance {
 
   /** Resolves once the runtime has begun to join its group. */
   async start(): Promise<void> {
-    const { topology, config, cluster, networkClock, applicationClock, logger } = this.#parts;
-    const life = new InstanceLife();
+    const { topology, config, cluster, applicationClock, logger } = this.#parts;
+    const process = cluster.process(this.id);
+    const life = new InstanceLife(process);
     const clock = life.guard(applicationClock);
     const backend = await this.#openBackend(life);
     const states = new Map<string, TaskState>();
     const readers: RecordReader[] = [];
     const members: GroupMember[] = [];
-    const client = cluster.client(this.id, life.guard(networkClock), life);
+    const client = createBrokerClient({ rpc: process.rpc(), clock: process.clock, logger });
     const runtime = new StreamsRuntime({
       topology,
       config,

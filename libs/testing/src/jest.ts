@@ -20,4 +20,4 @@ declare module 'expect' {
   }
 }
 
-expect.extend(streamMatchers as unknown as Parameters<typeof expect.extend>[0]);
+expect.extend(streamMatchers);

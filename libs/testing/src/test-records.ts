@@ -1,7 +1,7 @@
 // Owns the records a test gives and gets, and the one log of a topic that all readers of a test share. It decodes no keys or values.
-import { RecordColumns, encodeHeaders } from '#libs/broker';
-import type { RecordBatchView } from '#libs/broker';
+import type { LoggedRecord } from '#libs/broker-memory';
 import type { BinaryString, RecordHeader } from '#libs/core';
+import { binaryFromBytes } from '#libs/serde';
 
 /** A record as a test reads it. */
 export interface TestRecord<K, V> {
@@ -27,10 +27,6 @@ export function headersOf(headers: HeadersInput | undefined): readonly RecordHea
   }));
 }
 
-export function encodedHeadersOf(headers: HeadersInput | undefined): BinaryString {
-  return encodeHeaders(headersOf(headers));
-}
-
 /** A record as its bytes. */
 export interface RawRecord {
   readonly key: BinaryString | null;
@@ -43,36 +39,31 @@ export interface RawRecord {
 
 /** What a topic received, over its partitions in the order in which it was settled, and how far the test has read. */
 export class TopicRecords {
-  /** Where to read on, by partition. */
-  readonly positions: number[];
   readonly #records: RawRecord[] = [];
-  readonly #columns = new RecordColumns();
-  /** Batches not decoded yet: most topics are never looked at. */
-  #waiting: { readonly partition: number; readonly from: number; readonly batch: RecordBatchView }[] = [];
   #cursor = 0;
 
-  constructor(partitionCount: number) {
-    this.positions = Array.from({ length: partitionCount }, () => 0);
-  }
-
-  add(partition: number, from: number, batches: readonly RecordBatchView[]): void {
-    for (const batch of batches) this.#waiting.push({ partition, from, batch });
+  add(partition: number, { key, value, timestamp, headers, offset }: LoggedRecord): void {
+    this.#records.push({
+      key: key === null ? null : binaryFromBytes(key),
+      value: value === null ? null : binaryFromBytes(value),
+      timestamp,
+      headers,
+      partition,
+      offset,
+    });
   }
 
   /** All since the start, read or not. */
   get all(): readonly RawRecord[] {
-    this.#decode();
     return this.#records;
   }
 
   get unread(): number {
-    this.#decode();
     return this.#records.length - this.#cursor;
   }
 
   /** The next one that the test has not read. */
   peek(): RawRecord | undefined {
-    this.#decode();
     return this.#records[this.#cursor];
   }
 
@@ -80,24 +71,5 @@ export class TopicRecords {
     const record = this.peek();
     if (record !== undefined) this.#cursor++;
     return record;
-  }
-
-  #decode(): void {
-    if (this.#waiting.length === 0) return;
-    const columns = this.#columns;
-    for (const { partition, from, batch } of this.#waiting) {
-      columns.decode(batch, from);
-      for (let i = 0; i < columns.count; i++) {
-        this.#records.push({
-          key: columns.key(i),
-          value: columns.value(i),
-          timestamp: columns.timestamps[i]!,
-          headers: columns.readHeaders(i),
-          partition,
-          offset: columns.offsets[i]!,
-        });
-      }
-    }
-    this.#waiting = [];
   }
 }

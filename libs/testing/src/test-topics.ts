@@ -1,10 +1,10 @@
 // Owns the two ends of a test: a topic that records are piped into, and one that records are read from. Names are those of Kafka
 // Streams' TestInputTopic and TestOutputTopic. What runs in between is the driver's.
-import type { BinaryString } from '#libs/core';
+import type { BinaryString, RecordHeader } from '#libs/core';
 import { SchemaPending, compileCodec } from '#libs/serde';
 import type { Codec, Serde } from '#libs/serde';
 import { inTopic, topicEmpty } from './errors.ts';
-import { encodedHeadersOf } from './test-records.ts';
+import { headersOf } from './test-records.ts';
 import type { HeadersInput, RawRecord, TestRecord, TopicRecords } from './test-records.ts';
 
 /** What a record has besides key and value; all of it may be left out. */
@@ -28,17 +28,19 @@ export type TestInput<K, V> =
   | readonly [key: K | null, value: V | null, timestamp?: number]
   | (PipeOptions & { readonly key?: K | null; readonly value?: V | null });
 
+/** A record as its bytes, on its way in. */
+export interface EncodedInput {
+  readonly key: BinaryString | null;
+  readonly value: BinaryString | null;
+  readonly timestamp: number;
+  readonly headers: readonly RecordHeader[];
+  readonly partition: number | undefined;
+}
+
 /** What the driver does for its input topics. */
 export interface InputPort {
   now(): number;
-  append(
-    topic: string,
-    key: BinaryString | null,
-    value: BinaryString | null,
-    timestamp: number,
-    headers: BinaryString,
-    partition: number | undefined,
-  ): void;
+  append(topic: string, record: EncodedInput): void;
   settle(): Promise<void>;
 }
 
@@ -97,10 +99,13 @@ export class TestInputTopic<K, V> {
    */
   async append(key: K | null, value: V | null, options: PipeOptions = {}): Promise<void> {
     const timestamp = options.timestamp ?? this.#timeMs;
-    const encodedKey = await this.#encode(this.#key, key);
-    const encodedValue = await this.#encode(this.#value, value);
-    const headers = encodedHeadersOf(options.headers);
-    this.#port.append(this.name, encodedKey, encodedValue, timestamp, headers, options.partition);
+    this.#port.append(this.name, {
+      key: await this.#encode(this.#key, key),
+      value: await this.#encode(this.#value, value),
+      timestamp,
+      headers: headersOf(options.headers),
+      partition: options.partition,
+    });
     if (options.timestamp === undefined) this.#timeMs += this.#autoAdvanceMs;
   }
 

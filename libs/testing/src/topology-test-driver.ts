@@ -4,10 +4,10 @@
 // 1. Nothing happens by itself: time passes while a call of the driver is awaited, and only as far as that call needs.
 // 2. When `pipe` or `settle` resolves, every record is processed, committed and readable; no transaction is open.
 // 3. The same calls give the same results, offsets and order, always.
-import { RecordBatchEncoder, partitionForKey } from '#libs/broker';
+import { partitionForKey } from '#libs/broker';
 import { VirtualClock } from '#libs/broker-memory';
-import { MillraceError, silentLogger, systemClock, yieldToIo } from '#libs/core';
-import type { BinaryString, Logger } from '#libs/core';
+import { MillraceError, formatTopicPartition, silentLogger, systemClock, yieldToIo } from '#libs/core';
+import type { BinaryString, Logger, TopicPartition } from '#libs/core';
 import { changelogTopic, decodeOffsetMetadata, repartitionTopic, resolveRuntimeConfig } from '#libs/runtime';
 import type { ExceptionHandlers, ProcessingGuarantee, RuntimeOptions } from '#libs/runtime';
 import type { Serde } from '#libs/serde';
@@ -15,7 +15,6 @@ import type { TaskState } from '#libs/state';
 import { userTopics } from '#libs/topology';
 import type { StreamsBuilder, Topology } from '#libs/topology';
 import { ApplicationTime } from './application-time.ts';
-import type { DriverCluster } from './driver-cluster.ts';
 import {
   driverClosed,
   noRunningInstance,
@@ -25,13 +24,13 @@ import {
   storeMissing,
   topicMissing,
 } from './errors.ts';
-import { InProcessCluster } from './in-process-cluster.ts';
 import { Instance } from './instance.ts';
 import type { StateBackendFactory } from './instance.ts';
+import { SimulatedCluster } from './simulated-cluster.ts';
 import { TopicRecords } from './test-records.ts';
 import { TestStore } from './test-store.ts';
 import { TestInputTopic, TestOutputTopic } from './test-topics.ts';
-import type { InputTopicOptions } from './test-topics.ts';
+import type { EncodedInput, InputTopicOptions } from './test-topics.ts';
 
 export interface TopologyTestDriverOptions {
   /** Consumer group, and prefix of internal topics. Default `test`. */
@@ -73,14 +72,15 @@ export class TopologyTestDriver {
   readonly #options: TopologyTestDriverOptions;
   readonly #network: VirtualClock;
   readonly #time: ApplicationTime;
-  readonly #cluster: DriverCluster;
+  readonly #cluster: SimulatedCluster;
   readonly #instances: Instance[] = [];
   readonly #topics = new Map<string, TopicRecords>();
   /** Partition for the next record without a key, by topic. */
   readonly #turns = new Map<string, number>();
-  readonly #encoder = new RecordBatchEncoder();
+  /** Offsets of what was piped and not yet seen in its topic: not what the topology wrote. */
+  readonly #piped = new Set<string>();
   /** What tasks read; known once an instance has laid the topology out. */
-  #inputs: readonly { readonly topic: string; readonly partition: number }[] = [];
+  #inputs: readonly TopicPartition[] = [];
   #taskCount = 0;
   #closed = false;
 
@@ -91,7 +91,7 @@ export class TopologyTestDriver {
     const startMs = options.startTimeMs ?? Date.UTC(2024, 0, 1);
     this.#network = new VirtualClock({ startMs });
     this.#time = new ApplicationTime(this.#network, startMs);
-    this.#cluster = new InProcessCluster();
+    this.#cluster = new SimulatedCluster(this.#network);
   }
 
   /**
@@ -131,8 +131,7 @@ export class TopologyTestDriver {
     if (this.#cluster.partitionCount(name) === undefined) throw topicMissing(name, this.#cluster.topics());
     return new TestInputTopic(name, keySerde, valueSerde, options, {
       now: () => this.#time.now(),
-      append: (topic, key, value, timestamp, headers, partition) =>
-        this.#append(topic, key, value, timestamp, headers, partition),
+      append: (topic, record) => this.#append(topic, record),
       settle: () => this.settle(),
     });
   }
@@ -203,11 +202,8 @@ export class TopologyTestDriver {
   /** The highest timestamp that any task has processed and committed, milliseconds since the Unix epoch; -1: none. */
   get streamTime(): number {
     let streamTime = -1;
-    for (const { topic, partition } of this.#inputs) {
-      const committed = this.#cluster.committed(this.applicationId, topic, partition);
-      const metadata = committed === undefined ? null : decodeOffsetMetadata(committed.metadata);
-      if (metadata !== null && metadata.streamTime > streamTime) streamTime = metadata.streamTime;
-    }
+    for (const { metadata } of this.#cluster.committedOffsets(this.applicationId).values())
+      streamTime = Math.max(streamTime, decodeOffsetMetadata(metadata ?? '')?.streamTime ?? -1);
     return streamTime;
   }
 
@@ -233,7 +229,8 @@ export class TopologyTestDriver {
   async step(events = 1): Promise<void> {
     this.#refuseIfClosed();
     const until = this.#network.eventCount + events;
-    await this.#network.runUntil(() => this.#network.eventCount >= until);
+    // With every instance down or frozen there may be none to come.
+    await this.#network.runUntil(() => this.#network.eventCount >= until || this.#network.pending === 0);
     this.#collect();
   }
 
@@ -361,7 +358,6 @@ export class TopologyTestDriver {
         instanceId: `instance-${this.#instances.length}`,
       }),
       cluster: this.#cluster,
-      networkClock: this.#network,
       applicationClock: this.#time,
       logger: logger ?? silentLogger,
       openState: stateBackend === undefined || stateBackend === 'memory' ? null : stateBackend,
@@ -371,27 +367,14 @@ export class TopologyTestDriver {
     return instance;
   }
 
-  #append(
-    topic: string,
-    key: BinaryString | null,
-    value: BinaryString | null,
-    timestamp: number,
-    headers: BinaryString,
-    partition: number | undefined,
-  ): void {
+  #append(topic: string, record: EncodedInput): void {
     this.#refuseIfClosed();
     const count = this.#cluster.partitionCount(topic)!;
-    const chosen = partition ?? this.#choosePartition(topic, key, count);
-    if (!Number.isInteger(chosen) || chosen < 0 || chosen >= count)
-      throw partitionMissing(topic, chosen, count);
-    this.#collect();
-    this.#encoder.append(timestamp, key, value, headers);
-    // Behind the record: what a test piped is not what the topology wrote.
-    this.#records(topic, count).positions[chosen] = this.#cluster.append(
-      topic,
-      chosen,
-      this.#encoder.finish()!,
-    );
+    const partition = record.partition ?? this.#choosePartition(topic, record.key, count);
+    if (!Number.isInteger(partition) || partition < 0 || partition >= count)
+      throw partitionMissing(topic, partition, count);
+    const offset = this.#cluster.append({ topic, partition }, record);
+    this.#piped.add(`${formatTopicPartition(topic, partition)}@${offset}`);
   }
 
   #choosePartition(topic: string, key: BinaryString | null, count: number): number {
@@ -401,25 +384,20 @@ export class TopologyTestDriver {
     return turn;
   }
 
-  #records(topic: string, partitionCount: number): TopicRecords {
-    let records = this.#topics.get(topic);
-    if (records === undefined) {
-      records = new TopicRecords(partitionCount);
-      this.#topics.set(topic, records);
-    }
-    return records;
-  }
-
   /** Takes over what was committed since the last time, so that reading needs no waiting. */
   #collect(): void {
     for (const topic of this.#cluster.topics()) {
+      let records = this.#topics.get(topic);
+      if (records === undefined) {
+        records = new TopicRecords();
+        this.#topics.set(topic, records);
+      }
       const count = this.#cluster.partitionCount(topic)!;
-      const records = this.#records(topic, count);
       for (let partition = 0; partition < count; partition++) {
-        const from = records.positions[partition]!;
-        const { batches, nextOffset } = this.#cluster.read(topic, partition, from);
-        if (batches.length > 0) records.add(partition, from, batches);
-        records.positions[partition] = nextOffset;
+        for (const record of this.#cluster.takeCommitted(topic, partition)) {
+          if (this.#piped.delete(`${formatTopicPartition(topic, partition)}@${record.offset}`)) continue;
+          records.add(partition, record);
+        }
       }
     }
   }
@@ -431,8 +409,7 @@ export class TopologyTestDriver {
     if (running === 0) return true;
     if (!this.#knowsInputs()) return false;
     if (this.#cluster.hasOpenTransaction()) return false;
-    for (const { topic, partition } of this.#inputs)
-      if (!this.#cluster.isConsumed(this.applicationId, topic, partition)) return false;
+    if (this.#cluster.unconsumed(this.applicationId, this.#inputs).length > 0) return false;
     let tasks = 0;
     for (const instance of this.#instances) {
       if (!instance.isRunning) continue;
@@ -445,7 +422,7 @@ export class TopologyTestDriver {
   /** Repartition topics exist once the first instance has started. */
   #knowsInputs(): boolean {
     if (this.#inputs.length > 0) return true;
-    const inputs: { topic: string; partition: number }[] = [];
+    const inputs: TopicPartition[] = [];
     let tasks = 0;
     for (const { sources } of this.#topology.subTopologies) {
       let highest = 0;
@@ -467,10 +444,8 @@ export class TopologyTestDriver {
   /** What `settle` still waits for, for the message when it waits no longer. */
   #outstanding(): string[] {
     const waiting: string[] = [];
-    for (const { topic, partition } of this.#inputs) {
-      if (this.#cluster.isConsumed(this.applicationId, topic, partition)) continue;
+    for (const { topic, partition } of this.#cluster.unconsumed(this.applicationId, this.#inputs))
       waiting.push(`records of ${topic}-${partition} are not committed`);
-    }
     if (this.#cluster.hasOpenTransaction()) waiting.push('a transaction is open');
     for (const instance of this.#instances) {
       if (instance.isRunning && !instance.isSettled) waiting.push(`${instance.id} is ${instance.state}`);

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import '../src/jest.ts';
 import { TopologyTestDriver } from '../src/index.ts';
@@ -20,8 +21,7 @@ function messageOf(assertion: () => void): string {
   try {
     assertion();
   } catch (error) {
-    // Without colours.
-    return (error as Error).message.replaceAll(/\u001b\[\d+m/g, '');
+    return stripVTControlCharacters((error as Error).message);
   }
   throw new Error('the assertion held');
 }
