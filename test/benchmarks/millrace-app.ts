@@ -2,12 +2,15 @@
 // The protocol with the harness is in harness/system-process.ts.
 import {
   Consumed,
+  JoinWindows,
   createConsoleLogger,
   Materialized,
   Produced,
   Serdes,
+  StreamJoined,
   StreamsApplication,
   StreamsBuilder,
+  TimeWindows,
 } from '#libs/millrace';
 import type { StreamsApplicationOptions } from '#libs/millrace';
 
@@ -31,6 +34,41 @@ function topology(): StreamsBuilder {
   if (task.workload === 'passthrough') {
     payments
       .mapValues(({ id, account, amount }) => ({ id, account, cents: amount * 100 }))
+      .to(task.output, Produced.with(Serdes.string(), Serdes.json()));
+    return builder;
+  }
+  if (task.workload === 'windowed-count') {
+    payments
+      .groupByKey()
+      .windowedBy(TimeWindows.ofSizeWithNoGrace(60_000))
+      .count(Materialized.as('counts'))
+      .toStream()
+      .map(({ key: account, window }, count) => [account, { account, start: window.start, count }])
+      .to(task.output, Produced.with(Serdes.string(), Serdes.json()));
+    return builder;
+  }
+  if (task.workload === 'stream-table-join') {
+    const text = Serdes.string();
+    const countries = builder.table(task.second!, Consumed.with(text, text), Materialized.as('countries'));
+    payments
+      .join(countries, ({ id, account, amount }, country) => ({ id, account, cents: amount * 100, country }))
+      .to(task.output, Produced.with(text, Serdes.json()));
+    return builder;
+  }
+  if (task.workload === 'stream-stream-join') {
+    const id = Serdes.safeInteger();
+    const confirmations = builder.stream(
+      task.second!,
+      Consumed.with(Serdes.string(), Serdes.json<{ readonly id: number }>()),
+    );
+    payments
+      .mapValues((payment) => payment.id)
+      .join(
+        confirmations.mapValues((confirmation) => confirmation.id),
+        (payment, confirmation) => ({ payment, confirmation }),
+        JoinWindows.ofTimeDifferenceAndGrace(10_000, 10_000),
+        StreamJoined.with(Serdes.string(), id, id, { storeName: 'near' }),
+      )
       .to(task.output, Produced.with(Serdes.string(), Serdes.json()));
     return builder;
   }

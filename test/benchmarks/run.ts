@@ -9,7 +9,7 @@ import { runJavaMain } from './harness/java-main.ts';
 import { measureRestore, measureThroughput, stateFolder } from './harness/measure.ts';
 import type { Run } from './harness/measure.ts';
 import { PEER_HEAPS, readOptions } from './harness/options.ts';
-import type { BenchOptions } from './harness/options.ts';
+import type { BenchOptions, Workload } from './harness/options.ts';
 import { buildPeer } from './harness/peer-build.ts';
 import { toJson, toTable } from './harness/report.ts';
 import type { System, SystemTask } from './harness/system-process.ts';
@@ -21,10 +21,18 @@ interface Bench {
   readonly java: string;
   readonly classpath: string;
   readonly input: string;
+  /** The other input of a join; `undefined`: the work is none. */
+  readonly second: string | undefined;
 }
 
 const progress = progressLine();
 let running = 0;
+
+/** What else the work reads. */
+const SECOND_INPUT: Partial<Record<Workload, 'countries' | 'confirmations'>> = {
+  'stream-table-join': 'countries',
+  'stream-stream-join': 'confirmations',
+};
 
 function show(message: string, done?: number): void {
   progress({ step: 'start', message, finished: done === undefined, ...(done === undefined ? {} : { done }) });
@@ -38,7 +46,9 @@ async function main(): Promise<void> {
   const cluster = new BenchCluster(broker.bootstrapServers);
   try {
     await cluster.connect();
-    const bench: Bench = { options, cluster, java, classpath, input: uniqueName('payments') };
+    const kind = SECOND_INPUT[options.workload];
+    const second = kind === undefined ? undefined : uniqueName(kind);
+    const bench: Bench = { options, cluster, java, classpath, input: uniqueName('payments'), second };
     await produceBacklog(bench);
     const systems = systemsOf(bench);
     const runs = new Map(systems.map((system): [System, Run[]] => [system, []]));
@@ -61,11 +71,24 @@ function systemsOf({ options, java, classpath }: Bench): System[] {
   return options.only === undefined ? both : both.filter(({ name }) => name === options.only);
 }
 
-async function produceBacklog({ options, cluster, java, classpath, input }: Bench): Promise<void> {
-  const { records, keys, partitions } = options;
-  await cluster.createTopic(input, partitions);
-  const message = `producing ${records.toLocaleString('en')} records, ${keys.toLocaleString('en')} keys`;
-  const args = [cluster.bootstrapServers, input, String(records), String(keys)];
+async function produceBacklog(bench: Bench): Promise<void> {
+  const { records, keys, workload } = bench.options;
+  await produce(bench, bench.input, 'payments', records, keys);
+  const kind = SECOND_INPUT[workload];
+  if (kind === undefined) return;
+  await produce(bench, bench.second!, kind, kind === 'countries' ? keys : records, keys);
+}
+
+async function produce(
+  { options, cluster, java, classpath }: Bench,
+  topic: string,
+  kind: string,
+  records: number,
+  keys: number,
+): Promise<void> {
+  await cluster.createTopic(topic, options.partitions);
+  const message = `producing ${records.toLocaleString('en')} ${kind}, ${keys.toLocaleString('en')} keys`;
+  const args = [cluster.bootstrapServers, topic, String(records), String(keys), kind];
   await runJavaMain(java, classpath, 'bench.Backlog', args, (event) => show(message, event.records ?? 0));
   show(message);
 }
@@ -77,6 +100,12 @@ async function* interleaved(systems: readonly System[], repeat: number): AsyncGe
   }
 }
 
+/** A table that is read before is not counted; both sides of a join of streams are. */
+function measured({ options, input, second }: Bench): { inputs: string[]; records: number } {
+  if (options.workload !== 'stream-stream-join') return { inputs: [input], records: options.records };
+  return { inputs: [input, second!], records: 2 * options.records };
+}
+
 async function measureThroughputs(bench: Bench, runs: Map<System, Run[]>): Promise<void> {
   const { options, cluster } = bench;
   for await (const system of interleaved([...runs.keys()], options.repeat)) {
@@ -85,7 +114,8 @@ async function measureThroughputs(bench: Bench, runs: Map<System, Run[]>): Promi
     await cluster.createTopic(task.output, options.partitions);
     const message = `run ${++running} of ${options.repeat * runs.size}: ${system.name}, ${system.config}`;
     try {
-      const run = await measureThroughput(cluster, system, task, options.records, (done) =>
+      const { inputs, records } = measured(bench);
+      const run = await measureThroughput(cluster, system, task, inputs, records, (done) =>
         show(message, done),
       );
       await checkOutput(bench, task);
@@ -108,7 +138,9 @@ async function measureRestores(bench: Bench, runs: Map<System, Run[]>): Promise<
       prepared.set(system, { task, remove: state.remove });
       await cluster.createTopic(task.output, options.partitions);
       const message = `filling the store of ${system.name}`;
-      await measureThroughput(cluster, system, task, options.records, (done) => show(message, done));
+      await measureThroughput(cluster, system, task, [task.input], options.records, (done) =>
+        show(message, done),
+      );
       await checkOutput(bench, task);
       show(message);
     }
@@ -127,7 +159,7 @@ async function measureRestores(bench: Bench, runs: Map<System, Run[]>): Promise<
   }
 }
 
-function taskOf({ options, cluster, input }: Bench, system: System, stateDir: string): SystemTask {
+function taskOf({ options, cluster, input, second }: Bench, system: System, stateDir: string): SystemTask {
   const applicationId = uniqueName(system.name);
   const { workload, threads } = options;
   const { bootstrapServers } = cluster;
@@ -136,24 +168,26 @@ function taskOf({ options, cluster, input }: Bench, system: System, stateDir: st
     bootstrapServers,
     applicationId,
     input,
+    ...(second === undefined ? {} : { second }),
     output: `${applicationId}-out`,
     stateDir,
     threads,
   };
 }
 
-/** Every update of every key, in order, and nothing else: checked by a Java consumer against the input. */
+/** Every result, in its key's order where the work has one, and nothing else: checked by a Java consumer against the inputs. */
 async function checkOutput(
-  { options, cluster, java, classpath, input }: Bench,
+  { options, cluster, java, classpath, input, second }: Bench,
   task: SystemTask,
 ): Promise<void> {
-  const kind = options.workload === 'passthrough' ? 'passthrough' : 'aggregate';
-  await runJavaMain(java, classpath, 'bench.OutputCheck', [
-    cluster.bootstrapServers,
-    kind,
-    input,
-    task.output,
-  ]);
+  const { bootstrapServers } = cluster;
+  if (options.workload === 'stream-stream-join') {
+    const args = [bootstrapServers, input, second!, task.output];
+    await runJavaMain(java, classpath, 'bench.JoinCheck', args);
+    return;
+  }
+  const kind = options.workload === 'restore' ? 'aggregate' : options.workload;
+  await runJavaMain(java, classpath, 'bench.OutputCheck', [bootstrapServers, kind, input, task.output]);
 }
 
 function uniqueName(prefix: string): string {

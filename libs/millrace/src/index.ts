@@ -10,14 +10,26 @@ export type { ReadTopicOptions, TopicRecord } from './read-topic.ts';
 // How a topology is written.
 export {
   Consumed,
+  CountWindows,
+  CumulativeWindows,
+  EmitStrategy,
   Grouped,
+  JoinWindows,
   Joined,
   KeyValue,
   Materialized,
   Named,
+  OutputTag,
+  Pattern,
   Produced,
   Repartitioned,
+  SessionWindows,
+  SlidingWindows,
+  State,
+  StreamJoined,
   StreamsBuilder,
+  TimeWindows,
+  UnlimitedWindows,
 } from '#libs/topology';
 export type {
   BranchedKStream,

@@ -21,7 +21,7 @@ export class BenchCluster {
   async connect(): Promise<void> {
     await this.#admin.connect();
     // The group coordinator's topic is made at the first question, not in the first run.
-    await this.committed('bench-warmup', 'none').catch(() => 0);
+    await this.committed('bench-warmup', ['none']).catch(() => 0);
   }
 
   async close(): Promise<void> {
@@ -48,11 +48,13 @@ export class BenchCluster {
     }
   }
 
-  /** Records of `topic` that `group` has committed: the sum of its committed offsets, as the topic begins at 0. */
-  async committed(group: string, topic: string): Promise<number> {
-    const [answer] = await this.#admin.fetchOffsets({ groupId: group, topics: [topic] });
+  /** Records of `topics` that `group` has committed: the sum of its committed offsets, as the topics begin at 0. */
+  async committed(group: string, topics: readonly string[]): Promise<number> {
+    const answers = await this.#admin.fetchOffsets({ groupId: group, topics: [...topics] });
     let sum = 0;
-    for (const { offset } of answer?.partitions ?? []) sum += Math.max(0, Number(offset));
+    for (const { partitions } of answers) {
+      for (const { offset } of partitions) sum += Math.max(0, Number(offset));
+    }
     return sum;
   }
 }

@@ -30,11 +30,12 @@ const POLL_MS = 20;
 /** A run with no progress for so long has failed. */
 const STALLED_MS = 120_000;
 
-/** Runs `system` over the whole backlog once. It has stopped when this returns. */
+/** Runs `system` over the whole backlog once: the `records` of `inputs`. It has stopped when this returns. */
 export async function measureThroughput(
   cluster: BenchCluster,
   system: System,
   task: SystemTask,
+  inputs: readonly string[],
   records: number,
   onProgress: (committed: number) => void,
 ): Promise<Run> {
@@ -44,7 +45,7 @@ export async function measureThroughput(
     let committed = 0;
     let movedAt = performance.now();
     for (;;) {
-      const now = await cluster.committed(task.applicationId, task.input);
+      const now = await cluster.committed(task.applicationId, inputs);
       const at = performance.now();
       running.assertAlive();
       if (now > committed) {

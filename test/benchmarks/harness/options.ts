@@ -1,7 +1,15 @@
 // Owns the command line of `npm run bench`.
 import { parseArgs } from 'node:util';
 
-export type Workload = 'aggregate' | 'passthrough' | 'restore';
+export const WORKLOADS = [
+  'aggregate',
+  'passthrough',
+  'restore',
+  'windowed-count',
+  'stream-table-join',
+  'stream-stream-join',
+] as const;
+export type Workload = (typeof WORKLOADS)[number];
 
 export interface BenchOptions {
   readonly workload: Workload;
@@ -26,7 +34,7 @@ export interface BenchOptions {
 
 export const PEER_HEAPS = ['256m', '512m', '1g'] as const;
 
-export const USAGE = `npm run bench -- aggregate | passthrough | restore
+export const USAGE = `npm run bench -- ${WORKLOADS.join(' | ')}
   --records N      default 2,000,000 (restore: as many as keys)
   --keys N         default 100,000 (restore: 1,000,000)
   --partitions N   default 4
@@ -46,6 +54,9 @@ const PEER_HEAP: Readonly<Record<Workload, string>> = {
   aggregate: '256m',
   passthrough: '256m',
   restore: '256m',
+  'windowed-count': '256m',
+  'stream-table-join': '256m',
+  'stream-stream-join': '256m',
 };
 
 /** @throws Error with a sentence for the terminal. */
@@ -69,8 +80,8 @@ export function readOptions(args: readonly string[]): BenchOptions {
       json: { type: 'boolean', default: false },
     },
   });
-  const [workload] = positionals;
-  if (workload !== 'aggregate' && workload !== 'passthrough' && workload !== 'restore') {
+  const workload = WORKLOADS.find((name) => name === positionals[0]);
+  if (workload === undefined) {
     throw new Error(`Which workload?\n${USAGE}`);
   }
   if (values.peer !== 'kafka-streams') throw new Error(`There is no peer '${values.peer}'.\n${USAGE}`);

@@ -13,16 +13,19 @@ import type { ChildProcess } from 'node:child_process';
 import { performance } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
 
+import type { Workload } from './options.ts';
 import { processUsage } from './process-usage.ts';
 import type { ProcessUsage } from './process-usage.ts';
 
 /** What a system is told: its single argument. */
 export interface SystemTask {
-  readonly workload: 'aggregate' | 'passthrough' | 'restore';
+  readonly workload: Workload;
   readonly bootstrapServers: string;
   /** Group id and prefix of internal topics; new for each run. */
   readonly applicationId: string;
   readonly input: string;
+  /** The other input of a join. */
+  readonly second?: string;
   readonly output: string;
   readonly stateDir: string;
   /** Workers or stream threads. */

@@ -9,10 +9,14 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * Writes the input: payments of some 100 bytes, keyed by account, the same for the same arguments.
+ * Writes the input, the same for the same arguments. Arguments: bootstrap servers, topic, records, keys, kind.
  *
- * <p>Arguments: bootstrap servers, topic, records, keys. With as many keys as records each key comes once; else they
- * are drawn evenly.
+ * <ul>
+ *   <li>payments: JSON of some 100 bytes, keyed by account. With as many keys as records each key comes once; else they are
+ *       drawn evenly.
+ *   <li>confirmations: one for each payment, of the same account, 5 s later.
+ *   <li>countries: the country of each account, older than every payment. As many records as keys.
+ * </ul>
  */
 public final class Backlog {
   private static final long FIRST_TIMESTAMP = 1_750_000_000_000L;
@@ -23,6 +27,7 @@ public final class Backlog {
     String topic = args[1];
     int records = Integer.parseInt(args[2]);
     int keys = Integer.parseInt(args[3]);
+    String kind = args[4];
     Properties config = new Properties();
     config.put("bootstrap.servers", args[0]);
     config.put("key.serializer", ByteArraySerializer.class);
@@ -39,10 +44,19 @@ public final class Backlog {
         int amount = 1 + random.nextInt(9_999);
         sum += amount;
         String account = "k" + String.valueOf(10_000_000 + key).substring(1);
-        String value = "{\"id\":" + i + ",\"account\":\"" + account + "\",\"amount\":" + amount
-            + ",\"currency\":\"EUR\",\"merchant\":\"m" + (10_000 + key % 9_973) + "\",\"at\":" + (FIRST_TIMESTAMP + i) + "}";
+        long timestamp = switch (kind) {
+          case "confirmations" -> FIRST_TIMESTAMP + i + 5_000;
+          case "countries" -> FIRST_TIMESTAMP - records + i;
+          default -> FIRST_TIMESTAMP + i;
+        };
+        String value = switch (kind) {
+          case "confirmations" -> "{\"id\":" + i + ",\"account\":\"" + account + "\",\"at\":" + timestamp + "}";
+          case "countries" -> countryOf(account);
+          default -> "{\"id\":" + i + ",\"account\":\"" + account + "\",\"amount\":" + amount
+              + ",\"currency\":\"EUR\",\"merchant\":\"m" + (10_000 + key % 9_973) + "\",\"at\":" + timestamp + "}";
+        };
         producer.send(
-            new ProducerRecord<>(topic, null, FIRST_TIMESTAMP + i, account.getBytes(StandardCharsets.UTF_8),
+            new ProducerRecord<>(topic, null, timestamp, account.getBytes(StandardCharsets.UTF_8),
                 value.getBytes(StandardCharsets.UTF_8)),
             (metadata, error) -> {
               if (error != null) {
@@ -56,5 +70,9 @@ public final class Backlog {
       }
     }
     Json.event("done", Map.of("records", (long) records, "sum", sum));
+  }
+
+  static String countryOf(String account) {
+    return "C" + Integer.parseInt(account.substring(1)) % 97;
   }
 }

@@ -16,22 +16,29 @@ import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.CloseOptions;
 import org.apache.kafka.streams.KafkaStreams;
+import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.Topology;
 import org.apache.kafka.streams.errors.StreamsUncaughtExceptionHandler.StreamThreadExceptionResponse;
 import org.apache.kafka.streams.kstream.Consumed;
 import org.apache.kafka.streams.kstream.Grouped;
+import org.apache.kafka.streams.kstream.JoinWindows;
+import org.apache.kafka.streams.kstream.Joined;
 import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Produced;
+import org.apache.kafka.streams.kstream.StreamJoined;
+import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.processor.StateRestoreListener;
 import org.apache.kafka.streams.state.KeyValueStore;
+import org.apache.kafka.streams.state.WindowStore;
 
 /**
  * The benchmarks' work on Kafka Streams.
  *
- * <p>One argument, a JSON object: workload, bootstrapServers, applicationId, input, output, stateDir, threads. Events
+ * <p>One argument, a JSON object: workload, bootstrapServers, applicationId, input, second (the
+ * second input of a join), output, stateDir, threads. Events
  * are JSON lines on stdout: started, restoring, restored (records), running, stopped. The end of stdin ends it.
  */
 public final class KafkaStreamsPeer {
@@ -107,6 +114,40 @@ public final class KafkaStreamsPeer {
         json.writeStringField("account", payment.account());
         json.writeNumberField("cents", payment.amount() * 100);
       }));
+      case "windowed-count" -> payments
+          .groupByKey(Grouped.with(Serdes.String(), Json.payment()))
+          .windowedBy(TimeWindows.ofSizeWithNoGrace(Duration.ofSeconds(60)))
+          .count(Materialized.<String, Long, WindowStore<Bytes, byte[]>>as("counts").withKeySerde(Serdes.String()))
+          .toStream()
+          .map((window, count) -> KeyValue.pair(window.key(), Json.object(json -> {
+            json.writeStringField("account", window.key());
+            json.writeNumberField("start", window.window().start());
+            json.writeNumberField("count", count);
+          })));
+      case "stream-table-join" -> payments.join(
+          builder.table(
+              options.get("second").asText(),
+              Consumed.with(Serdes.String(), Serdes.String()),
+              Materialized.<String, String, KeyValueStore<Bytes, byte[]>>as("countries")),
+          (payment, country) -> Json.object(json -> {
+            json.writeNumberField("id", payment.id());
+            json.writeStringField("account", payment.account());
+            json.writeNumberField("cents", payment.amount() * 100);
+            json.writeStringField("country", country);
+          }),
+          Joined.with(Serdes.String(), Json.payment(), Serdes.String()));
+      case "stream-stream-join" -> payments
+          .mapValues(payment -> payment.id())
+          .join(
+              builder
+                  .stream(options.get("second").asText(), Consumed.with(Serdes.String(), Json.payment()))
+                  .mapValues(confirmation -> confirmation.id()),
+              (payment, confirmation) -> Json.object(json -> {
+                json.writeNumberField("payment", payment);
+                json.writeNumberField("confirmation", confirmation);
+              }),
+              JoinWindows.ofTimeDifferenceAndGrace(Duration.ofSeconds(10), Duration.ofSeconds(10)),
+              StreamJoined.with(Serdes.String(), Serdes.Long(), Serdes.Long()).withStoreName("near"));
       default -> throw new IllegalArgumentException("workload");
     };
     results.to(options.get("output").asText(), Produced.with(Serdes.String(), Serdes.ByteArray()));

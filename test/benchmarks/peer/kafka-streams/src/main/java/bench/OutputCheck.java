@@ -19,9 +19,10 @@ import org.apache.kafka.common.serialization.StringDeserializer;
  * Compares an output topic, read committed, with a plain recomputation from the input topic: for each key, each update
  * in its order. Prints one line: done, or wrong with what was found first. Also counts what is committed in a topic.
  *
- * <p>Arguments: bootstrap servers, workload (aggregate, passthrough), input, output.
+ * <p>Arguments: bootstrap servers, workload (all but joins of two streams, see JoinCheck), input, output.
  */
 public final class OutputCheck {
+  private static final long WINDOW_MS = 60_000;
   private static final ObjectMapper MAPPER = new ObjectMapper();
 
   private OutputCheck() {}
@@ -41,41 +42,56 @@ public final class OutputCheck {
   }
 
   public static void main(String[] args) throws Exception {
-    boolean running = args[1].equals("aggregate");
+    String workload = args[1];
     Map<String, Expected> expected = new HashMap<>();
+    Map<String, Long> counts = new HashMap<>();
     long inputs = read(args[0], args[2], (key, json) -> {
       Expected of = expected.computeIfAbsent(key, k -> new Expected());
-      long amount = json.get("amount").asLong();
-      if (running) {
-        of.add((of.size == 0 ? 0 : of.values[of.size - 1]) + amount);
-      } else {
-        of.add(amount * 100);
+      long amount = json.path("amount").asLong();
+      switch (workload) {
+        case "aggregate" -> of.add((of.size == 0 ? 0 : of.values[of.size - 1]) + amount);
+        case "windowed-count" -> {
+          long start = json.get("at").asLong() / WINDOW_MS * WINDOW_MS;
+          of.add(start + counts.merge(key + "@" + start, 1L, Long::sum));
+        }
+        default -> of.add(amount * 100);
       }
     });
     List<String> wrong = new ArrayList<>();
     long outputs = read(args[0], args[3], (key, json) -> {
       Expected of = expected.get(key);
-      long value = json.get(running ? "total" : "cents").asLong();
+      long value = switch (workload) {
+        case "aggregate" -> json.get("total").asLong();
+        case "windowed-count" -> json.get("start").asLong() + json.get("count").asLong();
+        default -> json.get("cents").asLong();
+      };
       if (of == null || !key.equals(json.get("account").asText())) {
         wrong.add("key " + key + " was never an input");
       } else if (of.seen == of.size) {
         wrong.add("key " + key + " has more updates than inputs");
       } else if (of.values[of.seen++] != value) {
         wrong.add("update " + of.seen + " of key " + key + " is " + value + ", not " + of.values[of.seen - 1]);
+      } else if (workload.equals("stream-table-join")
+          && !json.get("country").asText().equals(Backlog.countryOf(key))) {
+        wrong.add("key " + key + " has the country " + json.get("country"));
       }
     });
     if (outputs != inputs) {
       wrong.add(outputs + " outputs of " + inputs + " inputs");
     }
+    report(wrong, outputs, expected.size());
+  }
+
+  static void report(List<String> wrong, long outputs, long keys) {
     if (wrong.isEmpty()) {
-      Json.event("done", Map.of("records", outputs, "keys", (long) expected.size()));
+      Json.event("done", Map.of("records", outputs, "keys", keys));
     } else {
       Json.event("wrong", Map.of("faults", (long) wrong.size(), "first", wrong.get(0)));
       System.exit(1);
     }
   }
 
-  private static long read(String servers, String topic, BiConsumer<String, JsonNode> each) throws Exception {
+  static long read(String servers, String topic, BiConsumer<String, JsonNode> each) throws Exception {
     Properties config = new Properties();
     config.put("bootstrap.servers", servers);
     config.put("key.deserializer", StringDeserializer.class);
