@@ -1,9 +1,27 @@
 // Owns the text of a topology in the layout of Kafka Streams' TopologyDescription, so that tools that read one read ours.
 import type { NodeGroup } from './build/sub-topologies.ts';
-import type { GraphNode } from './graph.ts';
+import type { GlobalStoreDeclaration, GraphNode } from './graph.ts';
 
-export function describeTopology(groups: readonly NodeGroup[]): string {
-  return `Topologies:\n ${groups.map(describeGroup).join('')}`;
+/** Global stores come last: Kafka Streams numbers them among the sub-topologies, where they would take numbers from tasks. */
+export function describeTopology(
+  groups: readonly NodeGroup[],
+  globalStores: readonly GlobalStoreDeclaration[] = [],
+): string {
+  const globals = globalStores.map((store, index) => describeGlobalStore(groups.length + index, store));
+  return `Topologies:\n ${groups.map(describeGroup).join('')}${globals.join('')}`;
+}
+
+function describeGlobalStore(id: number, declared: GlobalStoreDeclaration): string {
+  const { spec, sourceName, processorName } = declared;
+  return [
+    `  Sub-topology: ${id} for global store (will not generate tasks)`,
+    `    Source: ${sourceName} (topics: [${spec.topic}])`,
+    `      --> ${processorName}`,
+    `    Processor: ${processorName} (stores: [${spec.name}])`,
+    '      --> none',
+    `      <-- ${sourceName}`,
+    '',
+  ].join('\n');
 }
 
 function describeGroup({ id, nodes }: NodeGroup): string {

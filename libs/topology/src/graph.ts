@@ -76,6 +76,14 @@ export interface StoreDeclaration {
   readonly path: string;
 }
 
+export interface GlobalStoreDeclaration {
+  readonly spec: GlobalStoreSpec;
+  readonly path: string;
+  /** What `describe()` calls the two nodes that Kafka Streams has for it. */
+  readonly sourceName: string;
+  readonly processorName: string;
+}
+
 /** Stands in where a serde is missing, so that building goes on and finds the other faults. Never runs: the fault refuses the build. */
 const MISSING_SERDE: AnySerde = {
   name: 'missing',
@@ -86,7 +94,7 @@ const MISSING_SERDE: AnySerde = {
 export class TopologyGraph {
   readonly nodes: GraphNode[] = [];
   readonly stores: StoreDeclaration[] = [];
-  readonly globalStores: { readonly spec: GlobalStoreSpec; readonly path: string }[] = [];
+  readonly globalStores: GlobalStoreDeclaration[] = [];
   readonly repartitions: RepartitionDeclaration[] = [];
   readonly coPartitions: CoPartitionDeclaration[] = [];
   readonly faults: TopologyFault[] = [];

@@ -1,6 +1,7 @@
 // Owns the option objects of the DSL under the names users know from Kafka Streams. Each is an interface and a factory of the
 // same name: `Consumed.with(a, b)` and `{ keySerde: a, valueSerde: b }` are the same thing. It checks nothing.
 import type { TextCodec } from '#libs/serde';
+import type { Versioned } from './options/versioned.ts';
 import type { RecordMetadata } from './ports.ts';
 
 /**
@@ -163,6 +164,8 @@ export interface Materialized<K, V> {
    * changes these objects but the aggregator, and that returns a different object for each key. Default false.
    */
   readonly reuseDecoded?: boolean | undefined;
+  /** The store keeps history: a table that is versioned. */
+  readonly versioned?: Versioned | undefined;
 }
 
 function asMaterialized(name: string): { readonly name: string };

@@ -17,6 +17,7 @@ export function userTopics(topology: Topology): readonly string[] {
     for (const { kind, topic } of sources) if (kind !== 'repartition') topics.add(topic);
     for (const { kind, topic } of sinks) if (kind === 'topic' && typeof topic === 'string') topics.add(topic);
   }
+  for (const { topic } of topology.globalStores) topics.add(topic);
   return [...topics].sort();
 }
 

@@ -4,6 +4,8 @@ import { buildTopology } from './build/build-topology.ts';
 import { BranchedKStreamImpl } from './dsl/branched.ts';
 import type { DslFactory } from './dsl/factory.ts';
 import { sendOldValuesUpwards } from './dsl/factory.ts';
+import { addGlobalTable } from './dsl/global-table.ts';
+import type { GlobalKTable } from './dsl/global-table.ts';
 import { KGroupedStreamImpl } from './dsl/kgrouped-stream.ts';
 import { KStreamImpl } from './dsl/kstream.ts';
 import { KTableImpl } from './dsl/ktable.ts';
@@ -91,6 +93,23 @@ export class StreamsBuilder {
       view: { store: store.name, keySerde: key, steps: [] },
       enableSendingOldValues: sendOldValuesUpwards(changes, null),
     }) as unknown as KTable<K, V>;
+  }
+
+  /**
+   * Reads a topic as a table that every instance holds whole, to be joined with by any key: `stream.join(table, keySelector, joiner)`. It is read
+   * from its start, before the tasks of the instance run. It needs no partitions in common with the streams, and no repartition.
+   */
+  globalTable<K, V>(
+    topic: string,
+    consumed: Omit<Consumed<K, V>, 'timestampExtractor' | 'offsetReset'>,
+    materialized: Materialized<K, V>,
+  ): GlobalKTable<K, V> {
+    return addGlobalTable(
+      this.#graph,
+      topic,
+      consumed as unknown as Partial<Consumed<NonNullable<unknown>, NonNullable<unknown>>>,
+      materialized as LooseMaterialized,
+    ) as unknown as GlobalKTable<K, V>;
   }
 
   /**

@@ -215,6 +215,7 @@ export class Driver {
   ): void {
     const global = this.#topology.globalStores.find((store) => store.topic === topic);
     if (global !== undefined) {
+      if (key === null) return;
       const { entries } = this.globalStores.get(global.name)!;
       const encoded = compileCodec(global.keySerde).toBinary(key);
       if (value === null) entries.delete(encoded);

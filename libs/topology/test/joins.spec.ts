@@ -12,7 +12,7 @@ import {
   StreamJoined,
   StreamsBuilder,
 } from '#libs/topology';
-import type { KStream, KTable } from '#libs/topology';
+import type { GlobalKTable, KStream, KTable } from '#libs/topology';
 import { Driver } from './driver.ts';
 import { text } from './fixtures.ts';
 
@@ -35,6 +35,8 @@ const table = (b: StreamsBuilder): KTable<string, string> =>
   b.table('table', consumed, Materialized.as('t1'));
 const other = (b: StreamsBuilder): KTable<string, string> =>
   b.table('other', consumed, Materialized.as('t2'));
+const global = (b: StreamsBuilder): GlobalKTable<string, string> =>
+  b.globalTable('table', consumed, Materialized.as('g1'));
 const kept = (name: string): Materialized<string, string> =>
   Materialized.as(name, { keySerde: text, valueSerde: text });
 const notV1 = (a: Nullable, b: Nullable): Nullable => (a === 'v1' ? null : `${a}+${b}`);
@@ -180,6 +182,15 @@ const TOPOLOGIES: Readonly<Record<string, (builder: StreamsBuilder) => void>> = 
   },
   'stream join with joined tables': (b) =>
     out(left(b).leftJoin(table(b).outerJoin(other(b), notV1), plus, Joined.as('j'))),
+  'global join': (b) =>
+    out(left(b).join(global(b), (k, v) => (v === 'v1' ? null : k === null || k === 'b' ? 'a' : k), plus)),
+  'global leftJoin': (b) => out(left(b).leftJoin(global(b), (k, v) => (v === 'v1' ? null : k), notV1)),
+  'global join after selectKey': (b) =>
+    out(
+      left(b)
+        .selectKey((_k, v) => v)
+        .join(global(b), () => 'c', plus, 'g'),
+    ),
   'table join grouped': (b) =>
     out(
       table(b)

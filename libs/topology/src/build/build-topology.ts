@@ -38,7 +38,7 @@ export function buildTopology(graph: TopologyGraph): Topology {
     ),
     coPartitionGroups: Object.freeze(graph.coPartitions.map(coPartitionGroup)),
     globalStores: Object.freeze([...stores.globalSpecs.values()]),
-    describe: () => describeTopology(groups),
+    describe: () => describeTopology(groups, graph.globalStores),
     describeAsMermaid: () => describeAsMermaid(groups),
   });
 }

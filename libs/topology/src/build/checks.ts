@@ -33,6 +33,17 @@ function checkSources(graph: TopologyGraph): TopologyFault[] {
       });
     }
   }
+  for (const { spec, path } of graph.globalStores) {
+    const first = readers.get(spec.topic);
+    if (first === undefined) readers.set(spec.topic, path);
+    else {
+      faults.push({
+        path,
+        problem: `the topic "${spec.topic}" is read twice, first by ${first}.`,
+        remedy: 'Keep what the first call returned and build on it.',
+      });
+    }
+  }
   if (sources === 0) {
     faults.push({
       path: 'the topology',
@@ -53,7 +64,10 @@ function checkDuplicateNames(graph: TopologyGraph): TopologyFault[] {
       else faults.push({ path, problem: `the ${what} "${name}" is taken by ${earlier}.`, remedy });
     }
   };
-  const stores = graph.stores.map(({ spec, path }) => ({ name: spec.name, path }));
+  const stores = [...graph.stores, ...graph.globalStores].map(({ spec, path }) => ({
+    name: spec.name,
+    path,
+  }));
   check('store name', stores, 'Give every store its own name.');
   check('repartition name', graph.repartitions, 'Give every repartition its own name.');
   // The nodes of a repartition are named after it: a second one is told once, above.

@@ -1,5 +1,6 @@
 // Owns the KStream that users hold: each call adds a node to the graph. It checks arguments, collects faults and runs nothing.
 import type { AnySerde, GraphNode, SourceNode } from '../graph.ts';
+import type { GlobalKeySelector } from '../operators/global-table-join.ts';
 import type { Operator } from '../operators/operator.ts';
 import type { StreamJoiner } from '../operators/stream-stream-join.ts';
 import { streamTableJoinOperator } from '../operators/stream-table-join.ts';
@@ -27,6 +28,7 @@ import type { LooseAsyncOptions } from '../async/async-options.ts';
 import type { AsyncFunction } from '../async/call-runner.ts';
 import { addAsync } from './async.ts';
 import type { DslFactory, StreamState } from './factory.ts';
+import { addGlobalTableJoin, GlobalKTableImpl } from './global-table.ts';
 import type { KGroupedStreamImpl } from './kgrouped-stream.ts';
 import type { KTableImpl } from './ktable.ts';
 import type { LooseMaterialized } from './materializing.ts';
@@ -227,14 +229,16 @@ export class KStreamImpl implements Untyped<KStream<unknown, unknown>> {
     });
   }
 
-  /** With a stream: `(other, joiner, windows, joined)`; with a table: `(table, joiner, joined)`. */
+  /** With a stream: `(other, joiner, windows, joined)`; a table: `(table, joiner, joined)`; a global one: `(table, selector, joiner, named)`. */
   join(other: unknown, ...rest: JoinArguments): KStreamImpl {
     if (other instanceof KStreamImpl) return this.#joinStream('join', other, rest);
+    if (other instanceof GlobalKTableImpl) return this.#joinGlobal(false, other, rest);
     return this.#joinTable('join', 'KSTREAM-JOIN-', false, other, rest[0], rest[1] as Joined<Loose, Loose>);
   }
 
   leftJoin(other: unknown, ...rest: JoinArguments): KStreamImpl {
     if (other instanceof KStreamImpl) return this.#joinStream('leftJoin', other, rest);
+    if (other instanceof GlobalKTableImpl) return this.#joinGlobal(true, other, rest);
     const joined = rest[1] as Joined<Loose, Loose>;
     return this.#joinTable('leftJoin', 'KSTREAM-LEFTJOIN-', true, other, rest[0], joined);
   }
@@ -307,6 +311,19 @@ export class KStreamImpl implements Untyped<KStream<unknown, unknown>> {
         joiner: joiner as StreamJoiner,
         windows: windows as JoinWindows,
         joined: joined as LooseStreamJoined | undefined,
+      }),
+    );
+  }
+
+  #joinGlobal(left: boolean, table: GlobalKTableImpl, [selector, joiner, named]: JoinArguments): KStreamImpl {
+    return this.#dsl.stream(
+      addGlobalTableJoin(this.#dsl.graph, {
+        left,
+        stream: this.state,
+        table,
+        selector: selector as GlobalKeySelector,
+        joiner: joiner as ValueJoiner,
+        named: named as Named | undefined,
       }),
     );
   }

@@ -3,6 +3,7 @@
 // types that were declared; a topic that holds null keys or values says so in its type: `builder.stream<string, Order | null>`.
 // The last argument of each is the metadata of the source record in process (topic, partition, offset, headers); never keep it.
 import type { Grouped, Joined, KeyValue, Materialized, Named, Produced, Repartitioned } from '../options.ts';
+import type { GlobalKTable } from './global-table.ts';
 import type { JoinWindows } from '../options/join-windows.ts';
 import type { StreamJoined } from '../options/stream-joined.ts';
 import type { RecordMetadata } from '../ports.ts';
@@ -133,6 +134,25 @@ export interface KStream<K, V> {
     joined?: Joined<NonNullable<K>, NonNullable<V>>,
   ): KStream<K, VR>;
 
+  /**
+   * Joins each record with the value that a table held whole by every instance has for the key that `keySelector` chooses; without one the
+   * record has no result, nor with a null key chosen. Keeps the record's own key; needs no repartition. Null values are dropped.
+   *
+   *     flights.join(airports, (_key, flight) => flight.origin, (flight, airport) => ({ ...flight, city: airport.city }))
+   */
+  join<KG, VG, VR>(
+    table: GlobalKTable<KG, VG>,
+    keySelector: (key: K, value: NonNullable<V>, metadata: RecordMetadata) => KG | null,
+    joiner: (value: NonNullable<V>, tableValue: VG, key: K, metadata: RecordMetadata) => VR,
+    named?: Named,
+  ): KStream<K, VR>;
+  /** As `join`, but a record without a value in the table, or without a key to look up, meets `null`. */
+  leftJoin<KG, VG, VR>(
+    table: GlobalKTable<KG, VG>,
+    keySelector: (key: K, value: NonNullable<V>, metadata: RecordMetadata) => KG | null,
+    joiner: (value: NonNullable<V>, tableValue: VG | null, key: K, metadata: RecordMetadata) => VR,
+    named?: Named,
+  ): KStream<K, VR>;
   /**
    * Joins each record with those of the other stream that have an equal key and a near timestamp: one result for each pair, with the higher
    * timestamp of the two, as soon as the later of them comes.

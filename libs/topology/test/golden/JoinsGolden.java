@@ -22,6 +22,7 @@ public class JoinsGolden {
   static KStream<String, String> left(StreamsBuilder b) { return b.stream("left", Consumed.with(S, S)); }
   static KStream<String, String> right(StreamsBuilder b) { return b.stream("right", Consumed.with(S, S)); }
   static KTable<String, String> table(StreamsBuilder b) { return b.table("table", Consumed.with(S, S), Materialized.as("t1")); }
+  static GlobalKTable<String, String> global(StreamsBuilder b) { return b.globalTable("table", Consumed.with(S, S), Materialized.as("g1")); }
   static KTable<String, String> other(StreamsBuilder b) { return b.table("other", Consumed.with(S, S), Materialized.as("t2")); }
   static Materialized<String, String, KeyValueStore<Bytes, byte[]>> kept(String name) {
     return Materialized.<String, String, KeyValueStore<Bytes, byte[]>>as(name).withKeySerde(S).withValueSerde(S);
@@ -89,6 +90,9 @@ public class JoinsGolden {
       out(t.outerJoin(o, JoinsGolden::plus).join(t.join(o, JoinsGolden::notV1), (x, y) -> x + "/" + y).toStream());
     });
     TOPOLOGIES.put("stream join with joined tables", b -> out(left(b).leftJoin(table(b).outerJoin(other(b), JoinsGolden::notV1), JoinsGolden::plus)));
+    TOPOLOGIES.put("global join", b -> out(left(b).join(global(b), (k, v) -> "v1".equals(v) ? null : k == null ? "a" : k.equals("b") ? "a" : k, JoinsGolden::plus)));
+    TOPOLOGIES.put("global leftJoin", b -> out(left(b).leftJoin(global(b), (k, v) -> "v1".equals(v) ? null : k, JoinsGolden::notV1)));
+    TOPOLOGIES.put("global join after selectKey", b -> out(left(b).selectKey((k, v) -> v).join(global(b), (k, v) -> "c", JoinsGolden::plus, Named.as("g"))));
     TOPOLOGIES.put("table join grouped", b -> out(table(b).join(other(b), JoinsGolden::notV1)
         .groupBy((k, v) -> KeyValue.pair(v.substring(0, 2), v), Grouped.with("g", S, S)).count(Materialized.as("c")).toStream()));
   }
