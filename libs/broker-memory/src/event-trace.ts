@@ -11,6 +11,7 @@ export type ClusterEventKind =
   | 'cut'
   | 'timeout'
   | 'append'
+  | 'clean'
   | 'marker'
   | 'offset'
   | 'transaction'

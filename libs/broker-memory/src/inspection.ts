@@ -101,12 +101,7 @@ export class Inspection {
       const batch = log.batches[i]!;
       if (batch.baseOffset >= bound) break;
       if (batch.isControl) continue;
-      if (
-        isolation === 'read_committed' &&
-        batch.isTransactional &&
-        isAborted(log, batch.producerId, batch.baseOffset)
-      )
-        continue;
+      if (isolation === 'read_committed' && log.isAborted(batch)) continue;
       const count = columns.decode(new RecordBatchView(batch.bytes), from);
       for (let j = 0; j < count; j++) records.push(recordOf(columns, j, batch.producerId));
     }
@@ -162,12 +157,6 @@ export class Inspection {
     if (log === undefined) throw new Error(`There is no ${topic}-${partition}`);
     return log;
   }
-}
-
-function isAborted(log: PartitionLog, producerId: number, offset: number): boolean {
-  return log.aborted.some(
-    (entry) => entry.producerId === producerId && entry.firstOffset <= offset && offset < entry.lastOffset,
-  );
 }
 
 function recordOf(columns: RecordColumns, i: number, producerId: number): LoggedRecord {

@@ -20,6 +20,8 @@ export interface StoredBatch {
   readonly producerId: number;
   readonly isTransactional: boolean;
   readonly isControl: boolean;
+  /** Compaction has met a tombstone here, or a marker without data: from this moment on it may go. */
+  readonly deleteHorizonMs?: number;
 }
 
 export interface AbortedEntry {
@@ -228,6 +230,16 @@ export class PartitionLog {
       if (entry.lastOffset >= offset && entry.firstOffset < end) found.push(entry);
     }
     return found;
+  }
+
+  /** Is a batch of data part of a transaction that was aborted? */
+  isAborted({ producerId, baseOffset, isTransactional }: StoredBatch): boolean {
+    if (!isTransactional) return false;
+    for (const entry of this.aborted) {
+      if (entry.producerId === producerId && entry.firstOffset <= baseOffset && baseOffset < entry.lastOffset)
+        return true;
+    }
+    return false;
   }
 
   /** The first record at or behind `timestampMs` before `bound`; undefined when there is none. */

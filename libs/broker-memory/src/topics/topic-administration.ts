@@ -5,6 +5,8 @@ import { MillraceError } from '#libs/core';
 import type { BinaryString, RecordHeader } from '#libs/core';
 import type { ClusterCore } from '../cluster-core.ts';
 import { Errors } from '../kafka-errors.ts';
+import { compact } from '../log/compaction.ts';
+import { applyRetention } from '../log/retention.ts';
 import type { AdminHandlers } from './admin-handlers.ts';
 import type { TopicState } from './topic-registry.ts';
 
@@ -75,6 +77,37 @@ export class TopicAdministration {
     this.#core.trace.note('append', log.name, baseOffset);
     log.notify();
     return baseOffset;
+  }
+
+  /**
+   * What the log cleaner would do once it comes by: compacts where `cleanup.policy` says compact, deletes by age and size where it says
+   * delete. Of one topic, or of all.
+   */
+  clean(name?: string): void {
+    const now = this.#core.clock.now();
+    for (const topic of name === undefined ? this.#core.topics.all() : [this.#topic(name)]) {
+      for (const log of topic.logs) {
+        const compacted = topic.config.compacted && compact(log, topic.config, now);
+        const deleted = topic.config.deleted && applyRetention(log, topic.config, now);
+        if (!compacted && !deleted) continue;
+        this.#core.trace.note('clean', log.name, log.logStartOffset, log.batches.length);
+        log.notify();
+      }
+    }
+  }
+
+  /** Records below `offset` are gone, whatever the policy. */
+  deleteRecords(name: string, partition: number, offset: number): void {
+    const log = this.#topic(name).logs[partition];
+    if (log === undefined) throw refused(`Topic "${name}" has no partition ${partition}`, name);
+    log.deleteBefore(Math.min(offset, log.highWatermark));
+    this.#core.trace.note('clean', log.name, log.logStartOffset);
+    log.notify();
+  }
+
+  /** The brokers forget idle producers, as after `producer.id.expiration.ms`. */
+  expireProducers(): void {
+    for (const topic of this.#core.topics.all()) for (const log of topic.logs) log.expireProducers();
   }
 
   #topic(name: string): TopicState {
