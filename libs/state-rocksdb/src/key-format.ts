@@ -1,16 +1,14 @@
 // Owns the bytes of a task's database: whose key is whose, and what stands before a value. Nothing else knows them.
 //
-//   key    store number (2 bytes, big-endian, from 1) ++ key of the record
+//   key    store number (2 bytes, big-endian, from 1) ++ segment, where rows expire ++ key of the record; see store-keys.ts
 //   value  timestamp (8 bytes, big-endian, two's complement, milliseconds) ++ value of the record
 //   0x0000 ++ name: reserved. `format` one version byte; `identity`, `checkpoint` JSON in UTF-8.
 //
 // A store's number is given once, when its name is first seen, so that stores may come, go and be reordered.
-import type { BinaryString } from '#libs/core';
 import type { StateCheckpoint } from '#libs/state';
-import { writeBinary } from './native-buffer.ts';
+import { STORE_NUMBER_BYTES } from './store-keys.ts';
 
 export const FORMAT_VERSION = 1;
-export const KEY_PREFIX_BYTES = 2;
 export const TIMESTAMP_BYTES = 8;
 /** Highest number of a store: the range after it must exist, as the end of a scan. */
 export const STORE_NUMBER_MAX = 0xfffe;
@@ -28,7 +26,14 @@ export interface DatabaseIdentity {
   readonly applicationId: string;
   readonly taskId: string;
   /** By store name. */
-  readonly stores: Readonly<Record<string, { readonly number: number; readonly identity: string }>>;
+  readonly stores: Readonly<Record<string, KnownStore>>;
+}
+
+export interface KnownStore {
+  readonly number: number;
+  readonly identity: string;
+  /** Milliseconds; absent: its rows are not in segments. */
+  readonly segmentMs?: number;
 }
 
 function reservedKey(name: string): Uint8Array {
@@ -55,19 +60,11 @@ export function readTimestamp(bytes: Uint8Array, at: number): number {
   return high * TWO_32 + low;
 }
 
-/** The key of a store as a Buffer of its own, for single look-ups and bounds. */
-export function databaseKey(storeNumber: number, key: BinaryString): Buffer {
-  const bytes = Buffer.allocUnsafe(KEY_PREFIX_BYTES + key.length);
-  bytes.writeUInt16BE(storeNumber, 0);
-  writeBinary(bytes, key, KEY_PREFIX_BYTES);
-  return bytes;
-}
-
 /** First key of a store, and the exclusive end of its range. */
 export function storeRange(storeNumber: number): { readonly gte: Buffer; readonly lt: Buffer } {
-  const gte = Buffer.allocUnsafe(KEY_PREFIX_BYTES);
+  const gte = Buffer.allocUnsafe(STORE_NUMBER_BYTES);
   gte.writeUInt16BE(storeNumber, 0);
-  const lt = Buffer.allocUnsafe(KEY_PREFIX_BYTES);
+  const lt = Buffer.allocUnsafe(STORE_NUMBER_BYTES);
   lt.writeUInt16BE(storeNumber + 1, 0);
   return { gte, lt };
 }
@@ -115,12 +112,21 @@ export function decodeIdentity(bytes: Uint8Array): DatabaseIdentity {
   if (typeof applicationId !== 'string' || typeof taskId !== 'string' || !isObject(stores)) {
     throw new Error('the identity does not have its fields');
   }
-  const known: Record<string, { number: number; identity: string }> = Object.create(null) as never;
+  const known: Record<string, KnownStore> = Object.create(null) as never;
   for (const [name, store] of Object.entries(stores)) {
     if (!isObject(store) || !Number.isSafeInteger(store.number) || typeof store.identity !== 'string') {
       throw new Error('the identity names a store without number or identity');
     }
-    known[name] = { number: Number(store.number), identity: store.identity };
+    const { number, identity, segmentMs } = store;
+    const isSegmented = segmentMs !== undefined;
+    if (isSegmented && !(Number.isSafeInteger(segmentMs) && Number(segmentMs) > 0)) {
+      throw new Error('the identity names a store with segments of no length');
+    }
+    known[name] = {
+      number: Number(number),
+      identity,
+      ...(isSegmented ? { segmentMs: Number(segmentMs) } : {}),
+    };
   }
   return { applicationId, taskId, stores: known };
 }

@@ -1,7 +1,7 @@
 // Owns the order of a batch. RocksDB inserts ascending keys about twice as fast as random ones: an insertion into the
 // memtable starts where the last one ended. A full sort in JavaScript would cost what that saves, so keys are ordered by
 // the four bytes in which those of a store first differ: nearly sorted is all that is needed.
-import { KEY_PREFIX_BYTES } from './key-format.ts';
+import { STORE_NUMBER_BYTES } from './store-keys.ts';
 
 /** Below this order changes nothing. */
 const ORDERED_KEYS_MIN = 32;
@@ -79,7 +79,7 @@ function sharedPrefix(
       continue;
     }
     if (length < shared) shared = length;
-    let at = KEY_PREFIX_BYTES;
+    let at = STORE_NUMBER_BYTES;
     while (at < shared && bytes[start + at] === bytes[first + at]) at++;
     shared = at;
   }

@@ -95,8 +95,12 @@ export class NativeDatabase {
   }
 
   async isEmpty(range: Range): Promise<boolean> {
-    for await (const _row of this.database.iterator(range, { capacity: 1, limit: 1 })) return false;
-    return true;
+    return (await this.firstKey(range)) === null;
+  }
+
+  async firstKey(range: Range): Promise<Uint8Array | null> {
+    for await (const { key } of this.database.iterator(range, { capacity: 1, limit: 1 })) return key;
+    return null;
   }
 
   async deleteRange(start: Uint8Array, end: Uint8Array): Promise<void> {

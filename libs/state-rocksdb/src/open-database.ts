@@ -19,10 +19,11 @@ import {
   encodeIdentity,
   storeRange,
 } from './key-format.ts';
-import type { DatabaseIdentity } from './key-format.ts';
+import type { DatabaseIdentity, KnownStore } from './key-format.ts';
 import { NativeDatabase } from './native-database.ts';
 import type { NativeOptions } from './native-database.ts';
 import { NativeOperation } from './native-operation.ts';
+import { StoreKeys, segmentMsOf } from './store-keys.ts';
 import type { FoundDirectory, TaskDirectories } from './task-directory.ts';
 
 const LOCK_RETRY_MS = 50;
@@ -39,7 +40,7 @@ export interface OpenParts {
 export interface OpenedDatabase {
   readonly native: NativeDatabase;
   readonly checkpoint: StateCheckpoint;
-  readonly numbers: readonly number[];
+  readonly stores: readonly StoreKeys[];
   readonly empty: readonly boolean[];
 }
 
@@ -158,10 +159,7 @@ async function prepare(
   checkpoint: StateCheckpoint,
   task: TaskStateOptions,
 ): Promise<OpenedDatabase> {
-  const stores: Record<string, { number: number; identity: string }> = Object.assign(
-    Object.create(null) as object,
-    known?.stores,
-  );
+  const stores: Record<string, KnownStore> = Object.assign(Object.create(null) as object, known?.stores);
   let highest = 0;
   for (const { number } of Object.values(stores)) highest = Math.max(highest, number);
   let changed = known === undefined;
@@ -169,14 +167,18 @@ async function prepare(
     const identity = storeIdentity(spec);
     const before = stores[spec.name];
     if (before === undefined) {
-      stores[spec.name] = { number: ++highest, identity };
+      const segmentMs = segmentMsOf(spec);
+      stores[spec.name] = { number: ++highest, identity, ...(segmentMs > 0 ? { segmentMs } : {}) };
       changed = true;
     } else if (before.identity !== identity) {
       throw stateIncompatible(task.taskId, spec.name, before.identity, identity);
     }
   }
   if (highest > STORE_NUMBER_MAX) throw new Unusable(`the database has seen ${highest} stores`);
-  const numbers = task.stores.map((spec) => stores[spec.name]!.number);
+  const keys = task.stores.map((spec) => {
+    const { number, segmentMs = 0 } = stores[spec.name]!;
+    return new StoreKeys(number, segmentMs);
+  });
   if (changed) {
     const identity = encodeIdentity({ applicationId: task.applicationId, taskId: task.taskId, stores });
     await native.write([
@@ -186,8 +188,25 @@ async function prepare(
     ]);
   }
   const empty: boolean[] = [];
-  for (const [i, spec] of task.stores.entries()) empty.push(await emptied(native, spec, numbers[i]!, known));
-  return { native, checkpoint, numbers, empty };
+  for (const [i, spec] of task.stores.entries()) {
+    const isEmpty = await emptied(native, spec, keys[i]!.number, known);
+    if (!isEmpty && keys[i]!.isSegmented) await findSegments(native, keys[i]!);
+    empty.push(isEmpty);
+  }
+  return { native, checkpoint, stores: keys, empty };
+}
+
+// From the first key of a segment to the first one behind it.
+async function findSegments(native: NativeDatabase, keys: StoreKeys): Promise<void> {
+  const { lt } = storeRange(keys.number);
+  let { gte } = storeRange(keys.number);
+  for (;;) {
+    const first = await native.firstKey({ gte, lt });
+    if (first === null) return;
+    const segment = keys.readSegment(first);
+    keys.note(segment);
+    gte = keys.bounds(segment).lt;
+  }
 }
 
 async function emptied(

@@ -5,11 +5,12 @@
 // same place holds the same length again, as it does wherever keys or values are of one size, there is nothing to make.
 import type { BinaryString } from '#libs/core';
 import type { RestoreBatch } from '#libs/state';
-import { KEY_PREFIX_BYTES, TIMESTAMP_BYTES, writeTimestamp } from './key-format.ts';
+import { TIMESTAMP_BYTES, writeTimestamp } from './key-format.ts';
 import { orderByKey } from './key-order.ts';
 import { writeBinary } from './native-buffer.ts';
 import { NativeOperation } from './native-operation.ts';
 import type { NativeLayout } from './native-operation.ts';
+import type { StoreKeys } from './store-keys.ts';
 
 /** Up to here a loop over characters or bytes beats a native call. */
 const LOOP_BYTES_MAX = 24;
@@ -50,8 +51,10 @@ export class OperationArena {
     this.valuesUsed = 0;
   }
 
-  put(storeNumber: number, key: BinaryString, value: BinaryString, timestamp: number): void {
-    const i = this.appendKey(storeNumber, key);
+  put(store: StoreKeys, key: BinaryString, value: BinaryString, timestamp: number): void {
+    const segment = store.isSegmented ? store.segmentOf(key) : 0;
+    if (store.isSegmented) store.note(segment);
+    const i = this.appendKey(store, segment, key);
     const start = this.valuesUsed;
     const end = start + TIMESTAMP_BYTES + value.length;
     if (end > this.values.length) this.values = grown(this.values, start, end);
@@ -62,14 +65,16 @@ export class OperationArena {
     this.valuesUsed = end;
   }
 
-  delete(storeNumber: number, key: BinaryString): void {
-    this.valueStarts[this.appendKey(storeNumber, key)] = DELETED;
+  delete(store: StoreKeys, key: BinaryString): void {
+    const segment = store.isSegmented ? store.segmentOf(key) : 0;
+    this.valueStarts[this.appendKey(store, segment, key)] = DELETED;
   }
 
   /** Copies the columns of changelog records. */
-  putColumns(storeNumber: number, records: RestoreBatch): void {
+  putColumns(store: StoreKeys, records: RestoreBatch): void {
     const { count, bytes, keyStart, keyEnd, valueStart, valueEnd, timestamps } = records;
-    this.makeRoom(count, bytes.length);
+    const { prefixBytes, isSegmented } = store;
+    this.makeRoom(count, bytes.length + count * prefixBytes, bytes.length + count * TIMESTAMP_BYTES);
     const source = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     const { keys, values, keyStarts, keyEnds, valueStarts, valueEnds } = this;
     let { keysUsed, valuesUsed, count: operation } = this;
@@ -77,10 +82,14 @@ export class OperationArena {
       const keyFrom = keyStart[i]!;
       const keyLength = keyEnd[i]! - keyFrom;
       keyStarts[operation] = keysUsed;
-      keys[keysUsed] = storeNumber >> 8;
-      keys[keysUsed + 1] = storeNumber;
-      copyBytes(source, keyFrom, keys, keysUsed + KEY_PREFIX_BYTES, keyLength);
-      keysUsed += KEY_PREFIX_BYTES + keyLength;
+      let segment = 0;
+      if (isSegmented) {
+        segment = store.segmentOfBytes(bytes, keyFrom, keyFrom + keyLength);
+        store.note(segment);
+      }
+      store.writePrefix(keys, keysUsed, segment);
+      copyBytes(source, keyFrom, keys, keysUsed + prefixBytes, keyLength);
+      keysUsed += prefixBytes + keyLength;
       keyEnds[operation] = keysUsed;
       const valueFrom = valueStart[i]!;
       if (valueFrom < 0) {
@@ -153,16 +162,15 @@ export class OperationArena {
     }
   }
 
-  private appendKey(storeNumber: number, key: BinaryString): number {
+  private appendKey(store: StoreKeys, segment: number, key: BinaryString): number {
     const i = this.count++;
     if (i === this.keyStarts.length) this.growColumns(i + 1);
     const start = this.keysUsed;
-    const end = start + KEY_PREFIX_BYTES + key.length;
+    const end = start + store.prefixBytes + key.length;
     if (end > this.keys.length) this.keys = grown(this.keys, start, end);
     const keys = this.keys;
-    keys[start] = storeNumber >> 8;
-    keys[start + 1] = storeNumber;
-    copyText(keys, start + KEY_PREFIX_BYTES, key);
+    store.writePrefix(keys, start, segment);
+    copyText(keys, start + store.prefixBytes, key);
     this.keyStarts[i] = start;
     this.keyEnds[i] = end;
     this.keysUsed = end;
@@ -170,11 +178,11 @@ export class OperationArena {
   }
 
   // Keys and values lie apart from each other in the section, so that all of it bounds what they can take.
-  private makeRoom(count: number, bytes: number): void {
+  private makeRoom(count: number, keyBytes: number, valueBytes: number): void {
     if (this.count + count > this.keyStarts.length) this.growColumns(this.count + count);
-    const keysEnd = this.keysUsed + bytes + count * KEY_PREFIX_BYTES;
+    const keysEnd = this.keysUsed + keyBytes;
     if (keysEnd > this.keys.length) this.keys = grown(this.keys, this.keysUsed, keysEnd);
-    const valuesEnd = this.valuesUsed + bytes + count * TIMESTAMP_BYTES;
+    const valuesEnd = this.valuesUsed + valueBytes;
     if (valuesEnd > this.values.length) this.values = grown(this.values, this.valuesUsed, valuesEnd);
   }
 

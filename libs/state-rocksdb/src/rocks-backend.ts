@@ -58,7 +58,7 @@ export function createRocksStateBackend(options: RocksStateOptions): StateBacken
       const writeBufferSize = Math.round(
         Math.min(WRITE_BUFFER_BYTES_MAX, Math.max(WRITE_BUFFER_BYTES_MIN, share)),
       );
-      const { native, checkpoint, numbers, empty } = await openDatabase(path, task, {
+      const { native, checkpoint, stores, empty } = await openDatabase(path, task, {
         directories,
         clock,
         logger,
@@ -72,7 +72,7 @@ export function createRocksStateBackend(options: RocksStateOptions): StateBacken
         },
       });
       open.add(path);
-      const database = new RocksDatabase(native, checkpoint, numbers, empty, () => open.delete(path));
+      const database = new RocksDatabase(native, checkpoint, stores, empty, () => open.delete(path));
       return new TaskStateImpl(task, database, { clock, logger });
     },
 

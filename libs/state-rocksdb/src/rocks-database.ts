@@ -14,12 +14,13 @@ import type {
   StateCheckpoint,
   StateDatabase,
 } from '#libs/state';
-import { KEY_PREFIX_BYTES, RESERVED_KEYS, TIMESTAMP_BYTES } from './key-format.ts';
-import { databaseKey, encodeCheckpoint, readTimestamp, storeRange } from './key-format.ts';
+import { RESERVED_KEYS, TIMESTAMP_BYTES, encodeCheckpoint, readTimestamp } from './key-format.ts';
 import { readBinary, writeBinary } from './native-buffer.ts';
 import type { NativeDatabase } from './native-database.ts';
 import { NativeOperation } from './native-operation.ts';
+import { mergeRows } from './merge-rows.ts';
 import { OperationArena } from './operation-arena.ts';
+import type { StoreKeys } from './store-keys.ts';
 
 /** Keys in one native read. Several run beside each other on libuv's threads. */
 const READ_KEYS_MAX = 2_048;
@@ -37,8 +38,8 @@ export class RocksDatabase implements StateDatabase {
   readonly checkpoint: StateCheckpoint;
 
   private readonly native: NativeDatabase;
-  /** By store position: the number in its keys. */
-  private readonly numbers: readonly number[];
+  /** By store position. */
+  private readonly stores: readonly StoreKeys[];
   private readonly empty: readonly boolean[];
   private readonly release: () => void;
   private readonly arenas: OperationArena[] = [];
@@ -51,13 +52,13 @@ export class RocksDatabase implements StateDatabase {
   constructor(
     native: NativeDatabase,
     checkpoint: StateCheckpoint,
-    numbers: readonly number[],
+    stores: readonly StoreKeys[],
     empty: readonly boolean[],
     release: () => void,
   ) {
     this.native = native;
     this.checkpoint = checkpoint;
-    this.numbers = numbers;
+    this.stores = stores;
     this.empty = empty;
     this.release = release;
   }
@@ -67,14 +68,14 @@ export class RocksDatabase implements StateDatabase {
   }
 
   async read(store: number, keys: readonly BinaryString[], count: number): Promise<ReadColumns> {
-    const number = this.numbers[store]!;
+    const keysOf = this.stores[store]!;
     const values = new Array<BinaryString | null>(count);
     const timestamps = new Float64Array(count);
     const step = Math.min(READ_KEYS_MAX, Math.max(256, Math.ceil(count / READS_PARALLEL_MAX)));
     const parts: Promise<void>[] = [];
     for (let from = 0; from < count; from += step) {
       const to = Math.min(count, from + step);
-      parts.push(this.readPart(number, keys, from, to, values, timestamps));
+      parts.push(this.readPart(keysOf, keys, from, to, values, timestamps));
     }
     await Promise.all(parts);
     return { values, timestamps };
@@ -82,10 +83,10 @@ export class RocksDatabase implements StateDatabase {
 
   batch(): DatabaseBatch {
     const arena = this.arenas.pop() ?? new OperationArena(this.native.layout);
-    const { numbers } = this;
+    const { stores } = this;
     return {
-      put: (store, key, value, timestamp) => arena.put(numbers[store]!, key, value, timestamp),
-      delete: (store, key) => arena.delete(numbers[store]!, key),
+      put: (store, key, value, timestamp) => arena.put(stores[store]!, key, value, timestamp),
+      delete: (store, key) => arena.delete(stores[store]!, key),
       write: (checkpoint) => this.enqueue(arena, () => checkpoint),
     };
   }
@@ -103,22 +104,27 @@ export class RocksDatabase implements StateDatabase {
       next = { arena, checkpoint, written };
       this.nextRestore = next;
     }
-    next.arena.putColumns(this.numbers[store]!, records);
+    next.arena.putColumns(this.stores[store]!, records);
     next.checkpoint = checkpoint;
     return next.written;
   }
 
-  async *scan(store: number, range: ScanRange = {}): AsyncGenerator<DatabaseRow> {
-    const number = this.numbers[store]!;
-    const bounds = storeRange(number);
-    const gte = range.from === undefined ? bounds.gte : databaseKey(number, range.from);
-    const lt = range.to === undefined ? bounds.lt : databaseKey(number, range.to);
-    for await (const { key, value } of this.native.scan({ gte, lt })) {
-      yield {
-        key: readBinary(key, KEY_PREFIX_BYTES, key.length),
-        value: readBinary(value, TIMESTAMP_BYTES, value.length),
-        timestamp: readTimestamp(value, 0),
-      };
+  scan(store: number, range: ScanRange = {}): AsyncIterable<DatabaseRow> {
+    const keys = this.stores[store]!;
+    if (!keys.isSegmented) return this.scanSegment(keys, 0, range);
+    const segments = keys.segmentsOf(range.from, range.to);
+    if (segments.length === 1) return this.scanSegment(keys, segments[0]!, range);
+    return mergeRows(segments.map((segment) => this.scanSegment(keys, segment, range)));
+  }
+
+  expire(store: number, before: number): void {
+    const keys = this.stores[store]!;
+    if (!keys.isSegmented) return;
+    for (const segment of keys.takeExpired(before)) {
+      const { gte, lt } = keys.bounds(segment);
+      const dropped = this.lastWrite.then(() => this.native.deleteRange(gte, lt));
+      this.lastWrite = dropped;
+      dropped.catch(() => undefined);
     }
   }
 
@@ -145,6 +151,23 @@ export class RocksDatabase implements StateDatabase {
     }
   }
 
+  private async *scanSegment(
+    keys: StoreKeys,
+    segment: number,
+    range: ScanRange,
+  ): AsyncGenerator<DatabaseRow, void> {
+    const bounds = keys.bounds(segment);
+    const gte = range.from === undefined ? bounds.gte : keys.databaseKey(range.from, segment);
+    const lt = range.to === undefined ? bounds.lt : keys.databaseKey(range.to, segment);
+    for await (const { key, value } of this.native.scan({ gte, lt })) {
+      yield {
+        key: readBinary(key, keys.prefixBytes, key.length),
+        value: readBinary(value, TIMESTAMP_BYTES, value.length),
+        timestamp: readTimestamp(value, 0),
+      };
+    }
+  }
+
   private enqueue(arena: OperationArena, checkpoint: () => StateCheckpoint): Promise<void> {
     const before = this.lastWrite;
     const written = before.then(() => this.write(arena, checkpoint()));
@@ -164,14 +187,14 @@ export class RocksDatabase implements StateDatabase {
   }
 
   private async readPart(
-    number: number,
+    keysOf: StoreKeys,
     keys: readonly BinaryString[],
     from: number,
     to: number,
     values: (BinaryString | null)[],
     timestamps: Float64Array,
   ): Promise<void> {
-    const found = await this.native.read(packKeys(number, keys, from, to));
+    const found = await this.native.read(packKeys(keysOf, keys, from, to));
     for (let i = from; i < to; i++) {
       const value = found[i - from]!;
       if (value === null) {
@@ -185,19 +208,19 @@ export class RocksDatabase implements StateDatabase {
   }
 }
 
-function packKeys(number: number, keys: readonly BinaryString[], from: number, to: number): Uint8Array[] {
+function packKeys(store: StoreKeys, keys: readonly BinaryString[], from: number, to: number): Uint8Array[] {
+  const { prefixBytes } = store;
   let bytes = 0;
-  for (let i = from; i < to; i++) bytes += KEY_PREFIX_BYTES + keys[i]!.length;
+  for (let i = from; i < to; i++) bytes += prefixBytes + keys[i]!.length;
   const packed = Buffer.allocUnsafeSlow(bytes);
   const views = new Array<Uint8Array>(to - from);
   let at = 0;
   for (let i = from; i < to; i++) {
     const key = keys[i]!;
-    packed[at] = number >> 8;
-    packed[at + 1] = number;
-    writeBinary(packed, key, at + KEY_PREFIX_BYTES);
-    views[i - from] = new Uint8Array(packed.buffer, at, KEY_PREFIX_BYTES + key.length);
-    at += KEY_PREFIX_BYTES + key.length;
+    store.writePrefix(packed, at, store.isSegmented ? store.segmentOf(key) : 0);
+    writeBinary(packed, key, at + prefixBytes);
+    views[i - from] = new Uint8Array(packed.buffer, at, prefixBytes + key.length);
+    at += prefixBytes + key.length;
   }
   return views;
 }

@@ -4,9 +4,11 @@ import { readTimestamp, writeTimestamp } from '../src/key-format.ts';
 import { orderByKey } from '../src/key-order.ts';
 import { NativeOperation } from '../src/native-operation.ts';
 import { OperationArena } from '../src/operation-arena.ts';
+import { StoreKeys } from '../src/store-keys.ts';
 import { bin, restoreBatch } from '../../state/test/support.ts';
 
 const layout = { put: 1, delete: 2, get: 1, columnFamily: new ArrayBuffer(8) };
+const stores = [1, 2, 3].map((number) => new StoreKeys(number, 0));
 const first = new NativeOperation(layout.put, layout.columnFamily);
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
@@ -43,10 +45,10 @@ describe('a batch of operations', () => {
             for (const { store, key, value } of changes) {
               const id = `\0${String.fromCharCode(store)}${latin1(key)}`;
               if (value === null) {
-                arena.delete(store, bin(latin1(key)));
+                arena.delete(stores[store - 1]!, bin(latin1(key)));
                 expected.delete(id);
               } else {
-                arena.put(store, bin(latin1(key)), bin(latin1(value)), 5);
+                arena.put(stores[store - 1]!, bin(latin1(key)), bin(latin1(value)), 5);
                 expected.set(id, latin1(value));
               }
             }
@@ -68,13 +70,14 @@ describe('a batch of operations', () => {
       value: i % 7 === 0 ? null : 'v'.repeat(i % 50) + String(i),
       timestamp: i - 5,
     }));
+    const ninth = new StoreKeys(9, 0);
     const columns = new OperationArena(layout);
-    columns.putColumns(9, restoreBatch(records.slice(0, 100)));
-    columns.putColumns(9, restoreBatch(records.slice(100)));
+    columns.putColumns(ninth, restoreBatch(records.slice(0, 100)));
+    columns.putColumns(ninth, restoreBatch(records.slice(100)));
     const single = new OperationArena(layout);
     for (const { key, value, timestamp } of records) {
-      if (value === null) single.delete(9, bin(key));
-      else single.put(9, bin(key), bin(value), timestamp);
+      if (value === null) single.delete(ninth, bin(key));
+      else single.put(ninth, bin(key), bin(value), timestamp);
     }
     const bytes = (operations: readonly NativeOperation[]): string[] =>
       operations.map(

@@ -48,8 +48,10 @@ export interface StateDatabase {
   batch(operations: number): DatabaseBatch;
   /** Applies changelog records, later ones win, with the checkpoint. The columns are not read after the call returned. */
   restore(store: number, records: RestoreBatch, checkpoint: StateCheckpoint): Promise<void>;
-  /** Pairs in byte order of their keys, as of the moment the scan starts. */
+  /** Pairs in byte order of their keys, as of the moment the scan starts. Both bounds are in one group of an ordered store, or absent. */
   scan(store: number, range?: ScanRange): AsyncIterable<DatabaseRow>;
+  /** Rows of an ordered store with expiry whose time is below may be dropped, some time. A failure shows in the next write. */
+  expire(store: number, before: number): void;
   flush(): Promise<void>;
   /** Waits for what is running and gives the lock back. `clean` false: nothing needs to be made durable. */
   close(clean: boolean): Promise<void>;

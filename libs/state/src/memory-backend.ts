@@ -51,16 +51,12 @@ export function createMemoryStateBackend(options: MemoryStateOptions = {}): Memo
         if (written !== undefined && written !== identity) {
           throw stateIncompatible(taskId, store.name, written, identity);
         }
-        if (!store.logged) disk.table(store.name).clear();
+        if (!store.logged) disk.table(store.name, store.kind).clear();
         disk.identities.set(store.name, identity);
       }
       disk.locked = true;
       disks.set(key, disk);
-      const database = new MemoryDatabase(
-        disk,
-        stores.map((store) => store.name),
-        clock,
-      );
+      const database = new MemoryDatabase(disk, stores, clock);
       return new TaskStateImpl(taskOptions, database, { clock, logger });
     },
 

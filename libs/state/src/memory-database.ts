@@ -1,20 +1,17 @@
 // Owns a task's committed state in memory, for tests and for users who restore from the changelog at every start.
 // Like a disk it answers in a later turn, and keeps apart what a crash may lose, so that a test can lose it.
-import { assert, yieldToIo } from '#libs/core';
+import { assert, orderedTime, yieldToIo } from '#libs/core';
 import type { BinaryString, Clock } from '#libs/core';
 import { binaryFromBytes } from '#libs/serde';
-import type { RestoreBatch, StateCheckpoint } from './contract.ts';
+import type { RestoreBatch, StateCheckpoint, StateStoreSpec } from './contract.ts';
 import { EMPTY_CHECKPOINT } from './database.ts';
 import type { DatabaseBatch, DatabaseRow, ReadColumns, ScanRange, StateDatabase } from './database.ts';
-
-interface Stored {
-  readonly value: BinaryString;
-  readonly timestamp: number;
-}
+import { OrderedTable, PlainTable } from './memory-table.ts';
+import type { MemoryTable, Stored } from './memory-table.ts';
 
 /** A change as it was applied, with what it replaced. */
 interface Undo {
-  readonly table: Map<BinaryString, Stored>;
+  readonly table: MemoryTable;
   readonly key: BinaryString;
   readonly replaced: Stored | undefined;
 }
@@ -22,7 +19,7 @@ interface Undo {
 /** What outlives an open database: the stand-in for a task's directory. */
 export class MemoryDisk {
   /** By store name: a store keeps its pairs wherever it stands in the topology. */
-  readonly tables = new Map<string, Map<BinaryString, Stored>>();
+  readonly tables = new Map<string, MemoryTable>();
   /** By store name: the identity of what wrote it. */
   readonly identities = new Map<string, string>();
   checkpoint: StateCheckpoint = EMPTY_CHECKPOINT;
@@ -36,10 +33,10 @@ export class MemoryDisk {
     return this.unsynced.length;
   }
 
-  table(store: string): Map<BinaryString, Stored> {
+  table(store: string, kind: StateStoreSpec['kind'] = 'keyValue'): MemoryTable {
     let table = this.tables.get(store);
     if (table === undefined) {
-      table = new Map<BinaryString, Stored>();
+      table = kind === 'ordered' ? new OrderedTable() : new PlainTable();
       this.tables.set(store, table);
     }
     return table;
@@ -75,7 +72,7 @@ export class MemoryDisk {
 }
 
 interface MemoryChange {
-  readonly table: Map<BinaryString, Stored>;
+  readonly table: MemoryTable;
   readonly key: BinaryString;
   /** `null`: deleted. */
   readonly stored: Stored | null;
@@ -85,18 +82,18 @@ export class MemoryDatabase implements StateDatabase {
   readonly checkpoint: StateCheckpoint;
   private readonly disk: MemoryDisk;
   private readonly clock: Clock;
-  private readonly tables: readonly Map<BinaryString, Stored>[];
+  private readonly tables: readonly MemoryTable[];
   private readonly empty: readonly boolean[];
   private readonly deaths: number;
   private closed = false;
 
-  constructor(disk: MemoryDisk, stores: readonly string[], clock: Clock) {
+  constructor(disk: MemoryDisk, stores: readonly StateStoreSpec[], clock: Clock) {
     this.disk = disk;
     this.clock = clock;
     this.deaths = disk.deaths;
     this.checkpoint = disk.checkpoint;
-    this.tables = stores.map((store) => disk.table(store));
-    this.empty = this.tables.map((table) => table.size === 0);
+    this.tables = stores.map((store) => disk.table(store.name, store.kind));
+    this.empty = this.tables.map((table) => table.isEmpty);
   }
 
   isEmpty(store: number): boolean {
@@ -155,11 +152,11 @@ export class MemoryDatabase implements StateDatabase {
 
   async *scan(store: number, range: ScanRange = {}): AsyncGenerator<DatabaseRow> {
     this.assertOpen();
-    const { from, to } = range;
-    const rows = [...this.tables[store]!]
-      .filter(([key]) => (from === undefined || key >= from) && (to === undefined || key < to))
-      .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-    for (const [key, { value, timestamp }] of rows) yield { key, value, timestamp };
+    yield* this.tables[store]!.scan(range);
+  }
+
+  expire(store: number, before: number): void {
+    this.tables[store]!.expire(orderedTime(before));
   }
 
   async flush(): Promise<void> {

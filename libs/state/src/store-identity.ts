@@ -2,9 +2,11 @@
 import { MillraceError } from '#libs/core';
 import type { StateStoreSpec } from './contract.ts';
 
-/** Kind and serde names: state written under another identity would be decoded wrongly. */
+/** Kind, layout and serde names: state written under another identity would be decoded wrongly. */
 export function storeIdentity(store: StateStoreSpec): string {
-  const layout = store.layout === undefined ? store.kind : `${store.kind} ${store.layout}`;
+  // Rows that expire lie elsewhere; how long they are kept may change.
+  const kind = store.kind === 'ordered' && store.expiry !== null ? 'ordered expiring' : store.kind;
+  const layout = store.layout === undefined ? kind : `${kind} ${store.layout}`;
   return `${layout} key=${store.keySerde.name} value=${store.valueSerde.name}`;
 }
 
@@ -17,7 +19,8 @@ export function stateIncompatible(
   return new MillraceError({
     code: 'MILLRACE_STATE_INCOMPATIBLE',
     message: `Store "${store}" of task ${taskId} was written as (${written}), but the topology declares it as (${expected}).`,
-    remedy: 'Give the changed store a new name, or go back to the serdes that wrote it.',
+    remedy:
+      'Give the changed store a new name, or go back to the serdes, window sizes and operator that wrote it.',
     context: { taskId, store, written, expected },
   });
 }

@@ -164,6 +164,10 @@ export class TaskStateImpl implements TaskState {
   commit(epochId: number, commit: EpochCommit): void {
     this.assertOpen();
     this.writeBehind.take(this.layers.takeCommitted(epochId), commit);
+    for (const [store, time] of commit.expireBefore ?? []) {
+      const cache = this.storeCache(store);
+      if (cache instanceof OrderedCache) cache.expireBefore(time);
+    }
   }
 
   abandon(): void {

@@ -6,7 +6,7 @@
 // 3. Once a write failed nothing more is written: what the database holds is its last good write.
 import { TaskCorruptedError, asError, yieldToIo } from '#libs/core';
 import type { Clock, Logger, Timer } from '#libs/core';
-import type { EpochCommit, StateCheckpoint } from './contract.ts';
+import type { EpochCommit, StateCheckpoint, StateStoreSpec } from './contract.ts';
 import type { DatabaseBatch, StateDatabase } from './database.ts';
 import { WriteState, versionAt, versionBytes } from './entry.ts';
 import type { Entry } from './entry.ts';
@@ -24,6 +24,7 @@ export interface WriteBehindOptions {
   readonly taskId: string;
   readonly writeBehindBytes: number;
   readonly writeBehindIntervalMs: number;
+  readonly stores: readonly StateStoreSpec[];
 }
 
 interface CommittedLayer {
@@ -50,6 +51,9 @@ export class WriteBehind {
   private checkpoint: StateCheckpoint;
   private checkpointPending = false;
   private settledEpoch = 0;
+  /** By store position: what the epochs up to `settledEpoch` say is expired. Dropped once they are written. */
+  private expireBefore = new Map<number, number>();
+  private readonly storeIndex = new Map<string, number>();
 
   private building = false;
   private writing: Promise<void> | null = null;
@@ -69,6 +73,7 @@ export class WriteBehind {
     this.clock = clock;
     this.logger = logger;
     this.checkpoint = database.checkpoint;
+    for (const [index, { name }] of options.stores.entries()) this.storeIndex.set(name, index);
   }
 
   /** Keys and values that are committed and not written. */
@@ -183,6 +188,8 @@ export class WriteBehind {
     const entries = this.pending;
     const epoch = this.settledEpoch;
     const checkpoint = this.checkpoint;
+    const { expireBefore } = this;
+    this.expireBefore = new Map();
     this.building = true;
     this.pending = [];
     this.writingBytes = this.pendingBytes;
@@ -192,6 +199,8 @@ export class WriteBehind {
     this.building = false;
     this.settleCommitted();
     await batch.write(checkpoint);
+    // Not before: until then the database may be the state of an earlier epoch, to which these rows were not expired.
+    for (const [store, time] of expireBefore) this.database.expire(store, time);
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i]!;
       if (entry.writeState !== WriteState.WRITING) continue;
@@ -249,6 +258,10 @@ export class WriteBehind {
     this.settledEpoch = epoch;
     this.checkpoint = merge(this.checkpoint, layer.epochId, commit);
     this.checkpointPending = true;
+    for (const [store, time] of commit.expireBefore ?? []) {
+      const index = this.storeIndex.get(store);
+      if (index !== undefined) this.expireBefore.set(index, time);
+    }
   }
 }
 

@@ -8,6 +8,7 @@ import type {
   ScanRange,
   StateCheckpoint,
   StateDatabase,
+  StateStoreSpec,
 } from '#libs/state';
 import { MemoryDatabase, MemoryDisk } from '../src/memory-database.ts';
 import { bin } from './support.ts';
@@ -25,10 +26,10 @@ export class GatedDatabase implements StateDatabase {
   private holding = false;
 
   /** `stored`: what the first store holds already. */
-  constructor(stores: readonly string[], stored: Record<string, string>, clock: Clock) {
+  constructor(stores: readonly StateStoreSpec[], stored: Record<string, string>, clock: Clock) {
     const disk = new MemoryDisk();
     for (const [key, value] of Object.entries(stored)) {
-      disk.table(stores[0]!).set(bin(key), { value: bin(value), timestamp: 0 });
+      disk.table(stores[0]!.name).set(bin(key), { value: bin(value), timestamp: 0 });
     }
     this.inner = new MemoryDatabase(disk, stores, clock);
     this.checkpoint = this.inner.checkpoint;
@@ -85,6 +86,10 @@ export class GatedDatabase implements StateDatabase {
 
   scan(store: number, range?: ScanRange): AsyncIterable<DatabaseRow> {
     return this.inner.scan(store, range);
+  }
+
+  expire(store: number, before: number): void {
+    this.inner.expire(store, before);
   }
 
   flush(): Promise<void> {

@@ -17,7 +17,7 @@ import { turns } from './manual-clock.ts';
 import { bin, restoreBatch, taskOptions } from './support.ts';
 import type { ModelBackend } from './task-state-model.ts';
 
-const RETENTION_MS = 15;
+const RETENTION_MS = 15_000;
 
 function spec(name: StoreName, overrides: Partial<OrderedStoreSpec> = {}): OrderedStoreSpec {
   return {
@@ -55,9 +55,9 @@ const MAP_SUFFIXES = [
   'abcdefghijklmnopqrstuvwxyz',
   '\xff\xff\xff\xff\xff\xff\xff\xff\xff',
 ].map(bin);
-/** Times 0 to 39, some twice. */
+/** Seconds 0 to 39, some twice. */
 const TIMES = Array.from({ length: 48 }, (_, i) =>
-  bin(orderedTime(i % 40) + (i < 24 ? '' : `a tail of some length ${i}`)),
+  bin(orderedTime((i % 40) * 1_000) + (i < 24 ? '' : `a tail of some length ${i}`)),
 );
 
 const suffixFor = (store: StoreName): fc.Arbitrary<BinaryString> =>
@@ -152,7 +152,10 @@ export const orderedSteps: fc.Arbitrary<OrderedStep[]> = fc.array(
     { weight: 4, arbitrary: fc.constant({ kind: 'commit' as const }) },
     {
       weight: 2,
-      arbitrary: fc.record({ kind: fc.constant('advance' as const), ms: fc.integer({ min: 1, max: 5 }) }),
+      arbitrary: fc.record({
+        kind: fc.constant('advance' as const),
+        ms: fc.integer({ min: 1_000, max: 5_000 }),
+      }),
     },
     { weight: 1, arbitrary: fc.constant({ kind: 'abandon' as const }) },
     { weight: 2, arbitrary: fc.constant({ kind: 'flush' as const }) },

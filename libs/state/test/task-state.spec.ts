@@ -31,11 +31,7 @@ interface Fixture {
 function fixture(overrides: Partial<TaskStateOptions> = {}, stored: Record<string, string> = {}): Fixture {
   const clock = new ManualClock();
   const options = taskOptions(overrides);
-  const database = new GatedDatabase(
-    options.stores.map((store) => store.name),
-    stored,
-    clock,
-  );
+  const database = new GatedDatabase(options.stores, stored, clock);
   return { state: new TaskStateImpl(options, database, { clock, logger: silentLogger }), database, clock };
 }
 

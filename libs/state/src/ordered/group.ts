@@ -46,6 +46,8 @@ export class Group extends Resident {
   /** Rows from here on were asked for in batch `wantedAt`. */
   wantedFrom = '' as BinaryString;
   wantedAt = 0;
+  /** It waits for its expired rows to be dropped. */
+  isDue = false;
 
   constructor(store: OrderedCache, key: BinaryString, isCovered: boolean, usedAt: number) {
     super(usedAt);

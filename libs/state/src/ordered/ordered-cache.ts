@@ -4,7 +4,8 @@
 // 1. What is known of a group is in its `Group`; a group that is not there is empty if the store is complete, else unknown.
 // 2. When a row with a value is evicted, its group covers only what is behind it.
 // 3. While a group is being read none of its rows leaves: an answer cannot be older than what the cache knew meanwhile.
-// 4. A row that is deleted, here and in the database, leaves index and memory when an epoch ends, if its absence is known without it.
+// 4. An expired row is as good as absent: who reads passes over it by its time.
+// 5. A row that is deleted, here and in the database, leaves index and memory when an epoch ends, if its absence is known without it.
 import { assert } from '#libs/core';
 import type { BinaryString } from '#libs/core';
 import { detachBinary } from '#libs/serde';
@@ -17,6 +18,7 @@ import { EntryStore } from '../entry-store.ts';
 import type { Layers } from '../layers.ts';
 import type { Residency } from '../residency.ts';
 import type { Resident } from '../resident.ts';
+import { Expiry } from './expiry.ts';
 import { Group, Row } from './group.ts';
 import { groupOfKey, rankOf, rowKey, suffixOfKey } from './row-key.ts';
 
@@ -32,6 +34,8 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
   private readonly groups = new Map<BinaryString, Group>();
   /** How many reads of a group's rows are under way. */
   private readonly reading = new Map<BinaryString, number>();
+  /** `null`: rows never expire. */
+  private readonly expiry: Expiry | null;
   /** Rows without a value that may leave when the epoch ends. */
   private idle: Row[] = [];
 
@@ -45,6 +49,7 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
   ) {
     super(spec, index, complete, codec, layers, residency);
     this.resident = spec.resident;
+    this.expiry = spec.expiry === null ? null : new Expiry(this, this.groups);
   }
 
   row(groupKey: BinaryString, suffix: BinaryString): Row {
@@ -229,6 +234,17 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
       else if (row.group.covers(row.suffix, rankOf(row.suffix))) this.drop(row);
     }
     for (const row of kept) idle.push(row);
+    this.expiry?.sweep();
+  }
+
+  /** Rows whose time is below `time` may be dropped. */
+  expireBefore(time: number): void {
+    this.expiry?.advance(time);
+  }
+
+  /** The row is expired: it leaves, unless a layer or a write needs it. */
+  expire(row: Row): void {
+    if (isSettled(row)) this.drop(row);
   }
 
   override readStarted(key: BinaryString): void {
@@ -346,6 +362,7 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
   ): Row {
     const row = new Row(group, key, suffix, encoded, timestamp, this.residency.batch);
     group.rows.insert(row, rank);
+    this.expiry?.touched(group);
     if (this.resident) this.residency.addFixed(entryBytes(row));
     else this.residency.add(row, entryBytes(row));
     return row;

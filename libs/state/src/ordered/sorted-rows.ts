@@ -39,6 +39,11 @@ export class SortedRows<R extends SortedRow> {
     return this.head.rows[0];
   }
 
+  /** Infinity: there is none. */
+  get firstRank(): number {
+    return this.size === 0 ? Infinity : this.head.ranks[0]!;
+  }
+
   /** Position of the first row that is not before the suffix; behind the last row, if there is none. */
   seek(suffix: BinaryString, rank: number): number {
     const position = this.insertionPoint(suffix, rank);

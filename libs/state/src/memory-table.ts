@@ -1,0 +1,155 @@
+// Owns the committed pairs of one store in memory: by key, or by group and suffix, so that a range of a group costs what it holds.
+import type { BinaryString } from '#libs/core';
+import type { DatabaseRow, ScanRange } from './database.ts';
+import { groupOfKey, groupPrefix, rankOf, rowKey, suffixOfKey, suffixStart } from './ordered/row-key.ts';
+import { SortedRows } from './ordered/sorted-rows.ts';
+
+export interface Stored {
+  readonly value: BinaryString;
+  readonly timestamp: number;
+}
+
+export interface MemoryTable {
+  readonly isEmpty: boolean;
+  get(key: BinaryString): Stored | undefined;
+  set(key: BinaryString, stored: Stored): void;
+  delete(key: BinaryString): void;
+  clear(): void;
+  /** In order of keys, as of now. */
+  scan(range: ScanRange): DatabaseRow[];
+  /** Drops rows whose suffix is below; looks at some hundred groups or some thousand rows, and goes on from there the next time. */
+  expire(before: BinaryString): void;
+}
+
+export class PlainTable implements MemoryTable {
+  private readonly pairs = new Map<BinaryString, Stored>();
+
+  get isEmpty(): boolean {
+    return this.pairs.size === 0;
+  }
+
+  get(key: BinaryString): Stored | undefined {
+    return this.pairs.get(key);
+  }
+
+  set(key: BinaryString, stored: Stored): void {
+    this.pairs.set(key, stored);
+  }
+
+  delete(key: BinaryString): void {
+    this.pairs.delete(key);
+  }
+
+  clear(): void {
+    this.pairs.clear();
+  }
+
+  scan({ from, to }: ScanRange): DatabaseRow[] {
+    return [...this.pairs]
+      .filter(([key]) => (from === undefined || key >= from) && (to === undefined || key < to))
+      .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+      .map(([key, { value, timestamp }]) => ({ key, value, timestamp }));
+  }
+
+  expire(): void {
+    // Keys of key-value stores have no time.
+  }
+}
+
+interface StoredRow extends Stored {
+  readonly suffix: BinaryString;
+}
+
+const EXPIRED_GROUPS_MAX = 500;
+const EXPIRED_ROWS_MAX = 5_000;
+
+export class OrderedTable implements MemoryTable {
+  private readonly groups = new Map<BinaryString, SortedRows<StoredRow>>();
+  /** Where the last look for expired rows ended. */
+  private cursor: Iterator<[BinaryString, SortedRows<StoredRow>], undefined> = this.groups.entries();
+
+  get isEmpty(): boolean {
+    return this.groups.size === 0;
+  }
+
+  get(key: BinaryString): Stored | undefined {
+    const suffix = suffixOfKey(key);
+    return this.groups.get(groupOfKey(key))?.find(suffix, rankOf(suffix));
+  }
+
+  set(key: BinaryString, { value, timestamp }: Stored): void {
+    this.delete(key);
+    const group = groupOfKey(key);
+    let rows = this.groups.get(group);
+    if (rows === undefined) this.groups.set(group, (rows = new SortedRows()));
+    const suffix = suffixOfKey(key);
+    rows.insert({ suffix, value, timestamp }, rankOf(suffix));
+  }
+
+  delete(key: BinaryString): void {
+    const group = groupOfKey(key);
+    const rows = this.groups.get(group);
+    if (rows === undefined) return;
+    const suffix = suffixOfKey(key);
+    const rank = rankOf(suffix);
+    const row = rows.find(suffix, rank);
+    if (row !== undefined) rows.remove(row, rank);
+    if (rows.size === 0) this.groups.delete(group);
+  }
+
+  clear(): void {
+    this.groups.clear();
+  }
+
+  scan({ from, to }: ScanRange): DatabaseRow[] {
+    const found: DatabaseRow[] = [];
+    if (from !== undefined && to !== undefined) {
+      const group = groupOfKey(from);
+      // The end may lie behind the group.
+      const end = to.startsWith(groupPrefix(group)) ? (to.slice(suffixStart(from)) as BinaryString) : null;
+      this.collect(group, from.slice(suffixStart(from)) as BinaryString, end, found);
+      return found;
+    }
+    for (const group of [...this.groups.keys()].sort(byPrefix)) {
+      this.collect(group, '' as BinaryString, null, found);
+    }
+    return found;
+  }
+
+  expire(before: BinaryString): void {
+    let rowsLeft = EXPIRED_ROWS_MAX;
+    for (let i = 0; i < EXPIRED_GROUPS_MAX && rowsLeft > 0; i++) {
+      const { value } = this.cursor.next();
+      if (value === undefined) {
+        this.cursor = this.groups.entries();
+        return;
+      }
+      const [group, rows] = value;
+      for (let row = rows.first; row !== undefined && row.suffix < before && rowsLeft > 0; row = rows.first) {
+        rows.remove(row, rankOf(row.suffix));
+        rowsLeft--;
+      }
+      if (rows.size === 0) this.groups.delete(group);
+    }
+  }
+
+  private collect(
+    group: BinaryString,
+    from: BinaryString,
+    to: BinaryString | null,
+    found: DatabaseRow[],
+  ): void {
+    const rows = this.groups.get(group);
+    if (rows === undefined) return;
+    for (let at = rows.seek(from, rankOf(from)); ; at = rows.next(at)) {
+      const row = rows.at(at);
+      if (row === undefined || (to !== null && row.suffix >= to)) return;
+      found.push({ key: rowKey(group, row.suffix), value: row.value, timestamp: row.timestamp });
+    }
+  }
+}
+
+// As the keys of their rows are ordered: the length stands first.
+function byPrefix(a: BinaryString, b: BinaryString): number {
+  return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0);
+}
