@@ -7,8 +7,8 @@
 // 2. What is missing (state not in memory, a schema, a partition count) suspends the scope before it: undo, fetch, run again.
 // 3. The task never awaits. Whoever owns it awaits `suspended` and calls `process` again.
 import type { RecordColumns } from '#libs/broker';
-import { MillraceError, asError, formatTaskId } from '#libs/core';
-import type { BinaryString, Clock, Logger, TaskId } from '#libs/core';
+import { asError, formatTaskId } from '#libs/core';
+import type { BinaryString, Clock, Logger, MillraceError, TaskId } from '#libs/core';
 import { SchemaPending } from '#libs/serde';
 import { StateMiss } from '#libs/state';
 import type { TaskState } from '#libs/state';
