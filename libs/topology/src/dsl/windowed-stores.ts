@@ -4,6 +4,9 @@ import type { AnySerde, TopologyGraph } from '../graph.ts';
 import { Serdes, WindowedSerdes } from '#libs/serde';
 import { INTERNAL_NAME_LENGTH_MAX } from '../names.ts';
 import { windowAggregateOperator } from '../operators/window-aggregate.ts';
+import { countWindowAggregateOperator, countedSerde } from '../operators/window-count.ts';
+import { sessionAggregateOperator } from '../operators/window-session.ts';
+import { slidingAggregateOperator } from '../operators/window-sliding.ts';
 import type { WindowAggregation, WindowOperator, WindowStore } from '../operators/window-fold.ts';
 import type { EmitStrategy, FixedWindows, SessionWindows } from '../options/windows.ts';
 import type { LooseMaterialized } from './materializing.ts';
@@ -157,6 +160,8 @@ export function declareWindowStore(
       'Make retentionMs longer, or leave it out.',
     );
   }
+  // A late record that a sliding window still takes looks back over windows that are older than the retention.
+  const reachMs = windows.kind === 'sliding' ? windows.timeDifferenceMs + 1 : 0;
   const expires = Number.isFinite(retentionMs) && Number.isFinite(retentionMsMin);
   const common = {
     kind: 'ordered',
@@ -173,9 +178,10 @@ export function declareWindowStore(
     },
     persistence: materialized.storeType === 'inMemory' ? 'memory' : 'default',
     resident: false,
-    expiry: expires ? { clock, retentionMs } : null,
+    expiry: expires ? { clock, retentionMs: retentionMs + reachMs } : null,
   } as const;
-  graph.addStore({ ...common, name, valueSerde: value, layout }, path);
+  const valueSerde = windows.kind === 'count' ? countedSerde(value) : value;
+  graph.addStore({ ...common, name, valueSerde, layout }, path);
   let closing: string | null = null;
   if (request.emit.kind === 'onWindowClose' && windows.kind !== 'count') {
     closing = name + CLOSING_SUFFIX;
@@ -188,13 +194,21 @@ export function declareWindowStore(
 }
 
 /** The aggregation of `aggregation.fold` in `windows`. Its store is what `declareWindowStore` gave. */
-export function windowedOperator(windows: AnyWindows, aggregation: WindowAggregation): WindowOperator {
+export function windowedOperator(
+  windows: AnyWindows,
+  emit: EmitStrategy,
+  aggregation: WindowAggregation,
+): WindowOperator {
   switch (windows.kind) {
     case 'time':
     case 'cumulative':
     case 'unlimited':
       return windowAggregateOperator(windows, aggregation);
-    default:
-      throw new Error('not yet');
+    case 'sliding':
+      return slidingAggregateOperator(windows, aggregation);
+    case 'session':
+      return sessionAggregateOperator(windows, aggregation);
+    case 'count':
+      return countWindowAggregateOperator(windows, aggregation, emit.kind === 'onWindowClose');
   }
 }

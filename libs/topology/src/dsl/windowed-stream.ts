@@ -45,8 +45,9 @@ const countFold: WindowFold = {
 
 const reduceFold = (reducer: Reducer): WindowFold => ({
   apply: (_key, value, aggregate, metadata) =>
-    aggregate === undefined ? value : reducer(aggregate, value, metadata),
-  merge: (_key, one, other, metadata) => (one === undefined ? other : reducer(one, other, metadata)),
+    aggregate === undefined || aggregate === null ? value : reducer(aggregate, value, metadata),
+  merge: (_key, one, other, metadata) =>
+    one === undefined || one === null ? other : reducer(one, other, metadata),
   runsUserCode: true,
 });
 
@@ -169,7 +170,7 @@ abstract class WindowedStreamImpl {
       path,
       parents: [parent],
       children: [],
-      operator: windowedOperator(windows, { store, fold: folding.fold, changes }),
+      operator: windowedOperator(windows, this.emit, { store, fold: folding.fold, changes }),
     });
     this.#aggregation = { node, sources };
     const keySerde = windowedKeySerde(windows, key);

@@ -3,8 +3,8 @@
 // a record enters those of its windows that are not closed (end > stream time - grace), stream time being the highest timestamp this
 // operator saw; the result's timestamp is the highest of the window's records.
 import type { BinaryString } from '#libs/core';
-import { compileCodec, WindowedKey } from '#libs/serde';
-import { ClosingWindows } from './window-closing.ts';
+import { WindowedKey } from '#libs/serde';
+import { emissionOnClose } from './window-emission.ts';
 import { folding, lateness } from './window-fold.ts';
 import type { WindowAggregation, WindowOperator } from './window-fold.ts';
 import { separateCopies } from './aggregate.ts';
@@ -41,33 +41,17 @@ export function windowAggregateOperator(
       const late = lateness(site);
       const assigned = windowSlots(windows);
       const keySerde = codec.name;
-      const keyCodec = compileCodec(spec.keySerde);
       const copyOf = separateCopies(spec, changes.sendOldValues);
       const groups: BinaryString[] = [];
       const suffixes: BinaryString[] = [];
 
-      const closing = spec.closing === null ? null : new ClosingWindows(site.orderedStore(spec.closing), 1);
-      const emitClosed = (now: number): void => {
-        // Ends are exclusive: a window that ends at the close time is closed.
-        const due = closing!.take(now - graceMs + 1);
-        if (due === null) return;
-        const { ends, rests } = due;
-        const slots = ends.map((end) => assigned.slotEnding(end));
-        store.require(
-          rests,
-          slots.map(({ suffix }) => suffix),
-        );
-        for (let index = 0; index < ends.length; index++) {
-          const group = rests[index]!;
-          const { window, suffix } = slots[index]!;
-          const row = store.row(group, suffix);
-          const value = store.value(row);
-          if (value === undefined) continue;
-          const key = keyCodec.fromBinary(group, false);
-          next(new WindowedKey(key, window, group, keySerde), value, null, row.timestamp);
-        }
-      };
-      const clock = site.clock(closing === null ? undefined : emitClosed);
+      const emission = emissionOnClose(site, spec, 1, next, (end, group) => {
+        const { window, suffix } = assigned.slotEnding(end);
+        return { group, suffix, window };
+      });
+      // Ends are exclusive: a window that ends at the close time is closed.
+      const emitClosed = (now: number): void => emission!.emitBelow(now - graceMs + 1);
+      const clock = site.clock(emission === null ? undefined : emitClosed);
 
       return (key, value, timestamp) => {
         if (key === null || key === undefined) return site.drop('MILLRACE_NULL_KEY', NULL_KEY);
@@ -100,14 +84,14 @@ export function windowAggregateOperator(
             const result = apply(key, value, old);
             const time = old !== undefined && row.timestamp > timestamp ? row.timestamp : timestamp;
             store.set(row, result, time);
-            if (closing === null) {
+            if (emission === null) {
               next(new WindowedKey(key, window, group, keySerde), result, before ?? null, time);
             } else if (old === undefined && result !== null) {
-              closing.add(end, group);
+              emission.closing.add(end, group);
             }
           }
         }
-        if (closing !== null && now > timeBefore) emitClosed(now);
+        if (emission !== null && now > timeBefore) emitClosed(now);
       };
     },
   };

@@ -1,0 +1,58 @@
+// Owns the last step of emitting on close, which all kinds of windows share: the values of windows that closed, in order.
+import type { BinaryString } from '#libs/core';
+import { compileCodec, WindowedKey } from '#libs/serde';
+import type { TimeWindow } from '#libs/serde';
+import type { Site, TableFunction } from './operator.ts';
+import { ClosingWindows } from './window-closing.ts';
+import type { WindowStore } from './window-fold.ts';
+
+/** One window of one key, as `ClosingWindows` gives it back. */
+export interface ClosedWindow {
+  readonly group: BinaryString;
+  /** Of its row in the window store. */
+  readonly suffix: BinaryString;
+  readonly window: TimeWindow;
+}
+
+export interface Emission {
+  readonly closing: ClosingWindows;
+  /** Emits the windows whose end is below `time`, each once. */
+  emitBelow(time: number): void;
+}
+
+/** `null`: the store was declared without; every update is emitted. `locate` makes out which window an end and a rest are of. */
+export function emissionOnClose(
+  site: Site,
+  spec: WindowStore,
+  bucketMs: number,
+  next: TableFunction,
+  locate: (end: number, rest: BinaryString) => ClosedWindow,
+): Emission | null {
+  if (spec.closing === null) return null;
+  const store = site.orderedStore(spec.name);
+  const closing = new ClosingWindows(site.orderedStore(spec.closing), bucketMs);
+  const codec = compileCodec(spec.keySerde);
+  return {
+    closing,
+    emitBelow(time) {
+      const due = closing.take(time);
+      if (due === null) return;
+      const { ends, rests } = due;
+      const closed: ClosedWindow[] = [];
+      for (let index = 0; index < ends.length; index++) closed.push(locate(ends[index]!, rests[index]!));
+      store.require(
+        closed.map(({ group }) => group),
+        closed.map(({ suffix }) => suffix),
+      );
+      for (let index = 0; index < closed.length; index++) {
+        const { group, suffix, window } = closed[index]!;
+        const row = store.row(group, suffix);
+        const value = store.value(row);
+        // Deleted by its aggregator.
+        if (value === undefined) continue;
+        const key = codec.fromBinary(group, false);
+        next(new WindowedKey(key, window, group, codec.name), value, null, row.timestamp);
+      }
+    },
+  };
+}
