@@ -1,6 +1,7 @@
 // Every topology of topologies/ over its vectors: results record by record as in Kafka Streams' TopologyTestDriver.
 import { describe, expect, it } from '@jest/globals';
-import { explained, firstDifference } from './run.ts';
+import { explained } from './difference.ts';
+import { firstDifference } from './on-driver.ts';
 import { buildTopology, needsTheRuntime, topologies } from './topologies/index.ts';
 import { readVectors } from './vectors.ts';
 

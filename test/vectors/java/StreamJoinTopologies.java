@@ -38,10 +38,6 @@ final class StreamJoinTopologies extends Words {
       KStream<String, String> s = stream(b, "in");
       out(s.join(s, StreamJoinTopologies::both, windows, joined("j")));
     });
-    Catalog.add("stream-self-join-optimized", Inputs.of("in").keys("ab").length(24), b -> {
-      KStream<String, String> s = stream(b, "in");
-      out(s.join(s, StreamJoinTopologies::both, windows, joined("j")));
-    }).optimized();
     Catalog.add("stream-join-with-key", inputs(), b -> out(stream(b, "in").join(stream(b, "other"), (k, l, r) -> k + l + r, windows, joined("j"))));
     Catalog.add("stream-join-after-select-key", inputs(), b -> out(stream(b, "in").selectKey((k, v) -> v == null ? null : String.valueOf(letter(v)))
         .join(stream(b, "other").map((k, v) -> KeyValue.pair(v == null ? k : String.valueOf(letter(v)), v)), StreamJoinTopologies::both, windows, joined("j"))));

@@ -24,15 +24,12 @@ const withStreams = Object.entries(kinds).flatMap(([kind, windows]): [string, Dr
   [`stream-outer-join${kind}`, (b) => out(stream(b).outerJoin(stream(b, 'other'), both, windows, j))],
 ]);
 
-const selfJoin: Draw = (b) => {
-  const s = stream(b);
-  out(s.join(s, both, grace, j));
-};
-
 export const streamJoins: Topologies = {
   ...Object.fromEntries(withStreams),
-  'stream-self-join': selfJoin,
-  'stream-self-join-optimized': selfJoin,
+  'stream-self-join': (b) => {
+    const s = stream(b);
+    out(s.join(s, both, grace, j));
+  },
   'stream-join-with-key': (b) => out(stream(b).join(stream(b, 'other'), (l, r, k) => k + l + r, grace, j)),
   'stream-join-after-select-key': (b) =>
     out(

@@ -12,8 +12,8 @@ const empty = (): string => '';
 const add = (_k: string, v: string, x: string): string => plus(x, v);
 const subtract = (_k: string, v: string, x: string): string => minus(x, v);
 
-function byLetter(
-  rows: KTable<string, string>,
+function byLetter<D extends null>(
+  rows: KTable<string, string, D>,
   valueOf: (key: string, value: string) => string,
 ): KGroupedTable<string, string> {
   return rows.groupBy((k, v) => KeyValue.pair(letter(v), valueOf(k, v)), grouped);

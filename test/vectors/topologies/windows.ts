@@ -1,5 +1,6 @@
 // Windows × aggregates × grace, emitted on update and on close: twins of ../java/WindowTopologies.java.
 import {
+  days,
   EmitStrategy,
   Grouped,
   Materialized,
@@ -34,10 +35,13 @@ export const sessions = {
   'session-grace': SessionWindows.ofInactivityGapAndGrace(25, 60),
 };
 
-export const counts = Materialized.as('s');
+export const counts = { name: 's', keySerde: text, valueSerde: integer };
 /** The end of an unlimited window in Kafka Streams. */
 const FOREVER = '9223372036854775807';
 const onClose = EmitStrategy.onWindowClose();
+// As in the twins: Kafka Streams forgets windows unemitted when time moves by more than the retention at once.
+const countsForADay = Materialized.as<string, number>('s', { retentionMs: days(1) });
+const keptForADay = { ...kept('s'), retentionMs: days(1) };
 
 export const shown = ({ key, window }: Windowed<string>): string =>
   `${key}[${window.start},${window.end === Infinity ? FOREVER : window.end})`;
@@ -47,24 +51,28 @@ export function outWindows<V, D extends null>(results: KTable<Windowed<string>, 
 }
 
 const joinedDigits = (x: string, y: string): string | null => (digit(y) === 9 ? null : `${x}${digit(y)}`);
-const reduced = (windowed: TimeWindowedKStream<string, string>): KTable<Windowed<string>, string> =>
+const reduced = (windowed: TimeWindowedKStream<string, string>): KTable<Windowed<string>, string, never> =>
   windowed.reduce(joinedDigits as (x: string, y: string) => string, kept('s'));
 
-export const aggregated = (windowed: TimeWindowedKStream<string, string>): KTable<Windowed<string>, string> =>
+export const aggregated = (
+  windowed: TimeWindowedKStream<string, string>,
+  materialized = kept('s'),
+): KTable<Windowed<string>, string> =>
   windowed.aggregate(
     () => '',
     (k, v, x) => (digit(v) === 9 ? null : `${x}${k}${digit(v)}`),
-    kept('s'),
+    materialized,
   );
 
 const aggregatedSessions = (
   windowed: SessionWindowedKStream<string, string>,
+  materialized = kept('s'),
 ): KTable<Windowed<string>, string> =>
   windowed.aggregate(
     () => '',
     (_k, v, x) => joinedDigits(x, v),
     (_k, x, y) => `${x}&${y}`,
-    kept('s'),
+    materialized,
   );
 
 const fixed = Object.entries(kinds).flatMap(([kind, over]): [string, Draw][] => [
@@ -76,11 +84,11 @@ const fixed = Object.entries(kinds).flatMap(([kind, over]): [string, Draw][] => 
 const fixedOnClose = Object.entries(closing).flatMap(([kind, over]): [string, Draw][] => [
   [
     `${kind}-count-on-close`,
-    (b) => outWindows(over(stream(b).groupByKey()).emitStrategy(onClose).count(counts)),
+    (b) => outWindows(over(stream(b).groupByKey()).emitStrategy(onClose).count(countsForADay)),
   ],
   [
     `${kind}-aggregate-on-close`,
-    (b) => outWindows(aggregated(over(stream(b).groupByKey()).emitStrategy(onClose))),
+    (b) => outWindows(aggregated(over(stream(b).groupByKey()).emitStrategy(onClose), keptForADay)),
   ],
 ]);
 
@@ -99,11 +107,14 @@ const ofSessions = Object.entries(sessions).flatMap(([kind, gap]): [string, Draw
   [`${kind}-aggregate`, (b) => outWindows(aggregatedSessions(stream(b).groupByKey().windowedBy(gap)))],
   [
     `${kind}-count-on-close`,
-    (b) => outWindows(stream(b).groupByKey().windowedBy(gap).emitStrategy(onClose).count(counts)),
+    (b) => outWindows(stream(b).groupByKey().windowedBy(gap).emitStrategy(onClose).count(countsForADay)),
   ],
   [
     `${kind}-aggregate-on-close`,
-    (b) => outWindows(aggregatedSessions(stream(b).groupByKey().windowedBy(gap).emitStrategy(onClose))),
+    (b) =>
+      outWindows(
+        aggregatedSessions(stream(b).groupByKey().windowedBy(gap).emitStrategy(onClose), keptForADay),
+      ),
   ],
 ]);
 

@@ -1,0 +1,31 @@
+// A part of the vectors on the runtime itself, over a simulated broker: records of a topology one by one, and whole batches.
+import { describe, expect, it } from '@jest/globals';
+import { explained } from './difference.ts';
+import { canRunAsBatch, differenceByRecord, differenceOfBatch, sampledRuns } from './on-runtime.ts';
+import { buildTopology, topologies } from './topologies/index.ts';
+import { readVectors } from './vectors.ts';
+
+const names = Object.keys(topologies);
+
+describe('the results of Kafka Streams', () => {
+  it.each(names)('are those of "%s" on the runtime, record by record', async (name) => {
+    const vectors = readVectors(name);
+    const runs = sampledRuns(vectors);
+    expect(runs).toHaveLength(6);
+    for (const run of runs) {
+      const difference = await differenceByRecord(buildTopology(name), vectors, run);
+      if (difference !== null) throw new Error(explained(vectors, difference));
+    }
+  });
+
+  it.each(names.filter((name) => canRunAsBatch(readVectors(name))))(
+    'are those of "%s" on the runtime, in one batch',
+    async (name) => {
+      const vectors = readVectors(name);
+      for (let run = 0; run < vectors.runs.length; run++) {
+        const difference = await differenceOfBatch(buildTopology(name), vectors, run);
+        if (difference !== null) throw new Error(explained(vectors, difference));
+      }
+    },
+  );
+});
