@@ -29,7 +29,8 @@ function produce(count: number, from = 0): void {
   );
 }
 
-const outputs = (): string[] => broker.records('out', 0).map(({ key, value }) => `${key}=${value}`);
+const outputs = (): string[] =>
+  broker.records('out', 0).map(({ key, value }) => `${String(key)}=${String(value)}`);
 
 /** Each record sets a timer 10 ms of event time later; it emits what the record was, and then the record itself is gone. */
 function timers(ports: TaskPorts): HandMade {
@@ -93,23 +94,20 @@ describe('alarms', () => {
     expect(broker.records('out', 0).find(({ key }) => key === 'k0')!.timestamp).toBe(1_010);
   });
 
-  it.each([0, 1, 2, 3, 5, 8])(
-    'fire exactly once when commit %i and a later one are abandoned',
-    async (at) => {
-      const count = 6_000;
-      produce(count);
-      let commits = 0;
-      broker.onCommit = () => {
-        const commit = commits++;
-        if (commit === at || commit === at + 3)
-          throw new EpochAbortedError({ code: 'MILLRACE_EPOCH_ABORTED', message: 'injected' });
-      };
-      const options = { commitIntervalMs: 1, exceptionHandlers: { processing: logAndContinue } };
-      await runToEnd(broker, timersTopology(), options);
-      expect(commits).toBeGreaterThan(at + 3);
-      expect(outputs()).toEqual(expectedTimers(count));
-    },
-  );
+  it.each([0, 1, 3, 5])('fire exactly once when commit %i and a later one are abandoned', async (at) => {
+    const count = 20_000;
+    produce(count);
+    let commits = 0;
+    broker.onCommit = () => {
+      const commit = commits++;
+      if (commit === at || commit === at + 3)
+        throw new EpochAbortedError({ code: 'MILLRACE_EPOCH_ABORTED', message: 'injected' });
+    };
+    const options = { commitIntervalMs: 1, exceptionHandlers: { processing: logAndContinue } };
+    await runToEnd(broker, timersTopology(), options);
+    expect(commits).toBeGreaterThan(at + 3);
+    expect(outputs()).toEqual(expectedTimers(count));
+  });
 
   it('survive a restart in the state of their operators', async () => {
     const backend = createMemoryStateBackend({ survivesReopen: true });
