@@ -19,6 +19,7 @@ export { State } from './keyed/state-descriptors.ts';
 export type * from './keyed/state-descriptors.ts';
 export { OutputTag } from './keyed/keyed-process.ts';
 export type {
+  BroadcastState,
   EmitOptions,
   FiredTimer,
   KeyedContext,
@@ -27,3 +28,6 @@ export type {
 } from './keyed/keyed-process.ts';
 export type { KGroupedTable } from './dsl/grouped-table-types.ts';
 export type { SessionWindowedKStream, TimeWindowedKStream } from './dsl/windowed-types.ts';
+export { Stores } from './options/stores.ts';
+export type * from './options/stores.ts';
+export type * from './options/processing.ts';

@@ -87,6 +87,8 @@ export interface GlobalStorePort {
   get(key: BinaryString): unknown;
   /** Of the value last got; -1 without. */
   timestampOf(key: BinaryString): number;
+  /** Everything, decoded, in no promised order. */
+  entries(): Iterable<readonly [key: BinaryString, value: unknown]>;
 }
 
 /** One sink or repartition topic of the sub-topology. Serialisation, partitioning and batching are behind it. */

@@ -58,14 +58,18 @@ interface FakeAlarm {
 }
 
 class FakeGlobalStore implements GlobalStorePort {
-  readonly entries = new Map<BinaryString, { readonly value: unknown; readonly timestamp: number }>();
+  readonly content = new Map<BinaryString, { readonly value: unknown; readonly timestamp: number }>();
 
   get(key: BinaryString): unknown {
-    return this.entries.get(key)?.value;
+    return this.content.get(key)?.value;
   }
 
   timestampOf(key: BinaryString): number {
-    return this.entries.get(key)?.timestamp ?? -1;
+    return this.content.get(key)?.timestamp ?? -1;
+  }
+
+  *entries(): Iterable<readonly [BinaryString, unknown]> {
+    for (const [key, { value }] of this.content) yield [key, value];
   }
 }
 
@@ -100,14 +104,7 @@ class FakeTask {
       orderedStore: (name) => driver.orderedStores.get(name)!,
       globalStore: (name) => driver.globalStores.get(name)!,
       sink: (index) => ({
-        send: (key, value, timestamp) =>
-          driver.send(
-            sub.sinks[index]!,
-            key,
-            value,
-            timestamp,
-            this.context,
-          ),
+        send: (key, value, timestamp) => driver.send(sub.sinks[index]!, key, value, timestamp, this.context),
       }),
       drop: (node, code, reason) => driver.drops.push({ node, code, reason }),
       clock: (_name, onAdvance) => {
@@ -216,10 +213,10 @@ export class Driver {
     const global = this.#topology.globalStores.find((store) => store.topic === topic);
     if (global !== undefined) {
       if (key === null) return;
-      const { entries } = this.globalStores.get(global.name)!;
+      const { content } = this.globalStores.get(global.name)!;
       const encoded = compileCodec(global.keySerde).toBinary(key);
-      if (value === null) entries.delete(encoded);
-      else entries.set(encoded, { value, timestamp });
+      if (value === null) content.delete(encoded);
+      else content.set(encoded, { value, timestamp });
       return;
     }
     const reader = this.#readers.get(topic);
@@ -278,13 +275,7 @@ export class Driver {
     return this.outputs(topic).map(({ key, value, timestamp }) => `${text(key)}=${text(value)}@${timestamp}`);
   }
 
-  send(
-    sink: SinkSpec,
-    key: unknown,
-    value: unknown,
-    timestamp: number,
-    context: RecordContext,
-  ): void {
+  send(sink: SinkSpec, key: unknown, value: unknown, timestamp: number, context: RecordContext): void {
     const headers = context.outputHeaders ?? context.headers();
     const keyCodec = compileCodec(sink.keySerde);
     const valueCodec = compileCodec(sink.valueSerde);

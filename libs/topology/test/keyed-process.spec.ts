@@ -2,7 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { Serdes } from '#libs/serde';
-import { Consumed, State, StreamsBuilder } from '#libs/topology';
+import { Consumed, Materialized, State, StreamsBuilder } from '#libs/topology';
 import type { KeyedProcessFunction, StateDescriptors } from '#libs/topology';
 import { Driver } from './driver.ts';
 import { integer, text, thrownBy } from './fixtures.ts';
@@ -215,6 +215,33 @@ describe('a keyed process function', () => {
       }),
       { numRuns: 200 },
     );
+  });
+
+  it('reads global tables as broadcast state', () => {
+    const builder = new StreamsBuilder();
+    const limits = builder.globalTable('limits', Consumed.with(text, integer), Materialized.as('limits'));
+    builder
+      .stream<string, number>('in', Consumed.with(text, integer))
+      .groupByKey()
+      .process({
+        name: 'over',
+        broadcast: { limits },
+        valueSerde: text,
+        onRecord(value, context) {
+          const limit = context.broadcast.limits.get(context.key);
+          const known = context.broadcast.limits.entries().map(([key]) => key);
+          if (limit !== null && value > limit) context.emit(`${value} > ${limit} of ${known.join()}`);
+        },
+      })
+      .to('out');
+    const driver = new Driver(builder.build());
+    driver.pipe('in', 'a', 9);
+    driver.pipe('limits', 'a', 5);
+    driver.pipe('limits', 'b', 7);
+    driver.pipe('in', 'a', 9);
+    driver.pipe('limits', 'a', null);
+    driver.pipe('in', 'a', 9);
+    expect(driver.lines('out')).toEqual(['a=9 > 5 of a,b@0']);
   });
 
   it('drops records without a key or a value, and says so', () => {

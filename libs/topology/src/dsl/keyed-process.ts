@@ -12,6 +12,7 @@ import type { StateDescriptor } from '../keyed/state-descriptors.ts';
 import { isGrouped } from '../keyed/state-handles.ts';
 import { INTERNAL_NAME_LENGTH_MAX } from '../names.ts';
 import type { DslFactory, GroupedState } from './factory.ts';
+import { GlobalKTableImpl } from './global-table.ts';
 import type { KStreamImpl } from './kstream.ts';
 
 /** The node to read from, behind a repartition where one is needed. */
@@ -37,6 +38,14 @@ export function addKeyedProcess(
   const { parent, sources } = parentOf(fn.name, keySerde, path);
   for (const [stateName, descriptor] of Object.entries(fn.state ?? {})) {
     declareState(graph, stateStoreName(fn, stateName), keySerde, descriptor, path);
+  }
+  for (const [tableName, table] of Object.entries(fn.broadcast ?? {})) {
+    if (table instanceof GlobalKTableImpl && table.graph === graph) continue;
+    graph.addFault(
+      path,
+      `the broadcast "${tableName}" is no global table of this topology.`,
+      'Pass what globalTable(…) gave.',
+    );
   }
   if (needsTimers(fn)) declareTimers(graph, timerStoreName(fn), path);
   const node = graph.addNode({

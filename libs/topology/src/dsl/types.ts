@@ -8,7 +8,9 @@ import type { JoinWindows } from '../options/join-windows.ts';
 import type { StreamJoined } from '../options/stream-joined.ts';
 import type { RecordMetadata } from '../ports.ts';
 import type { KGroupedTable } from './grouped-table-types.ts';
-import type { KeyedProcessFunction } from '../keyed/keyed-process.ts';
+import type { KeyedProcessFunction, OutputTag } from '../keyed/keyed-process.ts';
+import type { FixedKeyProcessorSupplier, ProcessorSupplier, StoresOf } from '../options/processing.ts';
+import type { StateStore, StoreBuilder } from '../options/stores.ts';
 import type { StateDescriptors } from '../keyed/state-descriptors.ts';
 import type { AsyncCall, AsyncOptions } from '../async/async-options.ts';
 import type { SerdeOf } from '../options.ts';
@@ -188,6 +190,33 @@ export interface KStream<K, V> {
     joined: StreamJoined<NonNullable<K>, NonNullable<V>, NonNullable<VO>>,
   ): KStream<K | KO, VR>;
 
+  /**
+   * Runs a processor of yours on each record: a class, a factory, or a function of record and context. Stores are connected by their
+   * builders, which are added to the topology, or by name. Null keys and values and late records reach it as they are. State: the
+   * stores. Marks the stream for repartitioning; both serdes are lost.
+   *
+   *     const seen = Stores.keyValueStore('seen', { keySerde: text, valueSerde: Serdes.boolean(), ordered: false });
+   *     orders.process((order, context) => {
+   *       if (context.getStateStore(seen).putIfAbsent(order.value.id, true) === null) context.forward(order);
+   *     }, 'first-only', seen)
+   */
+  process<KR = K, VR = V, const Given extends readonly (StoreBuilder<StateStore> | string)[] = []>(
+    supplier: ProcessorSupplier<K, V, KR, VR, StoresOf<Given>>,
+    named?: Named,
+    ...stores: Given
+  ): KStream<KR, VR>;
+  /** As `process`, for processors that leave the key as it is: nothing is repartitioned after it. The value serde is lost. */
+  processValues<VR = V, const Given extends readonly (StoreBuilder<StateStore> | string)[] = []>(
+    supplier: FixedKeyProcessorSupplier<K, V, VR, StoresOf<Given>>,
+    named?: Named,
+    ...stores: Given
+  ): KStream<K, VR>;
+  /**
+   * What `context.output(tag, …)` sent aside in the operator that this stream comes from: `process`, `processValues`, or a keyed process
+   * function. The value serde is the tag's, when it has one.
+   */
+  sideOutput<T>(tag: OutputTag<T>): KStream<K, T>;
+
   /** Writes to a topic, which must exist, or to the one that a function names for each record. */
   to(
     topic: string | ((key: K, value: V, metadata: RecordMetadata) => string),
@@ -220,7 +249,7 @@ export interface KGroupedStream<K, V> {
    *
    *     payments.groupByKey().process({ name: 'idle', state: { last: State.value(Serdes.float64()) }, onRecord(payment, context) { … } })
    */
-  process<R, S extends StateDescriptors>(fn: KeyedProcessFunction<K, V, R, S>): KStream<K, R>;
+  process<R, S extends StateDescriptors, B = object>(fn: KeyedProcessFunction<K, V, R, S, B>): KStream<K, R>;
   /**
    * Looks for a pattern in the records of each key and forwards what `select` makes of each match, with the timestamp of its last event.
    * State: the partial matches of a key as one value, an event once for all of them; a timer for a key that has some, when there is a `within`.

@@ -2,12 +2,14 @@
 // record and each timer. What it keeps beside its stores (the cursor, the context) is set anew in every scope.
 import type { BinaryString } from '#libs/core';
 import { compileCodec } from '#libs/serde';
+import type { Codec } from '#libs/serde';
 import type { AnySerde } from '../graph.ts';
 import type { Operator, OperatorRead, Site, StreamFunction } from '../operators/operator.ts';
 import { toEachStream } from '../operators/operator.ts';
-import type { Alarm, RecordMetadata } from '../ports.ts';
+import type { Alarm, GlobalStorePort, RecordMetadata } from '../ports.ts';
 import { KeyCursor } from './key-cursor.ts';
 import type {
+  BroadcastState,
   EmitOptions,
   FiredTimer,
   KeyedContext,
@@ -102,10 +104,31 @@ class NoTimers implements Timers {
   }
 }
 
+class BroadcastHandle implements BroadcastState<unknown, unknown> {
+  private readonly store: GlobalStorePort;
+  private readonly keys: Codec<unknown>;
+
+  constructor(store: GlobalStorePort, keySerde: AnySerde) {
+    this.store = store;
+    this.keys = compileCodec(keySerde);
+  }
+
+  get(key: unknown): unknown {
+    return this.store.get(this.keys.toBinary(key)) ?? null;
+  }
+
+  entries(): [key: unknown, value: unknown][] {
+    const entries: [unknown, unknown][] = [];
+    for (const [key, value] of this.store.entries()) entries.push([this.keys.fromBinary(key, false), value]);
+    return entries;
+  }
+}
+
 class Context implements KeyedContext<unknown, unknown, StateDescriptors> {
   key: unknown = null;
   timestamp = 0;
   readonly state: Readonly<Record<string, never>>;
+  readonly broadcast: Readonly<Record<string, never>>;
   readonly timers: Timers;
   private readonly site: Site;
   private readonly cursor: KeyCursor;
@@ -117,12 +140,14 @@ class Context implements KeyedContext<unknown, unknown, StateDescriptors> {
     cursor: KeyCursor,
     next: StreamFunction,
     state: Readonly<Record<string, ForgettingState>>,
+    broadcast: Readonly<Record<string, BroadcastHandle>>,
     timers: Timers,
   ) {
     this.site = site;
     this.cursor = cursor;
     this.next = next;
     this.state = state as unknown as Readonly<Record<string, never>>;
+    this.broadcast = broadcast as unknown as Readonly<Record<string, never>>;
     this.timers = timers;
     for (const tag of site.sides) this.sides.set(tag, site.side(tag));
   }
@@ -248,7 +273,13 @@ function foldKeyedProcess(
     }
   }
   const named = Object.fromEntries(states.map(([name], index) => [name, handles[index]!]));
-  const context: Context = new Context(site, cursor, next, named, timers);
+  const broadcast = Object.fromEntries(
+    Object.entries(fn.broadcast ?? {}).map(([name, { storeName, keySerde: ofTable }]) => [
+      name,
+      new BroadcastHandle(site.globalStore(storeName), ofTable),
+    ]),
+  );
+  const context: Context = new Context(site, cursor, next, named, broadcast, timers);
 
   return (key, value, timestamp) => {
     if (key === null || key === undefined) {

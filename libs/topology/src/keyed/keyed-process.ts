@@ -1,5 +1,6 @@
 // Owns the interfaces of keyed process functions: what a user writes, and what the functions are given.
 import type { RecordHeader } from '#libs/core';
+import type { GlobalKTable } from '../dsl/global-table.ts';
 import type { SerdeOf } from '../options.ts';
 import type { RecordMetadata } from '../ports.ts';
 import type { StateDescriptors, StateHandles } from './state-descriptors.ts';
@@ -40,6 +41,21 @@ export interface Timers {
   wallTimeOf(name: string): number | null;
 }
 
+/**
+ * Broadcast state: a global table, the same in every instance. Read only: what changes it is its topic. It is as it is at that
+ * moment, and may be newer in a replay.
+ */
+export interface BroadcastState<BK, BV> {
+  get(key: BK): BV | null;
+  entries(): [key: BK, value: BV][];
+}
+
+export type BroadcastTables = Readonly<Record<string, GlobalKTable<never, never>>>;
+
+export type BroadcastHandles<B> = {
+  readonly [N in keyof B]: B[N] extends GlobalKTable<infer BK, infer BV> ? BroadcastState<BK, BV> : never;
+};
+
 export interface EmitOptions {
   /** Default: that of the record, or the time of the timer. */
   readonly timestamp?: number | undefined;
@@ -48,10 +64,11 @@ export interface EmitOptions {
 }
 
 /** Valid within the call it is given to. */
-export interface KeyedContext<K, R, S extends StateDescriptors> {
+export interface KeyedContext<K, R, S extends StateDescriptors, B = object> {
   readonly key: K;
   /** State of this key. */
   readonly state: StateHandles<S>;
+  readonly broadcast: BroadcastHandles<B>;
   readonly timers: Timers;
   /** Milliseconds: of the record, or the time of the timer. */
   readonly timestamp: number;
@@ -70,21 +87,24 @@ export interface KeyedContext<K, R, S extends StateDescriptors> {
  * A function on the records of a key, with state and timers. Synchronous; it may be run again for the same record when state had to be
  * read first, so it keeps nothing outside `context.state`.
  */
-export interface KeyedProcessFunction<K, V, R, S extends StateDescriptors> {
+export interface KeyedProcessFunction<K, V, R, S extends StateDescriptors, B = object> {
   /** Names the node and prefixes its stores: `<name>-<state>`, `<name>-timers`. Must not change between versions. */
   readonly name: string;
   readonly state?: S | undefined;
+  /** Global tables that the function reads, such as rules: `broadcast: { rules: builder.globalTable(…) }`. */
+  readonly broadcast?: B | undefined;
   /** Of what it emits. */
   readonly valueSerde?: SerdeOf<R> | undefined;
   /** Late records reach it too: compare `context.timestamp` with `context.eventTime`. */
-  onRecord(value: V, context: KeyedContext<K, R, S>): void;
-  onTimer?(timer: FiredTimer, context: KeyedContext<K, R, S>): void;
+  onRecord(value: V, context: KeyedContext<K, R, S, B>): void;
+  onTimer?(timer: FiredTimer, context: KeyedContext<K, R, S, B>): void;
 }
 
 /** The same with its types loosened, for the operator. */
 export interface LooseKeyedProcessFunction {
   readonly name: string;
   readonly state?: StateDescriptors | undefined;
+  readonly broadcast?: BroadcastTables | undefined;
   onRecord(value: unknown, context: unknown): void;
   onTimer?(timer: FiredTimer, context: unknown): void;
 }
