@@ -107,14 +107,11 @@ const ofSessions = Object.entries(sessions).flatMap(([kind, gap]): [string, Draw
   [`${kind}-aggregate`, (b) => outWindows(aggregatedSessions(stream(b).groupByKey().windowedBy(gap)))],
   [
     `${kind}-count-on-close`,
-    (b) => outWindows(stream(b).groupByKey().windowedBy(gap).emitStrategy(onClose).count(countsForADay)),
+    (b) => outWindows(stream(b).groupByKey().windowedBy(gap).emitStrategy(onClose).count(counts)),
   ],
   [
     `${kind}-aggregate-on-close`,
-    (b) =>
-      outWindows(
-        aggregatedSessions(stream(b).groupByKey().windowedBy(gap).emitStrategy(onClose), keptForADay),
-      ),
+    (b) => outWindows(aggregatedSessions(stream(b).groupByKey().windowedBy(gap).emitStrategy(onClose))),
   ],
 ]);
 
