@@ -2,9 +2,10 @@
 // The order is that of Kafka Streams, node by node, and so are the generated names. It compiles and runs nothing.
 import type { Serde } from '#libs/serde';
 import type { TopologyFault } from './faults.ts';
-import { nameFault } from './names.ts';
+import { INTERNAL_NAME_LENGTH_MAX, nameFault } from './names.ts';
 import type { Named } from './options.ts';
 import type { Operator } from './operators/operator.ts';
+import type { StateStore, StoreBuilder } from './options/stores.ts';
 import type {
   FutureTimestampSpec,
   GlobalStoreSpec,
@@ -95,6 +96,8 @@ export class TopologyGraph {
   readonly nodes: GraphNode[] = [];
   readonly stores: StoreDeclaration[] = [];
   readonly globalStores: GlobalStoreDeclaration[] = [];
+  /** Builders of the stores that users declared, by name. */
+  readonly userStores = new Map<string, StoreBuilder<StateStore>>();
   readonly repartitions: RepartitionDeclaration[] = [];
   readonly coPartitions: CoPartitionDeclaration[] = [];
   readonly faults: TopologyFault[] = [];
@@ -121,6 +124,18 @@ export class TopologyGraph {
 
   addStore(spec: StoreSpec, path: string): void {
     this.stores.push({ spec, path });
+  }
+
+  /** Once for each builder, however often it is given. */
+  addUserStore(builder: StoreBuilder<StateStore>, path: string): void {
+    const { name, spec, problem } = builder;
+    if (this.userStores.get(name) === builder) return;
+    this.checkedName('store name', name, path, INTERNAL_NAME_LENGTH_MAX);
+    this.checkedSerde('key', path, spec.keySerde);
+    this.checkedSerde('value', path, spec.valueSerde);
+    if (problem !== null) this.addFault(path, `store "${name}": ${problem}`, 'Correct it.');
+    this.addStore(spec, path);
+    this.userStores.set(name, builder);
   }
 
   addFault(path: string, problem: string, remedy: string): void {

@@ -16,6 +16,7 @@ import { TopologyGraph } from './graph.ts';
 import type { GraphNode, SourceNode } from './graph.ts';
 import { tableSourceOperator } from './operators/table.ts';
 import type { Consumed, Materialized } from './options.ts';
+import type { StateStore, StoreBuilder } from './options/stores.ts';
 import type { SourceSpec, TimestampExtractor, Topology } from './plan.ts';
 
 /** Draws a topology as in Kafka Streams: sources, operators, sinks; then `build()`. */
@@ -110,6 +111,12 @@ export class StreamsBuilder {
       consumed as unknown as Partial<Consumed<NonNullable<unknown>, NonNullable<unknown>>>,
       materialized as LooseMaterialized,
     ) as unknown as GlobalKTable<K, V>;
+  }
+
+  /** Declares a store that processors connect by name. Those given to `process` as builders need no declaration. */
+  addStateStore(builder: StoreBuilder<StateStore>): this {
+    this.#graph.addUserStore(builder, `addStateStore(${JSON.stringify(builder?.name)})`);
+    return this;
   }
 
   /**

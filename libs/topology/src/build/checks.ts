@@ -8,6 +8,7 @@ export function checkGraph(graph: TopologyGraph): TopologyFault[] {
     ...graph.faults,
     ...checkSources(graph),
     ...checkDuplicateNames(graph),
+    ...checkConnectedStores(graph),
     ...checkCycles(graph.nodes),
   ];
 }
@@ -77,6 +78,21 @@ function checkDuplicateNames(graph: TopologyGraph): TopologyFault[] {
   );
   check('name', nodes, 'Give every operator its own name, or none.');
   return faults;
+}
+
+function checkConnectedStores(graph: TopologyGraph): TopologyFault[] {
+  const known = new Set(graph.stores.map(({ spec }) => spec.name));
+  return graph.nodes.flatMap((node) =>
+    node.kind !== 'processor'
+      ? []
+      : node.operator.stores
+          .filter((name) => !known.has(name))
+          .map((name) => ({
+            path: node.path,
+            problem: `it is connected with the store "${name}", which is not declared.`,
+            remedy: 'Give the builder instead of the name, or declare it with addStateStore(…).',
+          })),
+  );
 }
 
 /** A record must not come round to where it was: through topics that the topology both writes and reads. */

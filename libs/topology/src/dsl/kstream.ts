@@ -18,6 +18,7 @@ import {
   selectKeyOperator,
 } from '../operators/stateless.ts';
 import type { RecordAction, RecordMapper, RecordPredicate, ValueMapper } from '../operators/stateless.ts';
+import type { OutputTag } from '../keyed/keyed-process.ts';
 import type { Grouped, Joined, Named, Produced, Repartitioned } from '../options.ts';
 import type { JoinWindows } from '../options/join-windows.ts';
 import type { StreamPartitioner } from '../plan.ts';
@@ -32,6 +33,8 @@ import { addGlobalTableJoin, GlobalKTableImpl } from './global-table.ts';
 import type { KGroupedStreamImpl } from './kgrouped-stream.ts';
 import type { KTableImpl } from './ktable.ts';
 import type { LooseMaterialized } from './materializing.ts';
+import { addProcess, addSideOutput } from './processing.ts';
+import type { LooseStores } from './processing.ts';
 import { addRepartition } from './repartitioning.ts';
 import type { RepartitionRequest } from './repartitioning.ts';
 import { addStreamStreamJoin } from './stream-stream-join.ts';
@@ -245,6 +248,18 @@ export class KStreamImpl implements Untyped<KStream<unknown, unknown>> {
 
   outerJoin(other: unknown, ...rest: JoinArguments): KStreamImpl {
     return this.#joinStream('outerJoin', other, rest);
+  }
+
+  process(supplier: unknown, named?: Named, ...stores: LooseStores): KStreamImpl {
+    return addProcess(this.#dsl, this.state, supplier, named, stores, false);
+  }
+
+  processValues(supplier: unknown, named?: Named, ...stores: LooseStores): KStreamImpl {
+    return addProcess(this.#dsl, this.state, supplier, named, stores, true);
+  }
+
+  sideOutput(tag: OutputTag<never>): KStreamImpl {
+    return addSideOutput(this.#dsl, this.state, tag);
   }
 
   to(

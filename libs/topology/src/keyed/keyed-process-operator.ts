@@ -208,6 +208,7 @@ export function keyedProcessOperator(fn: LooseKeyedProcessFunction, keySerde: An
       };
     }),
     runsUserCode: true,
+    hasSides: true,
     fold: (site, children) => foldKeyedProcess(fn, keySerde, site, toEachStream(children)),
   };
 }

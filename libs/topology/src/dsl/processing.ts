@@ -1,0 +1,146 @@
+// Owns how processors of the user's become nodes: what a supplier is, and which stores are connected.
+import type { GraphNode, TopologyGraph } from '../graph.ts';
+import type { OutputTag } from '../keyed/keyed-process.ts';
+import { processOperator } from '../operators/process.ts';
+import type { LooseProcessor } from '../operators/process.ts';
+import { passThroughOperator } from '../operators/stateless.ts';
+import type { Operator } from '../operators/operator.ts';
+import type { Named } from '../options.ts';
+import type { StateStore, StoreBuilder } from '../options/stores.ts';
+import type { AnySerde } from '../graph.ts';
+import type { DslFactory, StreamState } from './factory.ts';
+import type { KStreamImpl } from './kstream.ts';
+
+export type LooseStores = readonly (StoreBuilder<StateStore> | string)[];
+
+/** What a task's processor is made by; a plain function is a processor without `init`. */
+type Supply = (context: unknown) => LooseProcessor;
+
+export function addProcess(
+  dsl: DslFactory,
+  stream: StreamState,
+  supplier: unknown,
+  named: Named | undefined,
+  stores: LooseStores,
+  fixedKey: boolean,
+): KStreamImpl {
+  const { graph } = dsl;
+  const label = named === undefined ? '' : JSON.stringify(typeof named === 'string' ? named : named.name);
+  const path = `${stream.path}.${fixedKey ? 'processValues' : 'process'}(${label})`;
+  const name = graph.nodeName(fixedKey ? 'KSTREAM-PROCESSVALUES-' : 'KSTREAM-PROCESSOR-', named, path);
+  const operator = userProcessor(graph, supplier, stores, fixedKey, path).operator;
+  const node = graph.addNode({
+    kind: 'processor',
+    name,
+    path,
+    parents: [stream.node],
+    children: [],
+    operator,
+  });
+  const changed = fixedKey
+    ? { valueSerde: null }
+    : { keySerde: null, valueSerde: null, repartitionRequired: true };
+  return dsl.stream({ ...stream, ...changed, node, path });
+}
+
+export interface UserProcessor {
+  readonly operator: Operator;
+  /** Connects one more store. */
+  connect(store: StoreBuilder<StateStore> | string): void;
+}
+
+/** The operator of a supplier, with its stores declared. */
+export function userProcessor(
+  graph: TopologyGraph,
+  supplier: unknown,
+  stores: LooseStores,
+  fixedKey: boolean,
+  path: string,
+): UserProcessor {
+  const names: string[] = [];
+  const connect = (store: StoreBuilder<StateStore> | string): void => {
+    if (typeof store !== 'string' && typeof (store as Partial<typeof store> | null)?.open !== 'function') {
+      graph.addFault(path, 'a store is neither a builder nor a name.', 'Make it with Stores.…(…).');
+      return;
+    }
+    const name = typeof store === 'string' ? store : store.name;
+    if (typeof store !== 'string') graph.addUserStore(store, path);
+    if (!names.includes(name)) names.push(name);
+  };
+  for (const store of stores) connect(store);
+  for (const store of storesOfSupplier(supplier)) connect(store);
+  const supply = supplyOf(supplier);
+  if (supply === null) {
+    graph.addFault(
+      path,
+      'the supplier is no class, function or object with get().',
+      'Pass one that makes a processor, or a function (record, context) => …',
+    );
+  }
+  const operator = processOperator({
+    supply: supply ?? (() => ({ process: () => undefined })),
+    stores: names,
+    builders: graph.userStores,
+    fixedKey,
+  });
+  return { operator, connect };
+}
+
+function storesOfSupplier(supplier: unknown): LooseStores {
+  const stores = (supplier as { stores?: unknown } | null | undefined)?.stores;
+  if (typeof supplier !== 'object' || stores === undefined) return [];
+  return (
+    typeof stores === 'function' ? (stores as () => LooseStores).call(supplier) : stores
+  ) as LooseStores;
+}
+
+/** A function with parameters is the processor itself; one without makes it. */
+function supplyOf(supplier: unknown): Supply | null {
+  if (typeof supplier === 'function') {
+    if (isProcessorClass(supplier)) {
+      const Processor = supplier as new () => LooseProcessor;
+      return () => new Processor();
+    }
+    if (supplier.length === 0) return () => (supplier as () => LooseProcessor)();
+    const call = supplier as (record: unknown, context: unknown) => void;
+    return (context) => ({ process: (record) => call(record, context) });
+  }
+  const get = (supplier as { get?: unknown } | null)?.get;
+  if (typeof supplier !== 'object' || typeof get !== 'function') return null;
+  return () => (supplier as { get: () => LooseProcessor }).get();
+}
+
+function isProcessorClass(given: { readonly prototype?: unknown }): boolean {
+  const prototype = given.prototype as { process?: unknown } | undefined;
+  return typeof prototype?.process === 'function' || /^class\b/.test(Function.prototype.toString.call(given));
+}
+
+/** `KStream.sideOutput`. */
+export function addSideOutput(dsl: DslFactory, stream: StreamState, tag: OutputTag<never>): KStreamImpl {
+  const { graph } = dsl;
+  const label = typeof tag?.name === 'string' ? JSON.stringify(tag.name) : '';
+  const path = `${stream.path}.sideOutput(${label})`;
+  const name = graph.nodeName('KSTREAM-SIDEOUTPUT-', undefined, path);
+  if (typeof tag?.name !== 'string') {
+    graph.addFault(path, 'the tag is no output tag.', 'Make it with OutputTag.of("…").');
+  }
+  const { node: parent } = stream;
+  if (parent.kind !== 'processor' || parent.operator.hasSides !== true) {
+    graph.addFault(
+      path,
+      'this operator has no side outputs.',
+      'Take them from the stream that process, processValues or a keyed process function gave.',
+    );
+  }
+  const node: GraphNode = graph.addNode({
+    kind: 'processor',
+    name,
+    path,
+    parents: [parent],
+    children: [],
+    operator: passThroughOperator,
+    side: tag?.name ?? '',
+  });
+  const valueSerde = (tag?.serde as unknown as AnySerde | undefined) ?? null;
+  return dsl.stream({ ...stream, node, path, valueSerde });
+}

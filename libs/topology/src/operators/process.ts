@@ -1,0 +1,344 @@
+// Owns the operator of a user's processor: it makes one per task, gives it its context, and runs it for each record and punctuation.
+// What it keeps beside stores (the record in process, schedules) is set anew or taken back with each scope.
+// Source of the rules: ProcessorContextImpl and ProcessorNode of Kafka Streams.
+import { MillraceError } from '#libs/core';
+import type { RecordHeader } from '#libs/core';
+import { compileCodec } from '#libs/serde';
+import type {
+  Cancellable,
+  FixedKeyProcessorContext,
+  ForwardedRecord,
+  ForwardedValue,
+  ProcessorContext,
+  ProcessorRecord,
+  PunctuationOptions,
+  PunctuationType,
+  Punctuator,
+} from '../options/processing.ts';
+import type { StateStore, StoreBuilder } from '../options/stores.ts';
+import type { RecordContext, RecordMetadata } from '../ports.ts';
+import { GlobalKeyValueFace, PlainKeyValueFace } from '../stores/key-value-store.ts';
+import { Guard, GuardedOrderedStore, GuardedStore } from '../stores/store-site.ts';
+import type { StoreSite } from '../stores/store-site.ts';
+import type { Operator, OperatorRead, Site, StreamFunction } from './operator.ts';
+import { byKey, toEachStream } from './operator.ts';
+import { Punctuations } from './punctuations.ts';
+
+/** A processor with its types loosened. */
+export interface LooseProcessor {
+  init?(context: unknown): void;
+  process(record: unknown): void;
+  close?(): void;
+}
+
+export interface ProcessDeclaration {
+  /** Makes the processor of one task; called at every compilation. */
+  readonly supply: (context: unknown) => LooseProcessor;
+  /** Names of connected stores; may grow until the topology is built. */
+  readonly stores: readonly string[];
+  /** Builders of the stores that users declared, by name; may grow too. */
+  readonly builders: ReadonlyMap<string, StoreBuilder<StateStore>>;
+  readonly fixedKey: boolean;
+}
+
+export function processOperator(declared: ProcessDeclaration): Operator {
+  const supplied = new WeakSet<LooseProcessor>();
+  return {
+    takes: 'stream',
+    gives: 'stream',
+    key: declared.fixedKey ? 'kept' : 'changed',
+    value: 'changed',
+    stores: declared.stores,
+    get reads() {
+      return readsOf(declared);
+    },
+    runsUserCode: true,
+    hasSides: true,
+    fold(site, children) {
+      const context = new Processing(site, children, declared);
+      const processor = declared.supply(context);
+      if (typeof (processor as Partial<LooseProcessor> | null)?.process !== 'function') {
+        throw misuse(site.node, 'its supplier gave no object with a function process');
+      }
+      if (supplied.has(processor)) throw misuse(site.node, 'its supplier gave the same processor twice');
+      supplied.add(processor);
+      site.onInit(() => context.run('init', -1, () => processor.init?.(context)));
+      site.onClose(() => processor.close?.());
+      const { context: source } = site;
+      return (key, value, timestamp) => {
+        context.enter('record', key, timestamp);
+        try {
+          processor.process(new RecordInProcess(key, value, timestamp, null, source));
+        } catch (error) {
+          throw context.failed(error);
+        }
+        context.leave();
+      };
+    },
+  };
+}
+
+/** Most processors look up the key of their record: its value is read ahead where the store has it by key. */
+function readsOf({ stores, builders }: ProcessDeclaration): readonly OperatorRead[] {
+  const reads: OperatorRead[] = [];
+  for (const name of stores) {
+    const spec = builders.get(name)?.spec;
+    if (spec?.kind === 'keyValue') reads.push(byKey(spec));
+  }
+  return reads;
+}
+
+class RecordInProcess implements ProcessorRecord<unknown, unknown> {
+  readonly key: unknown;
+  readonly value: unknown;
+  readonly timestamp: number;
+  readonly #headers: readonly RecordHeader[] | null;
+  readonly #context: RecordContext;
+
+  /** `headers` `null`: those of the record in process. */
+  constructor(
+    key: unknown,
+    value: unknown,
+    timestamp: number,
+    headers: readonly RecordHeader[] | null,
+    context: RecordContext,
+  ) {
+    this.key = key;
+    this.value = value;
+    this.timestamp = timestamp;
+    this.#headers = headers;
+    this.#context = context;
+  }
+
+  /** `null`: those of the record in process, which need not be decoded. */
+  static headersOf(record: ForwardedValue<unknown>): readonly RecordHeader[] | null {
+    return #headers in record ? (record as unknown as RecordInProcess).#headers : (record.headers ?? null);
+  }
+
+  get headers(): readonly RecordHeader[] {
+    return this.#headers ?? this.#context.outputHeaders ?? this.#context.headers();
+  }
+
+  withKey<KR>(key: KR): ProcessorRecord<KR, unknown> {
+    return new RecordInProcess(
+      key,
+      this.value,
+      this.timestamp,
+      this.#headers,
+      this.#context,
+    ) as ProcessorRecord<KR, unknown>;
+  }
+
+  withValue<VR>(value: VR): ProcessorRecord<unknown, VR> {
+    return new RecordInProcess(
+      this.key,
+      value,
+      this.timestamp,
+      this.#headers,
+      this.#context,
+    ) as ProcessorRecord<unknown, VR>;
+  }
+
+  withTimestamp(timestamp: number): RecordInProcess {
+    return new RecordInProcess(this.key, this.value, timestamp, this.#headers, this.#context);
+  }
+
+  withHeaders(headers: readonly RecordHeader[]): RecordInProcess {
+    return new RecordInProcess(this.key, this.value, this.timestamp, headers, this.#context);
+  }
+}
+
+type Mode = 'none' | 'init' | 'record' | 'punctuation';
+
+/** The context of one processor in one task, of either kind. */
+class Processing
+  implements ProcessorContext<unknown, unknown>, Omit<FixedKeyProcessorContext<unknown>, 'forward' | 'output'>
+{
+  readonly applicationId: string;
+  readonly taskId: string;
+  readonly #site: Site;
+  readonly #declared: ProcessDeclaration;
+  readonly #all: StreamFunction;
+  readonly #children: ReadonlyMap<string, StreamFunction>;
+  readonly #sides = new Map<string, StreamFunction>();
+  readonly #stores = new Map<string, StateStore>();
+  readonly #storeSite: StoreSite;
+  readonly #guard = new Guard();
+  readonly #event: Punctuations;
+  readonly #wall: Punctuations;
+  #mode: Mode = 'none';
+  #key: unknown = null;
+  #timestamp = -1;
+
+  constructor(site: Site, children: readonly StreamFunction[], declared: ProcessDeclaration) {
+    this.applicationId = site.applicationId;
+    this.taskId = site.taskId;
+    this.#site = site;
+    this.#declared = declared;
+    this.#all = toEachStream(children);
+    this.#children = new Map(site.childNames.map((name, index) => [name, children[index]!]));
+    for (const tag of site.sides) this.#sides.set(tag, site.side(tag));
+    const guard = this.#guard;
+    this.#storeSite = {
+      context: site.context,
+      clock: (store) => site.storeClock(store),
+      store: (name) => new GuardedStore(site.store(name), guard),
+      orderedStore: (name) => new GuardedOrderedStore(site.orderedStore(name), guard),
+    };
+    const punctuate = (punctuator: Punctuator, now: number): void =>
+      this.run('punctuation', now, () => punctuator(now));
+    this.#event = new Punctuations('event', site, punctuate);
+    this.#wall = new Punctuations('wall', site, punctuate);
+  }
+
+  get recordMetadata(): RecordMetadata | null {
+    return this.#mode === 'record' && this.#site.context.topic !== '' ? this.#site.context : null;
+  }
+
+  currentStreamTimeMs(): number {
+    return this.#site.context.streamTime;
+  }
+
+  currentSystemTimeMs(): number {
+    return this.#site.wallTime();
+  }
+
+  /** Before each call of a function of the user's; `failed` or `leave` follows. */
+  enter(mode: Mode, key: unknown, timestamp: number): void {
+    this.#guard.reset();
+    this.#mode = mode;
+    this.#key = key;
+    this.#timestamp = timestamp;
+  }
+
+  /** What is to be thrown: an error of a store or of an operator behind, else that of the user, whose node is noted. */
+  failed(error: unknown): unknown {
+    this.#mode = 'none';
+    return this.#guard.isSet ? this.#guard.error : this.#site.blame(error);
+  }
+
+  /** Throws what stores and operators behind threw and the user caught. */
+  leave(): void {
+    this.#mode = 'none';
+    if (this.#guard.isSet) throw this.#guard.error;
+  }
+
+  run(mode: Mode, timestamp: number, call: () => void): void {
+    this.enter(mode, null, timestamp);
+    try {
+      call();
+    } catch (error) {
+      throw this.failed(error);
+    }
+    this.leave();
+  }
+
+  forward(record: ForwardedRecord<unknown, unknown> | ForwardedValue<unknown>, childName?: string): void {
+    this.#send(childName === undefined ? this.#all : this.#child(childName), record);
+  }
+
+  output(
+    tag: { readonly name: string },
+    record: ForwardedRecord<unknown, unknown> | ForwardedValue<unknown>,
+  ): void {
+    const side = this.#sides.get(tag.name);
+    if (side !== undefined) this.#send(side, record);
+  }
+
+  getStateStore(store: StoreBuilder<StateStore> | string): never {
+    const name = typeof store === 'string' ? store : store.name;
+    let face = this.#stores.get(name);
+    if (face === undefined) this.#stores.set(name, (face = this.#open(name)));
+    // The overloads of the interface say what it is.
+    return face as never;
+  }
+
+  schedule(
+    intervalMs: number,
+    type: PunctuationType,
+    punctuator: Punctuator,
+    { startTimeMs }: PunctuationOptions = {},
+  ): Cancellable {
+    if (this.#mode === 'none')
+      throw this.#misuse('it called schedule outside of init, process and punctuators');
+    if (!Number.isSafeInteger(intervalMs) || intervalMs < 1) {
+      throw this.#misuse(
+        `the interval of a schedule is ${String(intervalMs)}, not whole milliseconds from 1 up`,
+      );
+    }
+    if (startTimeMs !== undefined && !(Number.isSafeInteger(startTimeMs) && startTimeMs >= 0)) {
+      throw this.#misuse(`startTimeMs is ${String(startTimeMs)}, not whole milliseconds from 1970 on`);
+    }
+    if (type === 'stream-time') {
+      const now = startTimeMs === undefined ? -Infinity : this.currentStreamTimeMs();
+      return this.#event.add(startTimeMs ?? 0, intervalMs, now, punctuator);
+    }
+    const wall = this.#site.wallTime();
+    if (startTimeMs === undefined)
+      return this.#wall.add(wall + intervalMs, intervalMs, -Infinity, punctuator);
+    return this.#wall.add(startTimeMs, intervalMs, wall, punctuator);
+  }
+
+  #send(target: StreamFunction, record: ForwardedRecord<unknown, unknown> | ForwardedValue<unknown>): void {
+    const { context } = this.#site;
+    if (this.#mode !== 'record' && (this.#mode !== 'punctuation' || this.#declared.fixedKey)) {
+      throw this.#misuse(
+        this.#mode === 'punctuation'
+          ? 'it forwarded in a punctuation, where there is no key that is kept'
+          : 'it forwarded outside of process and punctuators',
+      );
+    }
+    const timestamp = record.timestamp ?? this.#timestamp;
+    if (!(Number.isSafeInteger(timestamp) && timestamp >= 0)) {
+      throw this.#misuse(`the timestamp of a record it forwarded is ${String(timestamp)}`);
+    }
+    const key = this.#declared.fixedKey ? this.#key : (record as ForwardedRecord<unknown, unknown>).key;
+    const before = context.outputHeaders;
+    const headers = RecordInProcess.headersOf(record);
+    if (headers !== null) context.outputHeaders = headers;
+    try {
+      target(key ?? null, record.value ?? null, timestamp);
+    } catch (error) {
+      throw this.#guard.note(error);
+    } finally {
+      context.outputHeaders = before;
+    }
+  }
+
+  #child(name: string): StreamFunction {
+    const child = this.#children.get(name);
+    if (child !== undefined) return child;
+    const known = [...this.#children.keys()].map((child) => `"${child}"`).join(', ');
+    throw this.#misuse(`it forwarded to "${name}", but the nodes behind it are ${known || 'none'}`);
+  }
+
+  #open(name: string): StateStore {
+    const site = this.#site;
+    const spec = site.storeSpec(name);
+    if (spec === null) {
+      const global = site.globalStoreSpec(name);
+      if (global === null) {
+        const known = this.#declared.stores.map((store) => `"${store}"`).join(', ');
+        throw this.#misuse(`it asked for the store "${name}", but is connected with ${known || 'none'}`);
+      }
+      return new GlobalKeyValueFace(name, compileCodec(global.keySerde), site.globalStore(name));
+    }
+    const builder = this.#declared.builders.get(name);
+    if (builder !== undefined) return builder.open(this.#storeSite);
+    if (spec.kind === 'keyValue') return new PlainKeyValueFace(spec, this.#storeSite);
+    throw this.#misuse(`the store "${name}" belongs to an operator, and is no key-value store`);
+  }
+
+  #misuse(problem: string): MillraceError {
+    return misuse(this.#site.node, problem);
+  }
+}
+
+function misuse(node: string, problem: string): MillraceError {
+  return new MillraceError({
+    code: 'MILLRACE_PROCESSOR_MISUSE',
+    message: `the processor "${node}" broke a rule: ${problem}.`,
+    remedy: 'See docs/guide/processors.md for what a processor may do, and when.',
+    context: { node },
+  });
+}
