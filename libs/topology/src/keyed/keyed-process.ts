@@ -105,6 +105,6 @@ export interface LooseKeyedProcessFunction {
   readonly name: string;
   readonly state?: StateDescriptors | undefined;
   readonly broadcast?: BroadcastTables | undefined;
-  onRecord(value: unknown, context: unknown): void;
-  onTimer?(timer: FiredTimer, context: unknown): void;
+  readonly onRecord: (value: unknown, context: unknown) => void;
+  readonly onTimer?: (timer: FiredTimer, context: unknown) => void;
 }
