@@ -1,6 +1,7 @@
 // Joins of streams: with streams, tables and global tables. Twins of ../java/StreamJoinTopologies.java.
 import { Joined, JoinWindows, KeyValue, Materialized, StreamJoined } from '#libs/topology';
-import { both, digit, letter, out, stream, table, text } from './words.ts';
+import type { GlobalKTable, StreamsBuilder } from '#libs/topology';
+import { both, consumed, digit, letter, out, stream, table, text } from './words.ts';
 import type { Draw, Nullable, Topologies } from './words.ts';
 
 const kinds = {
@@ -17,6 +18,9 @@ const j = joined('j');
 const grace = kinds['-grace'];
 const joinedTable = Joined.with(text, text, { name: 'j' });
 const letterOf = (_k: Nullable, v: Nullable): Nullable => (v === null ? null : letter(v));
+
+const global = (b: StreamsBuilder): GlobalKTable<string, string> =>
+  b.globalTable('global', consumed, Materialized.as('global-rows'));
 
 const withStreams = Object.entries(kinds).flatMap(([kind, windows]): [string, Draw][] => [
   [`stream-join${kind}`, (b) => out(stream(b).join(stream(b, 'other'), both, windows, j))],
@@ -78,4 +82,23 @@ export const streamJoins: Topologies = {
     const s = stream(b);
     out(s.join(s.groupByKey().count(Materialized.as('s')), (v, n) => `${v}+${n}`));
   },
+
+  'global-join': (b) => out(stream(b).join(global(b), letterOf, both)),
+  'global-left-join': (b) => out(stream(b).leftJoin(global(b), letterOf, both)),
+  'global-join-by-key': (b) =>
+    out(
+      stream(b).join(
+        global(b),
+        (k) => k,
+        (l, r, k) => String(k) + l + r,
+      ),
+    ),
+  'global-left-join-by-key': (b) =>
+    out(
+      stream(b).leftJoin(
+        global(b),
+        (k) => k,
+        (l, r, k) => String(k) + l + String(r),
+      ),
+    ),
 };

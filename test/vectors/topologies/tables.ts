@@ -1,7 +1,7 @@
 // Tables, and aggregates of tables: twins of ../java/TableTopologies.java.
 import { KeyValue, Materialized } from '#libs/topology';
 import type { KGroupedTable, KTable } from '#libs/topology';
-import { digit, grouped, kept, letter, out, stream, table, to } from './words.ts';
+import { consumed, digit, grouped, kept, letter, out, stream, table, to } from './words.ts';
 import type { Topologies } from './words.ts';
 
 const big = (_key: string, value: string): boolean => digit(value) > 4;
@@ -106,6 +106,10 @@ export const tables: Topologies = {
         .count(Materialized.as('s'))
         .toStream(),
     ),
+  'global-table': (b) => {
+    b.globalTable('global', consumed, Materialized.as('global-rows'));
+    out(stream(b));
+  },
   'table-to-two-streams': (b) => {
     const rows = table(b);
     out(rows.filter(big).toStream());
