@@ -183,6 +183,7 @@ export class Worker {
       droppedRecords: this.dropped.total,
       restoredRecords: this.restorer.restoredRecords,
       committedEpochs: this.epochs.committedEpochs,
+      uncommitted: this.epochs.hasWork || this.epochs.isCommitting,
       runningTasks: [...this.registry.tasks].map((task) => task.name),
       openingTasks: this.registry.openingNames,
       restores: this.restorer.progress,
@@ -468,6 +469,8 @@ export interface WorkerFigures {
   readonly droppedRecords: number;
   readonly restoredRecords: number;
   readonly committedEpochs: number;
+  /** Something is processed and not committed yet. */
+  readonly uncommitted: boolean;
   readonly runningTasks: readonly string[];
   readonly openingTasks: readonly TaskIdText[];
   readonly restores: readonly RestoreProgress[];
