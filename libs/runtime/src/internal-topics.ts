@@ -62,7 +62,7 @@ export type PartitionCheck = (
   counts: ReadonlyMap<string, number>,
 ) => ReadonlyMap<string, number>;
 
-/** Topics of the user that the topology names: sources and fixed sinks. */
+/** Topics of the user that the topology names: sources, fixed sinks, those of global stores. */
 function externalTopics(topology: Topology): string[] {
   const names = new Set<string>();
   for (const sub of topology.subTopologies) {
@@ -70,6 +70,7 @@ function externalTopics(topology: Topology): string[] {
     for (const sink of sub.sinks)
       if (sink.kind === 'topic' && typeof sink.topic === 'string') names.add(sink.topic);
   }
+  for (const { topic } of topology.globalStores) names.add(topic);
   return [...names];
 }
 

@@ -6,6 +6,7 @@ import type { Clock, Logger } from '#libs/core';
 import type { StateBackend } from '#libs/state';
 import type { Topology } from '#libs/topology';
 import type { RuntimeConfig } from './config.ts';
+import { GlobalStores } from './global-stores.ts';
 import { layOut } from './internal-topics.ts';
 import type { PartitionCheck } from './internal-topics.ts';
 import { Lifecycle } from './lifecycle.ts';
@@ -68,6 +69,15 @@ export class StreamsRuntime {
     this.lifecycle.to('REBALANCING');
     const { topology, config, client, backend, checkPartitions, clock, logger, onRestore } = this.parts;
     let worker: Worker;
+    const globals = new GlobalStores({
+      specs: topology.globalStores,
+      client,
+      clock,
+      logger,
+      deserialization: config.exceptionHandlers.deserialization,
+      listener: onRestore ?? null,
+      onFailed: (error) => this.worker?.failForGood(error),
+    });
     try {
       const layout = await layOut(topology, config, client, checkPartitions);
       worker = new Worker({
@@ -78,18 +88,24 @@ export class StreamsRuntime {
         backend,
         clock,
         logger,
+        globals,
         onRestore: onRestore ?? null,
         onState: (state) => this.onWorkerState(state),
       });
+      this.worker = worker;
+      await globals.start();
     } catch (error) {
+      await globals.close();
       this.end(error);
       throw asFatal(error);
     }
-    this.worker = worker;
-    void worker.run().then(
-      () => this.end(null),
-      (error: unknown) => this.end(error),
-    );
+    void worker
+      .run()
+      .finally(() => globals.close())
+      .then(
+        () => this.end(null),
+        (error: unknown) => this.end(error),
+      );
     if (this.stopRequested) worker.stop();
   }
 

@@ -4,11 +4,12 @@ import { MillraceError, formatTopicPartition, parseTaskId } from '#libs/core';
 import type { Clock, Logger, TaskIdText } from '#libs/core';
 import { compileCodec } from '#libs/serde';
 import type { TaskState } from '#libs/state';
-import type { GlobalStorePort, SinkPort, SourceSpec, SubTopology } from '#libs/topology';
+import type { SinkPort, SourceSpec, SubTopology } from '#libs/topology';
 import type { ClusterLayout } from './cluster-layout.ts';
 import type { RuntimeConfig } from './config.ts';
 import type { DroppedRecords } from './dropped-records.ts';
 import { EventTime, hasWatermarks } from './event-time.ts';
+import type { GlobalStores } from './global-stores.ts';
 import { METADATA_BYTES_MAX, metadataBytesMax, shortHash } from './offset-metadata.ts';
 import { OperatorClocks } from './operator-clocks.ts';
 import type { OutputCollector } from './output-collector.ts';
@@ -29,7 +30,7 @@ export interface TaskBuilderParts {
   readonly reader: RecordReader;
   readonly collector: OutputCollector;
   readonly dropped: DroppedRecords;
-  readonly globalStore: (name: string) => GlobalStorePort;
+  readonly globals: GlobalStores;
   readonly transactionalId: string;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -62,7 +63,7 @@ export function buildTask(
     context,
     store: (store) => state!.store(store),
     orderedStore: (store) => state!.orderedStore(store),
-    globalStore: parts.globalStore,
+    globalStore: (store) => parts.globals.store(store),
     sink: (index) => sinks[index]!,
     taskId: name,
     applicationId: config.applicationId,

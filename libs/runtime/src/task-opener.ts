@@ -48,6 +48,7 @@ export class TaskOpener {
       try {
         if (signal.aborted) throw cancelled(name);
         if (state !== null) await this.restore(name, state, start, signal);
+        await unlessAborted(this.parts.globals.ready, signal, name);
         if (signal.aborted) throw cancelled(name);
         return buildTask(this.parts, name, state, start);
       } catch (error) {

@@ -34,6 +34,7 @@ import { ControlQueue } from './control-queue.ts';
 import { DroppedRecords } from './dropped-records.ts';
 import { AtLeastOnceCommit, TransactionalCommit, isEpochFailure } from './epoch-commit.ts';
 import { EpochCoordinator } from './epoch-coordinator.ts';
+import type { GlobalStores } from './global-stores.ts';
 import { InputRouter } from './input-router.ts';
 import { changelogTopic, transactionalId } from './names.ts';
 import { OutputCollector } from './output-collector.ts';
@@ -62,6 +63,7 @@ export interface WorkerParts {
   readonly backend: StateBackend;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly globals: GlobalStores;
   readonly onRestore: RestoreListener | null;
   /** `running`: all assigned tasks process. `rebalancing`: tasks are being handed over, opened or restored. */
   readonly onState: (state: 'rebalancing' | 'running') => void;
@@ -123,9 +125,7 @@ export class Worker {
       reader: this.reader,
       collector: this.collector,
       dropped: this.dropped,
-      globalStore: (name) => {
-        throw new Error(`global store "${name}": being built`);
-      },
+      globals: parts.globals,
       transactionalId: this.transactionalId,
       clock,
       logger,
@@ -174,6 +174,7 @@ export class Worker {
     );
     this.runLimit = config.until === 'latest' ? new RunLimit(layout, client, this.registry) : null;
     this.trimmer = new RepartitionTrimmer(layout, client.admin, this.registry, clock, logger);
+    void parts.globals.ready.then(() => this.wake());
   }
 
   /** Figures for metrics and health. */
@@ -241,7 +242,8 @@ export class Worker {
     this.wake();
   }
 
-  private failForGood(error: unknown): void {
+  /** Nothing helps any more: the loop ends with this error. */
+  failForGood(error: unknown): void {
     this.fatal ??= error;
     this.wake();
   }
@@ -346,7 +348,7 @@ export class Worker {
   }
 
   private reportState(): void {
-    const running = this.membership.isSettled && this.registry.isComplete;
+    const running = this.membership.isSettled && this.registry.isComplete && this.parts.globals.isReady;
     if (running === this.reportedRunning) return;
     this.reportedRunning = running;
     this.parts.onState(running ? 'running' : 'rebalancing');
