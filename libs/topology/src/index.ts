@@ -3,6 +3,7 @@ export * from './plan.ts';
 export * from './ports.ts';
 export * from './options.ts';
 export * from './options/windows.ts';
+export * from './options/suppressed.ts';
 export { JoinWindows } from './options/join-windows.ts';
 export { StreamJoined } from './options/stream-joined.ts';
 export type { Versioned } from './options/versioned.ts';

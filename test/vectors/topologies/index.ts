@@ -4,6 +4,7 @@ import type { Topology } from '#libs/topology';
 import { aggregates } from './aggregates.ts';
 import { stateless } from './stateless.ts';
 import { streamJoins } from './stream-joins.ts';
+import { suppress } from './suppress.ts';
 import { tableJoins } from './table-joins.ts';
 import { tables } from './tables.ts';
 import { windows } from './windows.ts';
@@ -14,6 +15,7 @@ export const topologies: Topologies = {
   ...aggregates,
   ...tables,
   ...windows,
+  ...suppress,
   ...streamJoins,
   ...tableJoins,
 };

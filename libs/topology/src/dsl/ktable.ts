@@ -14,6 +14,7 @@ import type { KStreamImpl } from './kstream.ts';
 import { declareStore } from './materializing.ts';
 import type { LooseMaterialized } from './materializing.ts';
 import { addTableTableJoin } from './table-table-join.ts';
+import { addSuppression } from './suppressing.ts';
 import type { KTable, Untyped } from './types.ts';
 
 /** By key: `(joiner, materialized, named)`. */
@@ -81,6 +82,10 @@ export class KTableImpl implements Untyped<KTable<unknown, unknown>> {
     grouped: Grouped<NonNullable<unknown>, NonNullable<unknown>>,
   ): KGroupedTableImpl {
     return groupTable(this.dsl, this.state, selector, grouped);
+  }
+
+  suppress(suppressed: Parameters<typeof addSuppression>[2]): KTableImpl {
+    return addSuppression(this.dsl, this.state, suppressed);
   }
 
   toStream(mapperOrNamed?: RecordMapper | Named, namedOrNone?: Named): KStreamImpl {

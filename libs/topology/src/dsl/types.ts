@@ -18,6 +18,8 @@ import type { Pattern } from '../cep/pattern.ts';
 import type { MatchOptions } from '../cep/pattern-process.ts';
 import type { FixedWindows, SessionWindows } from '../options/windows.ts';
 import type { SessionWindowedKStream, TimeWindowedKStream } from './windowed-types.ts';
+import type { SuppressedUntilTimeLimit, SuppressedUntilWindowCloses } from '../options/suppressed.ts';
+import type { Windowed } from '#libs/serde';
 
 /** The methods of a DSL interface without their types: what an implementation must have. */
 export type Untyped<T> = { readonly [M in keyof T]: (...given: never[]) => unknown };
@@ -344,6 +346,15 @@ export interface KTable<K, V, Deleted extends null = null> {
     materialized?: Materialized<K, NonNullable<VR>>,
     named?: Named,
   ): KTable<K, NonNullable<VR>, (Deleted & DeletedO) | Extract<VR, null>>;
+  /**
+   * Holds updates back until their window closes, so that of each window only the final result goes on; deletions are no results. The
+   * record (or the passing of time) that closes a window emits it. For tables with windowed keys.
+   */
+  suppress(
+    suppressed: K extends Windowed<unknown> ? SuppressedUntilWindowCloses : never,
+  ): KTable<K, V, never>;
+  /** Holds a key's updates back for a time and lets the last of them on. */
+  suppress(suppressed: SuppressedUntilTimeLimit): KTable<K, V, Deleted>;
   /** Each change as a record with a new key: `toStream().selectKey(mapper)`. Marks the stream for repartitioning; the key serde is lost. */
   toStream<KR>(
     mapper: (key: K, value: V | Deleted, metadata: RecordMetadata) => KR,

@@ -32,6 +32,11 @@ export interface TableView {
   readonly keySerde: AnySerde;
   readonly steps: readonly ViewStep[];
   readonly joined?: JoinedView;
+  /** Read by other means than a key-value store: windows, what is suppressed. */
+  readonly custom?: {
+    readonly stores: readonly string[];
+    readonly open: (site: Site) => TableReader;
+  };
 }
 
 /** The value of a key, as of now. */
@@ -44,7 +49,8 @@ export interface TableReader {
 
 /** The stores that a view reads, each once. */
 export function storesOfView(view: TableView): string[] {
-  const { joined } = view;
+  const { joined, custom } = view;
+  if (custom !== undefined) return [...custom.stores];
   if (joined === undefined) return [view.store];
   return [...new Set([...storesOfView(joined.left), ...storesOfView(joined.right)])];
 }
@@ -53,14 +59,21 @@ export function storesOfView(view: TableView): string[] {
 export function readsOfView(view: TableView): OperatorRead[] {
   const { joined } = view;
   if (joined !== undefined) return [...readsOfView(joined.left), ...readsOfView(joined.right)];
+  if (view.custom !== undefined) return [];
   return [byKey({ name: view.store, keySerde: view.keySerde })];
 }
 
 /** `ownKey`: the keys asked for are those of the records that `site` is given. */
 export function openView(site: Site, view: TableView, ownKey = true): TableReader {
-  const base =
-    view.joined === undefined ? storeReader(site, view, ownKey) : joinedReader(site, view.joined, ownKey);
+  const base = baseReader(site, view, ownKey);
   return view.steps.length === 0 ? base : stepReader(site, view.steps, base);
+}
+
+function baseReader(site: Site, view: TableView, ownKey: boolean): TableReader {
+  if (view.custom !== undefined) return view.custom.open(site);
+  return view.joined === undefined
+    ? storeReader(site, view, ownKey)
+    : joinedReader(site, view.joined, ownKey);
 }
 
 function storeReader(site: Site, view: TableView, ownKey: boolean): TableReader {

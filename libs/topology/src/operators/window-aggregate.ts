@@ -31,7 +31,7 @@ export function windowAggregateOperator(
     stores: spec.closing === null ? [spec.name] : [spec.name, spec.closing],
     reads: [{ keySerde: spec.keySerde, ahead: readOfRows(spec.name, windowSlots(windows)) }],
     runsUserCode: fold.runsUserCode,
-    windowGraceMs: graceMs,
+    ...(windows.kind === 'unlimited' ? {} : { windowGraceMs: graceMs }),
     fold(site, children) {
       const next = toEachTable(children);
       const store = site.orderedStore(spec.name);
