@@ -36,7 +36,7 @@ export function idleTopology(): Topology {
       },
       onTimer({ name }, context) {
         context.emit(
-          `${name}: ${context.state.total.get()} in ${context.state.amounts.get().length} payments`,
+          `${name}: ${context.state.total.get() ?? 0} in ${context.state.amounts.get().length} payments`,
         );
         context.state.total.clear();
         context.state.amounts.clear();
