@@ -85,6 +85,11 @@ export class Instance {
     return this.#process?.runtime.figures?.runningTasks ?? [];
   }
 
+  /** Has processed something, a record or what fell due, and not committed it. */
+  get isUncommitted(): boolean {
+    return this.#process?.runtime.figures?.uncommitted === true;
+  }
+
   get droppedRecords(): number {
     return this.#process?.runtime.figures?.droppedRecords ?? 0;
   }

@@ -79,6 +79,13 @@ export class SimulatedCluster {
     return fresh;
   }
 
+  /** All committed records of a topic. */
+  committedRecords(topic: string): LoggedRecord[] {
+    const count = this.partitionCount(topic) ?? 0;
+    const partitions = Array.from({ length: count }, (_, partition) => partition);
+    return partitions.flatMap((partition) => this.#cluster.inspect.records(topic, partition));
+  }
+
   /** Are all committed records of these partitions below the group's committed offsets? Gives those that are not. */
   unconsumed(group: string, partitions: readonly TopicPartition[]): TopicPartition[] {
     const committed = this.#cluster.inspect.committedOffsets(group);

@@ -1,8 +1,9 @@
-// Owns a test's view of a state store: what is committed of it, over all its tasks. It changes nothing.
-import { compileCodec } from '#libs/serde';
-import type { Codec } from '#libs/serde';
-import type { TaskState } from '#libs/state';
-import type { StoreSpec } from '#libs/topology';
+// Owns a test's view of a state store: what is committed of it, over all its tasks, with its keys as the DSL shows them. It changes nothing.
+import { orderedTime, readOrderedTime } from '#libs/core';
+import type { BinaryString } from '#libs/core';
+import { bytesFromBinary, compileCodec } from '#libs/serde';
+import type { Codec, Serde, Windowed } from '#libs/serde';
+import { groupOfKey, rowKey, suffixOfKey } from '#libs/state';
 
 export interface StoreEntry<K, V> {
   readonly key: K;
@@ -11,64 +12,142 @@ export interface StoreEntry<K, V> {
   readonly timestamp: number;
 }
 
-/** What the driver does for its stores. */
-export interface StorePort {
-  /** Open state of the tasks that have the store, by task. @throws MillraceError MILLRACE_ILLEGAL_STATE nothing runs. */
-  states(): readonly TaskState[];
-  /** Gives what `promise` gives, letting the time pass that it needs. */
-  run<T>(promise: Promise<T>): Promise<T>;
+/** The key of a row that is neither a window's nor a plain key's: of a join's buffer, of a list or a map of keyed state. */
+export interface RowOfKey<K> {
+  readonly key: K;
+  /** What tells the rows of a key apart. */
+  readonly row: Uint8Array;
 }
+
+export interface StoredValue {
+  readonly value: BinaryString;
+  readonly timestamp: number;
+}
+
+/** Where the bytes of a store are. */
+export interface StoreSource {
+  find(key: BinaryString): Promise<StoredValue | undefined>;
+  /** All pairs, task by task, within each in the order of the keys' bytes. */
+  scan(): Promise<readonly (StoredValue & { readonly key: BinaryString })[]>;
+}
+
+/** What is known of a store from the topology. */
+export interface StoreShape {
+  readonly name: string;
+  readonly kind: 'keyValue' | 'ordered';
+  readonly keySerde: Serde<unknown>;
+  readonly valueSerde: Serde<unknown>;
+  readonly layout?: string;
+}
+
+/** Between the keys a test writes and those of the store. */
+interface KeyShape {
+  toBinary(key: unknown): BinaryString;
+  fromBinary(binary: BinaryString): unknown;
+}
+
+const TIME_BYTES = 8;
 
 export class TestStore<K = unknown, V = unknown> {
   readonly name: string;
-  readonly #port: StorePort;
-  readonly #key: Codec<K>;
+  readonly #source: StoreSource;
+  readonly #key: KeyShape;
   readonly #value: Codec<V>;
 
-  constructor(spec: StoreSpec, port: StorePort) {
-    this.name = spec.name;
-    this.#port = port;
-    this.#key = compileCodec(spec.keySerde) as Codec<K>;
-    this.#value = compileCodec(spec.valueSerde) as Codec<V>;
+  constructor(shape: StoreShape, source: StoreSource) {
+    this.name = shape.name;
+    this.#source = source;
+    this.#key = keyShapeOf(shape);
+    this.#value = compileCodec(shape.valueSerde) as Codec<V>;
   }
 
-  /** The committed value; `undefined`: no such key. */
+  /** The committed value; `undefined`: no such key. A window's key is `{ key, window: { start, end } }`. */
   async get(key: K): Promise<V | undefined> {
     return (await this.entry(key))?.value;
   }
 
   /** As `get`, with the timestamp of the record that set it. */
   async entry(key: K): Promise<StoreEntry<K, V> | undefined> {
-    const encoded = this.#key.toBinary(key);
-    for (const state of this.#port.states()) {
-      const found = await this.#port.run(state.committed(this.name, encoded));
-      if (found !== undefined)
-        return { key, value: this.#value.fromBinary(found.value, false), timestamp: found.timestamp };
-    }
-    return undefined;
+    const found = await this.#source.find(this.#key.toBinary(key));
+    if (found === undefined) return undefined;
+    return { key, value: this.#value.fromBinary(found.value, false), timestamp: found.timestamp };
   }
 
   /** All committed entries: task by task, within each in the order of the keys' bytes. */
   async entries(): Promise<StoreEntry<K, V>[]> {
-    return this.#port.run(this.#scan());
+    return (await this.#source.scan()).map(({ key, value, timestamp }) => ({
+      key: this.#key.fromBinary(key) as K,
+      value: this.#value.fromBinary(value, false),
+      timestamp,
+    }));
   }
 
-  /** As `entries`, by key. */
+  /** As `entries`, by key. Keys that are objects are not found again in a map: use `entries` or `get`. */
   async all(): Promise<Map<K, V>> {
     return new Map((await this.entries()).map(({ key, value }) => [key, value]));
   }
+}
 
-  async #scan(): Promise<StoreEntry<K, V>[]> {
-    const entries: StoreEntry<K, V>[] = [];
-    for (const state of this.#port.states()) {
-      for await (const { key, value, timestamp } of state.scan(this.name)) {
-        entries.push({
-          key: this.#key.fromBinary(key, false),
-          value: this.#value.fromBinary(value, false),
-          timestamp,
-        });
-      }
-    }
-    return entries;
+function keyShapeOf({ kind, keySerde, layout = '' }: StoreShape): KeyShape {
+  const key = compileCodec(keySerde);
+  if (kind === 'keyValue')
+    return {
+      toBinary: (plain) => key.toBinary(plain),
+      fromBinary: (binary) => key.fromBinary(binary, false),
+    };
+  const window = windowShapeOf(layout);
+  if (window !== null) {
+    return {
+      toBinary: (windowed) => {
+        const { key: inner, window: span } = windowed as Windowed<unknown>;
+        return rowKey(key.toBinary(inner), window.suffixOf(span.start, span.end));
+      },
+      fromBinary: (binary) => ({
+        key: key.fromBinary(groupOfKey(binary), false),
+        window: window.windowOf(suffixOfKey(binary)),
+      }),
+    };
   }
+  return {
+    toBinary: (row) => {
+      const { key: inner, row: bytes } = row as RowOfKey<unknown>;
+      return rowKey(key.toBinary(inner), Buffer.from(bytes).toString('latin1') as BinaryString);
+    },
+    fromBinary: (binary) => ({
+      key: key.fromBinary(groupOfKey(binary), false),
+      row: bytesFromBinary(suffixOfKey(binary)),
+    }),
+  };
+}
+
+interface WindowShape {
+  suffixOf(start: number, end: number): BinaryString;
+  windowOf(suffix: BinaryString): { readonly start: number; readonly end: number };
+}
+
+/** How the rows of a windowed store are told apart, by its layout; `null`: it has no windows of time. */
+function windowShapeOf(layout: string): WindowShape | null {
+  if (layout === 'session') {
+    return {
+      suffixOf: (start, end) => (orderedTime(end) + orderedTime(start)) as BinaryString,
+      windowOf: (suffix) => ({ start: readOrderedTime(suffix, TIME_BYTES), end: readOrderedTime(suffix, 0) }),
+    };
+  }
+  if (layout.startsWith('cumulative(')) {
+    return {
+      suffixOf: (start, end) => (orderedTime(start) + orderedTime(end)) as BinaryString,
+      windowOf: (suffix) => ({ start: readOrderedTime(suffix, 0), end: readOrderedTime(suffix, TIME_BYTES) }),
+    };
+  }
+  const lengthMs = layout.startsWith('unlimited(')
+    ? Infinity
+    : Number(/^(?:window\(size|sliding\(difference)=(\d+)\)$/.exec(layout)?.[1] ?? Number.NaN);
+  if (Number.isNaN(lengthMs)) return null;
+  return {
+    suffixOf: (start) => orderedTime(start),
+    windowOf: (suffix) => {
+      const start = readOrderedTime(suffix, 0);
+      return { start, end: start + lengthMs };
+    },
+  };
 }

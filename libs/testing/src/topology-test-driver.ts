@@ -6,7 +6,14 @@
 // 3. The same calls give the same results, offsets and order, always.
 import { partitionForKey } from '#libs/broker';
 import { VirtualClock } from '#libs/broker-memory';
-import { MillraceError, formatTopicPartition, silentLogger, systemClock, yieldToIo } from '#libs/core';
+import {
+  MillraceError,
+  formatTopicPartition,
+  parseTaskId,
+  silentLogger,
+  systemClock,
+  yieldToIo,
+} from '#libs/core';
 import type { BinaryString, Logger, TopicPartition } from '#libs/core';
 import { changelogTopic, decodeOffsetMetadata, repartitionTopic, resolveRuntimeConfig } from '#libs/runtime';
 import type { ExceptionHandlers, ProcessingGuarantee, RuntimeOptions } from '#libs/runtime';
@@ -29,6 +36,8 @@ import type { StateBackendFactory } from './instance.ts';
 import { SimulatedCluster } from './simulated-cluster.ts';
 import { TopicRecords } from './test-records.ts';
 import { TestStore } from './test-store.ts';
+import type { StoredValue } from './test-store.ts';
+import { tableOf } from './topic-table.ts';
 import { TestInputTopic, TestOutputTopic } from './test-topics.ts';
 import type { EncodedInput, InputTopicOptions } from './test-topics.ts';
 
@@ -166,13 +175,21 @@ export class TopologyTestDriver {
     return [...this.#topics].filter(([, records]) => records.all.length > 0).map(([name]) => name);
   }
 
-  /** A store's committed state. @throws MillraceError MILLRACE_INVALID_TOPOLOGY there is none of that name. */
+  /**
+   * A store's committed state. Windowed stores have keys with a window: `store<Windowed<string>, number>(name)`.
+   * @throws MillraceError MILLRACE_INVALID_TOPOLOGY there is none of that name.
+   */
   store<K = unknown, V = unknown>(name: string): TestStore<K, V> {
     this.#refuseIfClosed();
-    const found = this.#findStore(name);
-    return new TestStore<K, V>(found.spec, {
-      states: () => this.#statesOf(found.subTopology),
-      run: (promise) => this.#run(promise),
+    const global = this.#topology.globalStores.find((store) => store.name === name);
+    if (global !== undefined) {
+      const { topic } = global;
+      return new TestStore<K, V>({ ...global, kind: 'keyValue' }, tableOf(this.#cluster, topic));
+    }
+    const { spec, subTopology } = this.#findStore(name);
+    return new TestStore<K, V>(spec, {
+      find: (key) => this.#findInTasks(subTopology, name, key),
+      scan: () => this.#scanTasks(subTopology, name),
     });
   }
 
@@ -413,7 +430,7 @@ export class TopologyTestDriver {
     let tasks = 0;
     for (const instance of this.#instances) {
       if (!instance.isRunning) continue;
-      if (!instance.isSettled) return false;
+      if (!instance.isSettled || instance.isUncommitted) return false;
       tasks += instance.tasks.length;
     }
     return tasks === this.#taskCount;
@@ -448,7 +465,9 @@ export class TopologyTestDriver {
       waiting.push(`records of ${topic}-${partition} are not committed`);
     if (this.#cluster.hasOpenTransaction()) waiting.push('a transaction is open');
     for (const instance of this.#instances) {
-      if (instance.isRunning && !instance.isSettled) waiting.push(`${instance.id} is ${instance.state}`);
+      if (!instance.isRunning) continue;
+      if (!instance.isSettled) waiting.push(`${instance.id} is ${instance.state}`);
+      if (instance.isUncommitted) waiting.push(`${instance.id} has not committed what it processed`);
     }
     return waiting.length > 0 ? waiting : ['not all tasks run'];
   }
@@ -481,16 +500,43 @@ export class TopologyTestDriver {
     throw storeMissing(name, known);
   }
 
+  async #findInTasks(
+    subTopology: number,
+    store: string,
+    key: BinaryString,
+  ): Promise<StoredValue | undefined> {
+    for (const state of this.#statesOf(subTopology)) {
+      const found = await this.#run(state.committed(store, key));
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  async #scanTasks(
+    subTopology: number,
+    store: string,
+  ): Promise<(StoredValue & { readonly key: BinaryString })[]> {
+    const rows: (StoredValue & { readonly key: BinaryString })[] = [];
+    const scan = async (state: TaskState): Promise<void> => {
+      for await (const row of state.scan(store)) rows.push(row);
+    };
+    for (const state of this.#statesOf(subTopology)) await this.#run(scan(state));
+    return rows;
+  }
+
+  /** Open state of a sub-topology's tasks, in order of their partitions. */
   #statesOf(subTopology: number): TaskState[] {
     this.#refuseIfClosed();
     if (!this.#instances.some(({ isRunning }) => isRunning)) throw noRunningInstance('Reading a store');
-    const states = new Map<string, TaskState>();
+    const states = new Map<number, TaskState>();
     for (const instance of this.#instances) {
       if (!instance.isRunning) continue;
-      for (const [task, state] of instance.states)
-        if (task.startsWith(`${subTopology}_`)) states.set(task, state);
+      for (const [task, state] of instance.states) {
+        const id = parseTaskId(task);
+        if (id.subTopology === subTopology) states.set(id.partition, state);
+      }
     }
-    return [...states].sort(([a], [b]) => byPartition(a) - byPartition(b)).map(([, state]) => state);
+    return [...states].sort(([a], [b]) => a - b).map(([, state]) => state);
   }
 
   /** Gives what `promise` gives, moving simulated time as far as it needs. */
@@ -514,8 +560,4 @@ export class TopologyTestDriver {
   async #turnOfTheRealWorld(): Promise<void> {
     await yieldToIo(systemClock);
   }
-}
-
-function byPartition(task: string): number {
-  return Number(task.slice(task.indexOf('_') + 1));
 }
