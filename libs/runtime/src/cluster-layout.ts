@@ -2,22 +2,38 @@
 // Built once at start, read by everybody.
 import { formatTaskId, parseTaskId } from '#libs/core';
 import type { TaskId, TaskIdText, TopicPartition } from '#libs/core';
-import type { SinkSpec, SourceSpec, SubTopology, Topology } from '#libs/topology';
+import type { SinkSpec, SourceSpec, StoreSpec, SubTopology, Topology } from '#libs/topology';
+import type { RuntimeConfig } from './config.ts';
 import { changelogTopic, repartitionTopic } from './names.ts';
+
+/** What a store is restored from. */
+export interface StoreChangelog extends TopicPartition {
+  readonly store: string;
+  /** Not `null`: the topic is that of a source, read up to its committed offset. */
+  readonly source: SourceSpec | null;
+}
 
 export class ClusterLayout {
   readonly applicationId: string;
   readonly topology: Topology;
   /** By real topic name. */
   readonly partitionCounts: ReadonlyMap<string, number>;
-  /** Identities of the changelog topics, by real name: a topic created anew under the old name is another. */
+  /** Identities of the topics stores are restored from, by real name: a topic created anew under the old name is another. */
   readonly changelogTopicIds = new Map<string, string>();
   /** All tasks, stateful ones first, then in order of sub-topology and partition. */
   readonly tasks: readonly TaskIdText[];
   /** How many of them keep state. */
   readonly statefulTaskCount: number;
 
-  constructor(applicationId: string, topology: Topology, partitionCounts: ReadonlyMap<string, number>) {
+  private readonly offsetReset: RuntimeConfig['autoOffsetReset'];
+
+  constructor(
+    applicationId: string,
+    topology: Topology,
+    partitionCounts: ReadonlyMap<string, number>,
+    offsetReset: RuntimeConfig['autoOffsetReset'],
+  ) {
+    this.offsetReset = offsetReset;
     this.applicationId = applicationId;
     this.topology = topology;
     this.partitionCounts = partitionCounts;
@@ -67,16 +83,36 @@ export class ClusterLayout {
     return inputs;
   }
 
-  /** Changelog partitions of a task's logged stores. */
-  changelogs(task: TaskIdText): (TopicPartition & { readonly store: string })[] {
+  /**
+   * The source whose topic is the store's changelog; `null`: it has one of its own, or none. Only where the topic alone says what
+   * the store held: not where records were left out by the clock, or the reading began at the topic's end.
+   */
+  sourceOfStore(sub: SubTopology, store: StoreSpec): SourceSpec | null {
+    if (store.kind !== 'keyValue' || !store.logged) return null;
+    const { sourceTopic } = store;
+    if (sourceTopic === undefined || sourceTopic === null) return null;
+    const source = sub.sources.find(({ kind, topic }) => kind !== 'repartition' && topic === sourceTopic);
+    if (source === undefined || source.futureTimestamps !== null) return null;
+    return (source.offsetReset ?? this.offsetReset) === 'latest' ? null : source;
+  }
+
+  /** The topic that is written for a store; `null`: none is. */
+  changelogTopic(sub: SubTopology, store: StoreSpec): string | null {
+    if (!store.logged || this.sourceOfStore(sub, store) !== null) return null;
+    return changelogTopic(this.applicationId, store.name);
+  }
+
+  /** What a task's stores are restored from. */
+  changelogs(task: TaskIdText): StoreChangelog[] {
     const id = parseTaskId(task);
-    return this.subTopology(id)
-      .stores.filter((store) => store.logged)
-      .map((store) => ({
-        store: store.name,
-        topic: changelogTopic(this.applicationId, store.name),
-        partition: id.partition,
-      }));
+    const sub = this.subTopology(id);
+    return sub.stores
+      .filter((store) => store.logged)
+      .map((store) => {
+        const source = this.sourceOfStore(sub, store);
+        const topic = source === null ? changelogTopic(this.applicationId, store.name) : source.topic;
+        return { store: store.name, topic, partition: id.partition, source };
+      });
   }
 
   /** By store: which topics a task's state goes back to. */

@@ -17,7 +17,6 @@ import type {
 } from '#libs/broker';
 import { EpochAbortedError, TaskMigratedError, formatTopicPartition } from '#libs/core';
 import type { BinaryString } from '#libs/core';
-import { changelogTopic } from './names.ts';
 import { encodeOffsetMetadata } from './offset-metadata.ts';
 import type { OutputCollector, PendingBatch } from './output-collector.ts';
 import type { Task } from './task.ts';
@@ -28,6 +27,8 @@ interface SealedTask {
   readonly epochId: number;
   readonly streamTime: number;
   readonly expireBefore: ReadonlyMap<string, number>;
+  /** Input offsets, by the stores that have a source topic as their changelog. */
+  readonly sourceOffsets: ReadonlyMap<string, number>;
 }
 
 export interface SealedEpoch {
@@ -40,7 +41,6 @@ export interface SealedEpoch {
 export function sealEpoch(
   tasks: Iterable<Task>,
   collector: OutputCollector,
-  applicationId: string,
   transactionalId: string,
 ): SealedEpoch {
   const sealed: SealedTask[] = [];
@@ -50,9 +50,8 @@ export function sealEpoch(
     if (!task.touched) continue;
     task.touched = false;
     const epochId = task.epochId++;
-    sealChangelog(task, epochId, collector, applicationId);
+    sealChangelog(task, epochId, collector);
     const { streamTime, expireBefore } = task;
-    sealed.push({ task, epochId, streamTime, expireBefore });
     const metadata = encodeOffsetMetadata({
       epochId,
       streamTime,
@@ -71,17 +70,18 @@ export function sealEpoch(
         metadata,
       });
     }
+    sealed.push({ task, epochId, streamTime, expireBefore, sourceOffsets: task.sourceOffsets });
   }
   collector.cutAll();
   return { batches: collector.takeBatches(), offsets, tasks: sealed };
 }
 
-function sealChangelog(task: Task, epochId: number, collector: OutputCollector, applicationId: string): void {
+function sealChangelog(task: Task, epochId: number, collector: OutputCollector): void {
   const state = task.state;
   if (state === null) return;
   const partition = task.id.partition;
-  const outputs = state.stores.map((store) =>
-    store.logged ? collector.topic(changelogTopic(applicationId, store.name)).partitions[partition]! : null,
+  const outputs = task.changelogTopics.map((topic) =>
+    topic === null ? null : collector.topic(topic).partitions[partition]!,
   );
   const noHeaders = '' as BinaryString;
   state.seal(epochId, (store, key, value, timestamp) => {
@@ -169,17 +169,14 @@ function generationToCommitUnder(
 }
 
 /** Step 5. */
-export function settleEpoch(
-  epoch: SealedEpoch,
-  endOffsets: ReadonlyMap<string, number>,
-  applicationId: string,
-): void {
-  for (const { task, epochId, streamTime, expireBefore } of epoch.tasks) {
+export function settleEpoch(epoch: SealedEpoch, endOffsets: ReadonlyMap<string, number>): void {
+  for (const { task, epochId, streamTime, expireBefore, sourceOffsets } of epoch.tasks) {
     task.claimPending = false;
     if (task.state === null) continue;
-    const changelogOffsets = new Map<string, number>();
-    for (const store of task.state.stores) {
-      const topic = changelogTopic(applicationId, store.name);
+    const changelogOffsets = new Map(sourceOffsets);
+    for (const [index, store] of task.state.stores.entries()) {
+      const topic = task.changelogTopics[index] ?? null;
+      if (topic === null) continue;
       const end = endOffsets.get(formatTopicPartition(topic, task.id.partition));
       if (end !== undefined) changelogOffsets.set(store.name, end);
     }

@@ -24,7 +24,6 @@ export class EpochCoordinator {
   private readonly collector: OutputCollector;
   private readonly target: CommitTarget;
   private readonly limits: EpochLimits;
-  private readonly applicationId: string;
   private readonly transactionalId: string;
   private readonly clock: Clock;
   private readonly onCommitEnd: () => void;
@@ -40,7 +39,6 @@ export class EpochCoordinator {
     readonly collector: OutputCollector;
     readonly target: CommitTarget;
     readonly limits: EpochLimits;
-    readonly applicationId: string;
     readonly transactionalId: string;
     readonly clock: Clock;
     readonly onCommitEnd: () => void;
@@ -49,7 +47,6 @@ export class EpochCoordinator {
     this.collector = parts.collector;
     this.target = parts.target;
     this.limits = parts.limits;
-    this.applicationId = parts.applicationId;
     this.transactionalId = parts.transactionalId;
     this.clock = parts.clock;
     this.onCommitEnd = parts.onCommitEnd;
@@ -133,7 +130,7 @@ export class EpochCoordinator {
   }
 
   private begin(): void {
-    const epoch = sealEpoch(this.tasks(), this.collector, this.applicationId, this.transactionalId);
+    const epoch = sealEpoch(this.tasks(), this.collector, this.transactionalId);
     this.openedAt = this.clock.monotonic();
     this.streamedBytes = 0;
     const incarnation = this.incarnation;
@@ -142,7 +139,7 @@ export class EpochCoordinator {
       .commit(epoch, isCurrent)
       .then((endOffsets) => {
         if (!isCurrent()) return;
-        settleEpoch(epoch, endOffsets, this.applicationId);
+        settleEpoch(epoch, endOffsets);
         this.committedEpochs++;
       })
       .catch((error: unknown) => {

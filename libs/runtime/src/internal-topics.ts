@@ -4,7 +4,7 @@ import { FatalError } from '#libs/core';
 import type { Topology } from '#libs/topology';
 import type { RuntimeConfig } from './config.ts';
 import { ClusterLayout } from './cluster-layout.ts';
-import { changelogTopic, repartitionTopic } from './names.ts';
+import { repartitionTopic } from './names.ts';
 
 /**
  * Finds the user's topics, decides the repartition topics' sizes, creates what is internal and missing, checks what exists.
@@ -25,7 +25,7 @@ export async function layOut(
 
   const partitionCounts = new Map(counts);
   for (const [name, count] of repartitions) partitionCounts.set(repartitionTopic(applicationId, name), count);
-  const layout = new ClusterLayout(applicationId, topology, partitionCounts);
+  const layout = new ClusterLayout(applicationId, topology, partitionCounts, config.autoOffsetReset);
 
   const wanted: NewTopic[] = [];
   for (const [name, count] of repartitions) {
@@ -38,9 +38,10 @@ export async function layOut(
   }
   for (const sub of topology.subTopologies) {
     for (const store of sub.stores) {
-      if (!store.logged) continue;
+      const name = layout.changelogTopic(sub, store);
+      if (name === null) continue;
       wanted.push({
-        name: changelogTopic(applicationId, store.name),
+        name,
         partitionCount: layout.taskCount(sub),
         replicationFactor: config.replicationFactor,
         configs: {
@@ -52,6 +53,7 @@ export async function layOut(
     }
   }
   const found = await ensure(wanted, client);
+  for (const [name, { topicId }] of described) layout.changelogTopicIds.set(name, topicId);
   for (const [name, { topicId }] of found) layout.changelogTopicIds.set(name, topicId);
   return layout;
 }

@@ -4,7 +4,11 @@ import { RecordColumns } from '#libs/broker';
 import type { BrokerClient, FetchedChunk, RecordReader } from '#libs/broker';
 import { FatalError, TaskCorruptedError, asError, formatTopicPartition, yieldToIo } from '#libs/core';
 import type { Clock, Logger, TopicPartition } from '#libs/core';
-import type { TaskState } from '#libs/state';
+import { SchemaPending } from '#libs/serde';
+import type { RestoreBatch, TaskState } from '#libs/state';
+import type { StoreChangelog } from './cluster-layout.ts';
+import type { ExceptionHandler } from './failure-policy.ts';
+import { SourceTopicRestore } from './source-topic-restore.ts';
 
 /** Records of one task that may be on their way into its database: one write under way, and the next being gathered. */
 const RECORDS_IN_FLIGHT_MAX = 10_000;
@@ -22,6 +26,8 @@ interface StoreRestore extends TopicPartition {
   readonly task: TaskRestore;
   readonly startOffset: number;
   readonly endOffset: number;
+  /** Makes restored records of those of a source topic; `null`: a changelog's are restored as they are. */
+  readonly select: SourceTopicRestore | null;
   /** Position up to which records were handed to the state. */
   position: number;
   /** Fetched and not yet handed over; the first one is in work. */
@@ -49,6 +55,11 @@ export interface RestoreProgress {
   readonly endOffset: number;
 }
 
+/** What a store is restored from. A source topic is read up to the committed offset, a changelog to its end. */
+export interface RestoreTarget extends StoreChangelog {
+  readonly committedOffset: number;
+}
+
 export type RestoreListener = (
   event: 'start' | 'batch' | 'end' | 'suspended',
   progress: RestoreProgress,
@@ -60,6 +71,7 @@ export class StoreRestorer {
   private readonly client: BrokerClient;
   private readonly clock: Clock;
   private readonly logger: Logger;
+  private readonly deserialization: ExceptionHandler;
   private readonly listener: RestoreListener | null;
   private readonly reader: RecordReader;
   private readonly stores = new Map<string, StoreRestore>();
@@ -71,7 +83,14 @@ export class StoreRestorer {
   private onRoom: (() => void) | null = null;
   private lastProgressLog = -Infinity;
 
-  constructor(client: BrokerClient, clock: Clock, logger: Logger, listener: RestoreListener | null) {
+  constructor(
+    client: BrokerClient,
+    clock: Clock,
+    logger: Logger,
+    deserialization: ExceptionHandler,
+    listener: RestoreListener | null,
+  ) {
+    this.deserialization = deserialization;
     this.client = client;
     this.clock = clock;
     this.logger = logger;
@@ -97,7 +116,7 @@ export class StoreRestorer {
   async restore(
     name: string,
     state: TaskState,
-    changelogs: readonly (TopicPartition & { readonly store: string })[],
+    changelogs: readonly RestoreTarget[],
     signal: AbortSignal,
   ): Promise<void> {
     if (changelogs.length === 0) return;
@@ -112,9 +131,9 @@ export class StoreRestorer {
       pending = { name, state, stores: [], open: 0, inFlight: 0, resolve, reject, failed: false };
     });
     const task = pending as unknown as TaskRestore;
-    for (const { store, topic, partition } of changelogs) {
+    for (const { store, topic, partition, source, committedOffset } of changelogs) {
       const key = formatTopicPartition(topic, partition);
-      const end = ends.get(key) ?? 0;
+      const end = source === null ? (ends.get(key) ?? 0) : committedOffset;
       const begin = starts.get(key) ?? 0;
       const reached = state.checkpoint.changelogOffsets.get(store);
       if (reached !== undefined && (reached > end || reached < begin))
@@ -128,6 +147,17 @@ export class StoreRestorer {
         partition,
         startOffset: from,
         endOffset: end,
+        select:
+          source === null
+            ? null
+            : new SourceTopicRestore({
+                taskId: name,
+                source,
+                topic,
+                partition,
+                deserialization: this.deserialization,
+                logger: this.logger,
+              }),
         position: from,
         chunks: [],
         batchIndex: 0,
@@ -207,15 +237,33 @@ export class StoreRestorer {
           this.finishChunk(store, chunk);
           continue;
         }
+        this.columns.decode(batch, chunk.startOffset);
+        // The state copies the columns before it returns, so the same columns serve the next batch.
+        const records =
+          store.select === null ? this.columns : store.select.select(this.columns, store.endOffset);
         store.batchIndex++;
-        const count = this.columns.decode(batch, chunk.startOffset);
-        if (count === 0) continue;
-        this.restoredRecords += count;
-        this.write(store, count, batch.nextOffset);
+        if (records.count === 0) continue;
+        this.restoredRecords += records.count;
+        this.write(
+          store,
+          records,
+          Math.min(batch.nextOffset, store.select === null ? Infinity : store.endOffset),
+        );
       }
     } catch (error) {
-      this.fail(task, error);
+      if (error instanceof SchemaPending) this.pumpAfter(store, error.ready);
+      else this.fail(task, error);
     }
+  }
+
+  private pumpAfter(store: StoreRestore, ready: Promise<void>): void {
+    ready.then(
+      () => {
+        this.pump(store);
+        this.settle(store.task);
+      },
+      (error: unknown) => this.fail(store.task, error),
+    );
   }
 
   private finishChunk(store: StoreRestore, chunk: FetchedChunk): void {
@@ -234,11 +282,11 @@ export class StoreRestorer {
     onRoom?.();
   }
 
-  private write(store: StoreRestore, count: number, nextOffset: number): void {
+  private write(store: StoreRestore, records: RestoreBatch, nextOffset: number): void {
     const { task } = store;
+    const { count } = records;
     task.inFlight += count;
-    // The state copies the columns before it returns, so the same columns serve the next batch.
-    task.state.restore(store.store, this.columns, nextOffset).then(
+    task.state.restore(store.store, records, nextOffset).then(
       () => this.onWriteEnd(task, count),
       (error: unknown) => {
         this.fail(task, error);

@@ -85,7 +85,15 @@ export function buildTask(
     clock,
     config.maxTaskIdleMs,
   );
+  const sourceQueues = new Map<string, RecordQueue>();
+  for (const store of sub.stores) {
+    const source = layout.sourceOfStore(sub, store);
+    const queue = group.queues.find((candidate) => candidate.source === source);
+    if (queue !== undefined) sourceQueues.set(store.name, queue);
+  }
   return new Task({
+    changelogTopics: sub.stores.map((store) => layout.changelogTopic(sub, store)),
+    sourceQueues,
     changelogIdentity: layout.changelogIdentity(name),
     id,
     context,

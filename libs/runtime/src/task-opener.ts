@@ -4,9 +4,10 @@
 // Order matters: predecessors' transactions are settled before offsets are read, and offsets are read (require_stable) before
 // the changelogs' ends are, so that what was pending when we came is decided on both sides.
 import type { BrokerClient } from '#libs/broker';
-import { TaskCorruptedError, parseTaskId } from '#libs/core';
+import { TaskCorruptedError, formatTopicPartition, parseTaskId } from '#libs/core';
 import type { TaskIdText } from '#libs/core';
 import type { StateBackend, TaskState } from '#libs/state';
+import type { StoreChangelog } from './cluster-layout.ts';
 import { readStartingPoint } from './starting-point.ts';
 import type { StartingPoint } from './starting-point.ts';
 import type { StoreRestorer } from './store-restorer.ts';
@@ -90,7 +91,11 @@ export class TaskOpener {
     const changelogs = this.parts.layout.changelogIdentity(name);
     refuseOtherChangelogs(name, state, changelogs);
     this.refuseStale(name, state);
-    await this.parts.restorer.restore(name, state, this.parts.layout.changelogs(name), signal);
+    const targets = this.parts.layout.changelogs(name).map((changelog) => ({
+      ...changelog,
+      committedOffset: committedOffset(start, changelog),
+    }));
+    await this.parts.restorer.restore(name, state, targets, signal);
     await state.restored({ streamTime: start.streamTime, changelogs, writtenAtMs: this.parts.clock.now() });
   }
 
@@ -133,6 +138,12 @@ function refuseOtherChangelogs(
       context: { store, written: before, current: topicId },
     });
   }
+}
+
+/** Of a source topic that serves as changelog; nothing committed: nothing of it was processed. */
+function committedOffset(start: StartingPoint, { topic, partition }: StoreChangelog): number {
+  const key = formatTopicPartition(topic, partition);
+  return start.committed.has(key) ? start.offsets.get(key)! : 0;
 }
 
 /** Thrown inside a cancelled opening. */

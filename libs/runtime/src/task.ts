@@ -60,6 +60,9 @@ export interface TaskParts {
   /** Epoch id of the task's next seal, and stream time as of its last commit. */
   readonly epochId: number;
   readonly streamTime: number;
+  readonly changelogTopics: readonly (string | null)[];
+  /** By store: the input that is its changelog. */
+  readonly sourceQueues: ReadonlyMap<string, RecordQueue>;
   /** Topic ids of the changelogs, by store. */
   readonly changelogIdentity: Readonly<Record<string, string>>;
 }
@@ -148,6 +151,18 @@ export class Task {
 
   get storeFingerprints(): string {
     return this.parts.storeFingerprints;
+  }
+
+  /** Topic written for each store, in the state's order; `null`: none is. */
+  get changelogTopics(): readonly (string | null)[] {
+    return this.parts.changelogTopics;
+  }
+
+  /** Input offsets, by the stores that have a source topic as their changelog. */
+  get sourceOffsets(): ReadonlyMap<string, number> {
+    const offsets = new Map<string, number>();
+    for (const [store, queue] of this.parts.sourceQueues) offsets.set(store, queue.position);
+    return offsets;
   }
 
   /** By store: rows below may be dropped once the present epoch is committed. */

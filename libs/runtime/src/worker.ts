@@ -36,7 +36,7 @@ import { AtLeastOnceCommit, TransactionalCommit, isEpochFailure } from './epoch-
 import { EpochCoordinator } from './epoch-coordinator.ts';
 import type { GlobalStores } from './global-stores.ts';
 import { InputRouter } from './input-router.ts';
-import { changelogTopic, transactionalId } from './names.ts';
+import { transactionalId } from './names.ts';
 import { OutputCollector } from './output-collector.ts';
 import { RepartitionTrimmer } from './repartition-trimmer.ts';
 import { RunLimit } from './run-limit.ts';
@@ -110,7 +110,13 @@ export class Worker {
     this.signal = new WakeSignal(clock);
     this.controls = new ControlQueue(() => this.wake());
     this.dropped = new DroppedRecords(clock, logger);
-    this.restorer = new StoreRestorer(client, clock, logger, parts.onRestore);
+    this.restorer = new StoreRestorer(
+      client,
+      clock,
+      logger,
+      config.exceptionHandlers.deserialization,
+      parts.onRestore,
+    );
     const groupMetadata = () => this.member.metadata;
     const target =
       this.writer !== null
@@ -141,7 +147,6 @@ export class Worker {
         epochBytesMax: config.epochBytesMax,
         commitWhenIdle: exactlyOnce,
       },
-      applicationId: config.applicationId,
       transactionalId: this.transactionalId,
       clock,
       onCommitEnd: () => this.wake(),
@@ -174,7 +179,10 @@ export class Worker {
     );
     this.runLimit = config.until === 'latest' ? new RunLimit(layout, client, this.registry) : null;
     this.trimmer = new RepartitionTrimmer(layout, client.admin, this.registry, clock, logger);
-    void parts.globals.ready.then(() => this.wake());
+    parts.globals.ready.then(
+      () => this.wake(),
+      () => undefined,
+    );
   }
 
   /** Figures for metrics and health. */
@@ -262,8 +270,8 @@ export class Worker {
         if (topic !== null) this.collector.addTopic(topic, await client.partitionCount(topic));
       }
       for (const store of sub.stores) {
-        const topic = changelogTopic(layout.applicationId, store.name);
-        if (store.logged) this.collector.addTopic(topic, await client.partitionCount(topic));
+        const topic = layout.changelogTopic(sub, store);
+        if (topic !== null) this.collector.addTopic(topic, await client.partitionCount(topic));
       }
     }
     await this.writer?.initialise();

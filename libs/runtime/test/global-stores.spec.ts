@@ -28,16 +28,14 @@ const lookUp = (ports: TaskPorts): HandMade => {
     process: (key, value, timestamp) => {
       const rate = rates.get(encodeText(String(key)));
       const at = rates.timestampOf(encodeText(String(key)));
-      ports.sink(0).send(key, rate === undefined ? 'none' : `${String(rate)}@${at}`, timestamp);
+      ports.sink(0).send(key, rate === undefined ? 'none' : `${JSON.stringify(rate)}@${at}`, timestamp);
     },
   };
 };
 
 const topology = (): Topology =>
   handMade(lookUp, {
-    globalStores: [
-      { name: 'rates', topic: 'rates', keySerde: Serdes.string() as Serde<unknown>, valueSerde: number },
-    ],
+    globalStores: [{ name: 'rates', topic: 'rates', keySerde: Serdes.string(), valueSerde: number }],
   });
 
 function rate(key: string | null, value: string | null, partition = 0): void {
