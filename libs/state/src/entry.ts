@@ -2,7 +2,7 @@
 import type { BinaryString } from '#libs/core';
 import type { StateEntry } from './contract.ts';
 import type { EntryStore } from './entry-store.ts';
-import { Resident } from './resident.ts';
+import type { Resident } from './resident.ts';
 
 /** Whether the database has the newest committed value of an entry. */
 export const WriteState = {
@@ -35,7 +35,7 @@ export class Version {
   }
 }
 
-export class Entry extends Resident implements StateEntry {
+export class Entry implements StateEntry, Resident {
   readonly store: EntryStore;
   readonly key: BinaryString;
   encoded: BinaryString | null;
@@ -45,6 +45,8 @@ export class Entry extends Resident implements StateEntry {
   /** Newest first; null once everything below is settled. */
   older: Version | null = null;
   writeState: WriteState = WriteState.CLEAN;
+  usedAt: number;
+  ringAt = -1;
   /** Decoded `encoded`, when it may be kept (see StoreCache.value). */
   memo: unknown = undefined;
   /** An object in `memo` is good in this era only. */
@@ -57,11 +59,11 @@ export class Entry extends Resident implements StateEntry {
     timestamp: number,
     usedAt: number,
   ) {
-    super(usedAt);
     this.store = store;
     this.key = key;
     this.encoded = encoded;
     this.timestamp = timestamp;
+    this.usedAt = usedAt;
   }
 
   get bytes(): number {

@@ -44,7 +44,7 @@ export function createMemoryStateBackend(options: MemoryStateOptions = {}): Memo
       const key = name(applicationId, taskId);
       const before = disks.get(key);
       if (before?.locked === true) throw stateLocked(taskId, 'memory');
-      const disk = before !== undefined && survivesReopen ? before : new MemoryDisk();
+      const disk = before !== undefined && survivesReopen ? before : new MemoryDisk(survivesReopen);
       for (const store of stores) {
         const identity = storeIdentity(store);
         const written = disk.identities.get(store.name);

@@ -26,8 +26,14 @@ export class MemoryDisk {
   locked = false;
   /** Counts deaths: what was opened before the last one can do no more. */
   deaths = 0;
+  /** Can the newest batches be lost? Only then is it kept what they replaced. */
+  private readonly isLossy: boolean;
   /** Batches written since the last flush, oldest first, with the checkpoint before them. */
   private unsynced: { readonly undo: readonly Undo[]; readonly checkpoint: StateCheckpoint }[] = [];
+
+  constructor(isLossy: boolean) {
+    this.isLossy = isLossy;
+  }
 
   get unsyncedBatches(): number {
     return this.unsynced.length;
@@ -45,11 +51,11 @@ export class MemoryDisk {
   apply(changes: readonly MemoryChange[], checkpoint: StateCheckpoint): void {
     const undo: Undo[] = [];
     for (const { table, key, stored } of changes) {
-      undo.push({ table, key, replaced: table.get(key) });
+      if (this.isLossy) undo.push({ table, key, replaced: table.get(key) });
       if (stored === null) table.delete(key);
       else table.set(key, stored);
     }
-    this.unsynced.push({ undo, checkpoint: this.checkpoint });
+    if (this.isLossy) this.unsynced.push({ undo, checkpoint: this.checkpoint });
     this.checkpoint = checkpoint;
   }
 

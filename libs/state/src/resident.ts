@@ -1,19 +1,14 @@
 // Owns what whatever takes memory in a task's cache has in common, so that one ring decides what stays (residency.ts).
 
-export abstract class Resident {
+export interface Resident {
   /** The batch number of the last use; 0: the clock's hand passed since. */
   usedAt: number;
   /** Place in the ring; -1: not in it, it stays until it is dropped. */
-  ringAt = -1;
-
-  constructor(usedAt: number) {
-    this.usedAt = usedAt;
-  }
-
+  ringAt: number;
   /** As estimated, without older versions. */
-  abstract readonly bytes: number;
+  readonly bytes: number;
   /** The database can give it back, and nothing needs it now. */
-  abstract mayLeave(): boolean;
+  mayLeave(): boolean;
   /** It is out of the ring and the account: its store forgets it. */
-  abstract leave(): void;
+  leave(): void;
 }

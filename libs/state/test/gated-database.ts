@@ -27,7 +27,7 @@ export class GatedDatabase implements StateDatabase {
 
   /** `stored`: what the first store holds already. */
   constructor(stores: readonly StateStoreSpec[], stored: Record<string, string>, clock: Clock) {
-    const disk = new MemoryDisk();
+    const disk = new MemoryDisk(false);
     for (const [key, value] of Object.entries(stored)) {
       disk.table(stores[0]!.name).set(bin(key), { value: bin(value), timestamp: 0 });
     }

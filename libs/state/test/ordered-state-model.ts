@@ -546,7 +546,7 @@ export class OrderedModelRun {
     }
     const buffer = this.inside.caches[2]!;
     for (const row of buffer.allEntries()) expect(row.encoded).not.toBeNull();
-    for (const { rows } of buffer.groups.values()) expect(rows.size).toBeGreaterThan(0);
+    for (const { size } of buffer.groups.values()) expect(size).toBeGreaterThan(0);
   }
 }
 
@@ -565,7 +565,7 @@ interface Inside {
   readonly account: { readonly cached: number; readonly fixed: number };
   readonly caches: readonly {
     readonly resident: boolean;
-    readonly groups: Map<string, { readonly key: string; readonly rows: { readonly size: number } }>;
+    readonly groups: Map<string, { readonly key: string; readonly size: number }>;
     allEntries(): Iterable<CachedRow>;
   }[];
 }

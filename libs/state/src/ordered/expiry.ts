@@ -9,6 +9,8 @@ import { rankOf } from './row-key.ts';
 
 /** Rows looked at per epoch. */
 const ROWS_MAX = 20_000;
+/** So many rows of a group are expired when it is due: fewer wait until it is looked at in passing. */
+const DUE_ROWS = 16;
 /** Groups looked at per epoch in passing, at least; of many groups a thousandth. */
 const GROUPS_MIN = 256;
 
@@ -17,7 +19,7 @@ export class Expiry {
   private readonly groups: ReadonlyMap<unknown, Group>;
   /** Of the time below which rows are expired. */
   private rank = 0;
-  /** Groups that got a row while their first one was expired. */
+  /** Groups that got a row while some of theirs were expired. */
   private due: Group[] = [];
   private cursor: Iterator<Group, undefined>;
 
@@ -34,7 +36,7 @@ export class Expiry {
 
   /** The group gets a row. */
   touched(group: Group): void {
-    if (group.rows.firstRank >= this.rank || group.isDue) return;
+    if (!group.isBelow(DUE_ROWS, this.rank) || group.isDue) return;
     group.isDue = true;
     this.due.push(group);
   }
@@ -66,11 +68,10 @@ export class Expiry {
 
   /** @returns how many rows were looked at. */
   private sweepGroup(group: Group, rowsMax: number): number {
-    const { rows } = group;
-    if (rows.firstRank >= this.rank || this.store.isBeingRead(group)) return 0;
+    if (group.firstRank >= this.rank || this.store.isBeingRead(group)) return 0;
     const expired: Row[] = [];
-    for (let at = 0; expired.length < rowsMax; at = rows.next(at)) {
-      const row = rows.at(at);
+    for (let at = 0; expired.length < rowsMax; at = group.next(at)) {
+      const row = group.at(at);
       if (row === undefined || rankOf(row.suffix) >= this.rank) break;
       expired.push(row);
     }

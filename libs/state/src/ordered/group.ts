@@ -1,11 +1,11 @@
 // Owns what the cache keeps of one group of an ordered store: its rows in order, and from where on they are all there.
 //
-// 1. Every row of the database from `coveredFrom` on is in `rows`, or is known to be deleted.
-// 2. Rows stay in `rows` when they are deleted or taken back: they then have no value and are passed over.
+// 1. Every row of the database from `coveredFrom` on is in it, or is known to be deleted.
+// 2. Rows stay in it when they are deleted or taken back: they then have no value and are passed over.
 // 3. Before `frontier` no row has a value.
 import type { BinaryString } from '#libs/core';
 import { Entry } from '../entry.ts';
-import { Resident } from '../resident.ts';
+import type { Resident } from '../resident.ts';
 import type { OrderedCache } from './ordered-cache.ts';
 import { groupPrefix, rankOf, successorOf } from './row-key.ts';
 import { SortedRows } from './sorted-rows.ts';
@@ -33,16 +33,17 @@ export class Row extends Entry {
   }
 }
 
-export class Group extends Resident {
+export class Group extends SortedRows<Row> implements Resident {
   readonly store: OrderedCache;
   readonly key: BinaryString;
   /** What the keys of its rows begin with. */
   readonly prefix: BinaryString;
-  readonly rows = new SortedRows<Row>();
   /** `''`: all rows are there. Says nothing while `coveredRank` is infinite: none need be. */
   coveredFrom = '' as BinaryString;
   coveredRank: number;
   frontier: Row | null = null;
+  usedAt: number;
+  ringAt = -1;
   /** Rows from here on were asked for in batch `wantedAt`. */
   wantedFrom = '' as BinaryString;
   wantedAt = 0;
@@ -50,7 +51,8 @@ export class Group extends Resident {
   isDue = false;
 
   constructor(store: OrderedCache, key: BinaryString, isCovered: boolean, usedAt: number) {
-    super(usedAt);
+    super();
+    this.usedAt = usedAt;
     this.store = store;
     this.key = key;
     this.prefix = groupPrefix(key);
@@ -62,7 +64,7 @@ export class Group extends Resident {
   }
 
   mayLeave(): boolean {
-    return this.rows.size === 0 && !this.store.isBeingRead(this);
+    return this.size === 0 && !this.store.isBeingRead(this);
   }
 
   leave(): void {

@@ -61,7 +61,7 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
     const { batch } = this.residency;
     group.usedAt = batch;
     const rank = rankOf(suffix);
-    const found = group.rows.find(suffix, rank);
+    const found = group.find(suffix, rank);
     if (found !== undefined) {
       found.usedAt = batch;
       return found;
@@ -100,23 +100,25 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
     visit: RowVisitor,
     descending = false,
   ): void {
-    const group = this.coveredGroup(groupKey, from ?? ALL, to);
+    const start = from ?? ALL;
+    const rank = from === null ? 0 : rankOf(from);
+    const group = this.coveredGroup(groupKey, start, rank, to);
     if (group === null) return;
-    if (descending) this.visitDown(group, from, to, visit);
-    else this.visitUp(group, from, to, visit);
+    if (descending) this.visitDown(group, start, rank, to, visit);
+    else this.visitUp(group, start, rank, to, visit);
   }
 
   first(groupKey: BinaryString): StateEntry | null {
-    const group = this.coveredGroup(groupKey, ALL, null);
+    const group = this.coveredGroup(groupKey, ALL, 0, null);
     if (group === null) return null;
-    const { rows, frontier } = group;
+    const { frontier } = group;
     let row: Row | undefined = frontier ?? undefined;
     if (row === undefined || row.encoded === null || !row.indexed) {
-      let position = row === undefined ? 0 : rows.seek(row.suffix, rankOf(row.suffix));
+      let position = row === undefined ? 0 : group.seek(row.suffix, rankOf(row.suffix));
       let last = frontier;
-      for (row = rows.at(position); row !== undefined && row.encoded === null; row = rows.at(position)) {
+      for (row = group.at(position); row !== undefined && row.encoded === null; row = group.at(position)) {
         last = row;
-        position = rows.next(position);
+        position = group.next(position);
       }
       group.frontier = row ?? last;
       if (row === undefined) return null;
@@ -139,7 +141,7 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
 
   find(key: BinaryString): Row | undefined {
     const suffix = suffixOfKey(key);
-    return this.groups.get(groupOfKey(key))?.rows.find(suffix, rankOf(suffix));
+    return this.groups.get(groupOfKey(key))?.find(suffix, rankOf(suffix));
   }
 
   knowsAbsent(key: BinaryString): boolean {
@@ -154,7 +156,7 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
     group.usedAt = batch;
     const suffix = suffixOfKey(key);
     const rank = rankOf(suffix);
-    const row = group.rows.find(suffix, rank);
+    const row = group.find(suffix, rank);
     if (row !== undefined) row.usedAt = batch;
     return row !== undefined || this.complete || group.covers(suffix, rank);
   }
@@ -164,13 +166,13 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
     const suffix = suffixOfKey(key);
     const rank = rankOf(suffix);
     // Known already, as a row or as absent.
-    if (group.rows.find(suffix, rank) !== undefined || group.covers(suffix, rank)) return;
+    if (group.find(suffix, rank) !== undefined || group.covers(suffix, rank)) return;
     const row = this.addRow(group, key, suffix, rank, encoded, timestamp);
     if (encoded !== null) group.revived(row);
   }
 
   *allEntries(): Generator<Row> {
-    for (const { rows } of this.groups.values()) {
+    for (const rows of this.groups.values()) {
       for (let at = 0, row = rows.at(at); row !== undefined; at = rows.next(at), row = rows.at(at)) yield row;
     }
   }
@@ -275,74 +277,85 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
   }
 
   /** `null`: nothing to visit. @throws StateMiss */
-  private coveredGroup(key: BinaryString, from: BinaryString, to: BinaryString | null): Group | null {
+  private coveredGroup(
+    key: BinaryString,
+    from: BinaryString,
+    fromRank: number,
+    to: BinaryString | null,
+  ): Group | null {
     const group = this.groups.get(key);
-    if (group === undefined) {
-      if (this.complete || (to !== null && to <= from)) return null;
-    } else {
+    if (group !== undefined) {
       group.usedAt = this.residency.batch;
-      if (group.covers(from, rankOf(from))) return group;
-      if (to !== null && to <= from) return null;
+      if (group.covers(from, fromRank)) return group;
+    } else if (this.complete) {
+      return null;
     }
+    if (to !== null && to <= from) return null;
     throw new StateMiss(this.name, [], [{ group: key, from }]);
   }
 
-  private visitUp(group: Group, from: BinaryString | null, to: BinaryString | null, visit: RowVisitor): void {
-    const { rows, frontier } = group;
+  private visitUp(
+    group: Group,
+    from: BinaryString,
+    fromRank: number,
+    to: BinaryString | null,
+    visit: RowVisitor,
+  ): void {
     const { batch } = this.residency;
-    let start = from ?? ALL;
-    if (frontier !== null && frontier.suffix > start) start = frontier.suffix;
     const toRank = to === null ? Infinity : rankOf(to);
-    let position = rows.seek(start, rankOf(start));
-    let { changes } = rows;
-    let end = to === null ? Infinity : rows.seek(to, toRank);
+    let position = group.seek(from, fromRank);
+    const { frontier } = group;
+    if (frontier !== null) {
+      position = Math.max(position, group.seek(frontier.suffix, rankOf(frontier.suffix)));
+    }
+    let { changes } = group;
+    let end = to === null ? Infinity : group.seek(to, toRank);
     while (position < end) {
-      const row = rows.at(position);
+      const row = group.at(position);
       if (row === undefined) return;
       if (row.encoded !== null) {
         row.usedAt = batch;
         if (visit(row) === false) return;
-        if (rows.changes !== changes) {
-          ({ changes } = rows);
-          position = rows.seek(row.suffix, rankOf(row.suffix));
-          if (to !== null) end = rows.seek(to, toRank);
+        if (group.changes !== changes) {
+          ({ changes } = group);
+          position = group.seek(row.suffix, rankOf(row.suffix));
+          if (to !== null) end = group.seek(to, toRank);
         }
       }
-      position = rows.next(position);
+      position = group.next(position);
     }
   }
 
   private visitDown(
     group: Group,
-    from: BinaryString | null,
+    from: BinaryString,
+    fromRank: number,
     to: BinaryString | null,
     visit: RowVisitor,
   ): void {
-    const { rows } = group;
     const { batch } = this.residency;
-    const fromRank = from === null ? 0 : rankOf(from);
-    let { changes } = rows;
-    let start = from === null ? 0 : rows.seek(from, fromRank);
-    let position = rows.previous(to === null ? rows.end : rows.seek(to, rankOf(to)));
+    let { changes } = group;
+    let start = group.seek(from, fromRank);
+    let position = group.previous(to === null ? group.end : group.seek(to, rankOf(to)));
     while (position >= start) {
-      const row = rows.at(position)!;
+      const row = group.at(position)!;
       if (row.encoded !== null) {
         row.usedAt = batch;
         if (visit(row) === false) return;
-        if (rows.changes !== changes) {
-          ({ changes } = rows);
-          position = rows.seek(row.suffix, rankOf(row.suffix));
-          if (from !== null) start = rows.seek(from, fromRank);
+        if (group.changes !== changes) {
+          ({ changes } = group);
+          position = group.seek(row.suffix, rankOf(row.suffix));
+          start = group.seek(from, fromRank);
         }
       }
-      position = rows.previous(position);
+      position = group.previous(position);
     }
   }
 
   private isKnown(group: Group | undefined, suffix: BinaryString): boolean {
     if (group === undefined) return false;
     const rank = rankOf(suffix);
-    return group.covers(suffix, rank) || group.rows.find(suffix, rank) !== undefined;
+    return group.covers(suffix, rank) || group.find(suffix, rank) !== undefined;
   }
 
   private addGroup(key: BinaryString): Group {
@@ -361,7 +374,7 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
     timestamp: number,
   ): Row {
     const row = new Row(group, key, suffix, encoded, timestamp, this.residency.batch);
-    group.rows.insert(row, rank);
+    group.insert(row, rank);
     this.expiry?.touched(group);
     if (this.resident) this.residency.addFixed(entryBytes(row));
     else this.residency.add(row, entryBytes(row));
@@ -385,7 +398,7 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
   }
 
   private removeFromIndex(row: Row): void {
-    const removed = row.group.rows.remove(row, rankOf(row.suffix));
+    const removed = row.group.remove(row, rankOf(row.suffix));
     assert(removed, 'a row that is in the cache is in the index');
     row.indexed = false;
   }

@@ -2,7 +2,8 @@
 //
 // 1. A chunk has rows, but for the only chunk of an empty list.
 // 2. A position is good until a row is inserted or removed; `changes` tells.
-// 3. Adding at the end and taking from the front cost no search through the chunks.
+// 3. Adding at the end and taking from the front cost no search through the chunks; a suffix behind all others is known without a look
+//    at any row: what a hot path touches in memory is what it costs.
 import type { BinaryString } from '#libs/core';
 
 export interface SortedRow {
@@ -26,79 +27,82 @@ export class SortedRows<R extends SortedRow> {
   size = 0;
   /** Counts insertions and removals. */
   changes = 0;
-  private head: Chunk<R> = { ranks: [], rows: [] };
+  // The first chunk; the list itself is it while there is no other.
+  private ranks: number[] = [];
+  private rows: R[] = [];
   /** All chunks, once there is more than one. */
   private chunks: Chunk<R>[] | null = null;
+  /** -1: there is no row. */
+  private lastRank = -1;
 
   /** The row at a position of `seek`, `next` or `previous`; `undefined`: there is none. */
   at(position: number): R | undefined {
-    return this.chunkAt(position >> PLACE_BITS)?.rows[position & PLACE_MASK];
+    const chunk = position >> PLACE_BITS;
+    if (this.chunks === null) return chunk === 0 ? this.rows[position] : undefined;
+    return this.chunks[chunk]?.rows[position & PLACE_MASK];
   }
 
   get first(): R | undefined {
-    return this.head.rows[0];
+    return this.rows[0];
   }
 
   /** Infinity: there is none. */
   get firstRank(): number {
-    return this.size === 0 ? Infinity : this.head.ranks[0]!;
+    return this.size === 0 ? Infinity : this.ranks[0]!;
+  }
+
+  /** Is the row in `place`, among the first hundred, below a rank? */
+  isBelow(place: number, rank: number): boolean {
+    return place < this.ranks.length && this.ranks[place]! < rank;
   }
 
   /** Position of the first row that is not before the suffix; behind the last row, if there is none. */
   seek(suffix: BinaryString, rank: number): number {
     const position = this.insertionPoint(suffix, rank);
+    if (this.chunks === null) return position;
     const chunk = position >> PLACE_BITS;
-    return (position & PLACE_MASK) < this.chunkAt(chunk)!.rows.length || chunk + 1 >= this.chunkCount
+    return (position & PLACE_MASK) < this.chunks[chunk]!.rows.length || chunk + 1 >= this.chunks.length
       ? position
       : (chunk + 1) << PLACE_BITS;
   }
 
   next(position: number): number {
+    if (this.chunks === null) return position + 1;
     const chunk = position >> PLACE_BITS;
-    if ((position & PLACE_MASK) + 1 < this.chunkAt(chunk)!.rows.length || chunk + 1 >= this.chunkCount) {
-      return position + 1;
-    }
-    return (chunk + 1) << PLACE_BITS;
+    const isLast =
+      (position & PLACE_MASK) + 1 >= this.chunks[chunk]!.rows.length && chunk + 1 < this.chunks.length;
+    return isLast ? (chunk + 1) << PLACE_BITS : position + 1;
   }
 
   /** -1: there is none before. */
   previous(position: number): number {
     if ((position & PLACE_MASK) > 0) return position - 1;
     const chunk = (position >> PLACE_BITS) - 1;
-    return chunk < 0 ? -1 : (chunk << PLACE_BITS) + this.chunkAt(chunk)!.rows.length - 1;
+    return chunk < 0 ? -1 : (chunk << PLACE_BITS) + this.chunks![chunk]!.rows.length - 1;
   }
 
   /** Position behind the last row. */
   get end(): number {
-    const last = this.chunkCount - 1;
-    return (last << PLACE_BITS) + this.chunkAt(last)!.rows.length;
+    if (this.chunks === null) return this.rows.length;
+    const last = this.chunks.length - 1;
+    return (last << PLACE_BITS) + this.chunks[last]!.rows.length;
   }
 
   find(suffix: BinaryString, rank: number): R | undefined {
+    if (rank > this.lastRank) return undefined;
     const row = this.at(this.seek(suffix, rank));
     return row !== undefined && row.suffix === suffix ? row : undefined;
   }
 
   /** Adds a row; none has its suffix. */
   insert(row: R, rank: number): void {
-    const position = this.insertionPoint(row.suffix, rank);
-    const index = position >> PLACE_BITS;
-    let place = position & PLACE_MASK;
-    let chunk = this.chunkAt(index)!;
-    if (chunk.rows.length >= CHUNK_ROWS_MAX) {
-      const isEnd = place === chunk.rows.length && index + 1 === this.chunkCount;
-      // Rows that come in order leave full chunks behind.
-      const half = isEnd ? chunk.rows.length : CHUNK_ROWS_MAX >> 1;
-      const upper: Chunk<R> = { ranks: chunk.ranks.splice(half), rows: chunk.rows.splice(half) };
-      this.chunks ??= [chunk];
-      this.chunks.splice(index + 1, 0, upper);
-      if (place >= half) {
-        place -= half;
-        chunk = upper;
-      }
+    if (this.chunks === null && rank > this.lastRank && this.rows.length < CHUNK_ROWS_MAX) {
+      this.ranks.push(rank);
+      this.rows.push(row);
+    } else {
+      this.insertWithin(row, rank);
     }
-    insertAt(chunk.ranks, place, rank);
-    insertAt(chunk.rows, place, row);
+    if (rank > this.lastRank) this.lastRank = rank;
     this.size++;
     this.changes++;
   }
@@ -108,50 +112,70 @@ export class SortedRows<R extends SortedRow> {
     const position = this.seek(row.suffix, rank);
     const index = position >> PLACE_BITS;
     const place = position & PLACE_MASK;
-    const chunk = this.chunkAt(index)!;
-    if (chunk.rows[place] !== row) return false;
-    removeAt(chunk.ranks, place);
-    removeAt(chunk.rows, place);
+    const ranks = this.chunks === null ? this.ranks : this.chunks[index]!.ranks;
+    const rows = this.chunks === null ? this.rows : this.chunks[index]!.rows;
+    if (rows[place] !== row) return false;
+    removeAt(ranks, place);
+    removeAt(rows, place);
     this.size--;
     this.changes++;
-    if (this.chunks !== null && chunk.rows.length < CHUNK_ROWS_MERGED) this.shrink(index);
+    if (this.chunks !== null && rows.length < CHUNK_ROWS_MERGED) this.shrink(index);
+    if (rank === this.lastRank) this.lastRank = this.rankOfLast();
     return true;
   }
 
-  private get chunkCount(): number {
-    return this.chunks === null ? 1 : this.chunks.length;
-  }
-
-  private chunkAt(index: number): Chunk<R> | undefined {
-    return this.chunks === null ? (index === 0 ? this.head : undefined) : this.chunks[index];
+  private insertWithin(row: R, rank: number): void {
+    const position = this.insertionPoint(row.suffix, rank);
+    const index = position >> PLACE_BITS;
+    let place = position & PLACE_MASK;
+    let ranks = this.chunks === null ? this.ranks : this.chunks[index]!.ranks;
+    let rows = this.chunks === null ? this.rows : this.chunks[index]!.rows;
+    if (rows.length >= CHUNK_ROWS_MAX) {
+      const isEnd = place === rows.length && (this.chunks === null || index + 1 === this.chunks.length);
+      // Rows that come in order leave full chunks behind.
+      const half = isEnd ? rows.length : CHUNK_ROWS_MAX >> 1;
+      const upper: Chunk<R> = { ranks: ranks.splice(half), rows: rows.splice(half) };
+      this.chunks ??= [{ ranks: this.ranks, rows: this.rows }];
+      this.chunks.splice(index + 1, 0, upper);
+      if (place >= half) {
+        place -= half;
+        ({ ranks, rows } = upper);
+      }
+    }
+    insertAt(ranks, place, rank);
+    insertAt(rows, place, row);
   }
 
   private insertionPoint(suffix: BinaryString, rank: number): number {
-    const count = this.chunkCount;
-    let index = count - 1;
-    let chunk = this.chunkAt(index)!;
-    const length = chunk.rows.length;
-    if (length === 0 || isBefore(chunk, length - 1, suffix, rank)) return (index << PLACE_BITS) + length;
-    if (count > 1) {
+    if (rank > this.lastRank) return this.end;
+    let { ranks, rows } = this;
+    let base = 0;
+    if (this.chunks !== null) {
       // The last chunk whose first row is before the suffix.
       let low = 0;
-      let high = index;
+      let high = this.chunks.length - 1;
       while (low < high) {
         const middle = (low + high + 1) >>> 1;
-        if (isBefore(this.chunks![middle]!, 0, suffix, rank)) low = middle;
+        const { ranks, rows } = this.chunks[middle]!;
+        if (isBefore(ranks, rows, 0, suffix, rank)) low = middle;
         else high = middle - 1;
       }
-      index = low;
-      chunk = this.chunks![index]!;
+      ({ ranks, rows } = this.chunks[low]!);
+      base = low << PLACE_BITS;
     }
     let low = 0;
-    let high = chunk.rows.length;
+    let high = rows.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (isBefore(chunk, middle, suffix, rank)) low = middle + 1;
+      if (isBefore(ranks, rows, middle, suffix, rank)) low = middle + 1;
       else high = middle;
     }
-    return (index << PLACE_BITS) + low;
+    return base + low;
+  }
+
+  private rankOfLast(): number {
+    const ranks = this.chunks === null ? this.ranks : this.chunks.at(-1)!.ranks;
+    return ranks.length === 0 ? -1 : ranks[ranks.length - 1]!;
   }
 
   private shrink(index: number): void {
@@ -170,19 +194,20 @@ export class SortedRows<R extends SortedRow> {
       }
       chunks.splice(left + 1, 1);
     }
-    this.head = chunks[0]!;
+    ({ ranks: this.ranks, rows: this.rows } = chunks[0]!);
     if (chunks.length === 1) this.chunks = null;
   }
 }
 
 function isBefore<R extends SortedRow>(
-  chunk: Chunk<R>,
+  ranks: readonly number[],
+  rows: readonly R[],
   place: number,
   suffix: BinaryString,
   rank: number,
 ): boolean {
-  const other = chunk.ranks[place]!;
-  return other < rank || (other === rank && chunk.rows[place]!.suffix < suffix);
+  const other = ranks[place]!;
+  return other < rank || (other === rank && rows[place]!.suffix < suffix);
 }
 
 function insertAt<T>(array: T[], at: number, value: T): void {
