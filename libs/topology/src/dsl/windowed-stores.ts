@@ -20,6 +20,8 @@ const CLOSING_SUFFIX = '-closing';
 const CLOSING_SERDE = Serdes.safeInteger() as AnySerde;
 
 interface WindowRules {
+  /** The time that rows are hidden by (the store's, as in Kafka Streams) is so much behind the time that they are dropped by, at most. */
+  readonly lagMs: number;
   /** Of what the store is, for its identity. */
   readonly layout: string;
   /** The shortest retention that keeps all that is still needed; `Infinity`: rows are kept for ever. */
@@ -29,23 +31,33 @@ interface WindowRules {
 function rulesOf(windows: AnyWindows): WindowRules {
   switch (windows.kind) {
     case 'time':
-      return { layout: `window(size=${windows.sizeMs})`, retentionMsMin: windows.sizeMs + windows.graceMs };
+      return {
+        layout: `window(size=${windows.sizeMs})`,
+        retentionMsMin: windows.sizeMs + windows.graceMs,
+        lagMs: windows.sizeMs,
+      };
     case 'cumulative':
       return {
         layout: `cumulative(size=${windows.maxSizeMs})`,
         retentionMsMin: windows.maxSizeMs + windows.graceMs,
+        lagMs: windows.maxSizeMs,
       };
     case 'sliding':
       return {
         layout: `sliding(difference=${windows.timeDifferenceMs})`,
         retentionMsMin: 2 * windows.timeDifferenceMs + windows.graceMs,
+        lagMs: windows.timeDifferenceMs,
       };
     case 'session':
-      return { layout: 'session', retentionMsMin: windows.gapMs + windows.graceMs };
+      return { layout: 'session', retentionMsMin: windows.gapMs + windows.graceMs, lagMs: 0 };
     case 'unlimited':
-      return { layout: `unlimited(start=${windows.startMs})`, retentionMsMin: Infinity };
+      return { layout: `unlimited(start=${windows.startMs})`, retentionMsMin: Infinity, lagMs: 0 };
     case 'count':
-      return { layout: `count(size=${windows.size},slide=${windows.slide})`, retentionMsMin: Infinity };
+      return {
+        layout: `count(size=${windows.size},slide=${windows.slide})`,
+        retentionMsMin: Infinity,
+        lagMs: 0,
+      };
   }
 }
 
@@ -126,7 +138,7 @@ export function windowedKeySerde(windows: AnyWindows, inner: AnySerde): AnySerde
   }
 }
 
-/** `clock`: the name of the node whose time expires the rows. */
+/** `clock`: the name of the node whose time expires the rows; `null`: several nodes aggregate in the store, its own time does. */
 export function declareWindowStore(
   graph: TopologyGraph,
   path: string,
@@ -136,7 +148,7 @@ export function declareWindowStore(
     readonly emit: EmitStrategy;
     readonly key: AnySerde;
     readonly value: AnySerde;
-    readonly clock: string;
+    readonly clock: string | null;
   },
 ): WindowStore {
   const { windows, key, value, clock } = request;
@@ -151,7 +163,7 @@ export function declareWindowStore(
   } else {
     graph.checkedName('store name', name, path, INTERNAL_NAME_LENGTH_MAX - CLOSING_SUFFIX.length);
   }
-  const { layout, retentionMsMin } = rulesOf(windows);
+  const { layout, retentionMsMin, lagMs } = rulesOf(windows);
   const retentionMs = materialized.retentionMs ?? retentionMsMin;
   if (!(retentionMs >= retentionMsMin) && Number.isFinite(retentionMsMin)) {
     graph.addFault(
@@ -160,8 +172,6 @@ export function declareWindowStore(
       'Make retentionMs longer, or leave it out.',
     );
   }
-  // A late record that a sliding window still takes looks back over windows that are older than the retention.
-  const reachMs = windows.kind === 'sliding' ? windows.timeDifferenceMs + 1 : 0;
   const expires = Number.isFinite(retentionMs) && Number.isFinite(retentionMsMin);
   const common = {
     kind: 'ordered',
@@ -178,7 +188,7 @@ export function declareWindowStore(
     },
     persistence: materialized.storeType === 'inMemory' ? 'memory' : 'default',
     resident: false,
-    expiry: expires ? { clock, retentionMs: retentionMs + reachMs } : null,
+    expiry: expires ? { clock: clock ?? `store/${name}`, retentionMs: retentionMs + lagMs } : null,
   } as const;
   const valueSerde = windows.kind === 'count' ? countedSerde(value) : value;
   graph.addStore({ ...common, name, valueSerde, layout }, path);

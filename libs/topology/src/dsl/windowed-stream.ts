@@ -6,6 +6,7 @@ import { passThroughOperator } from '../operators/stateless.ts';
 import type { ChangeOptions } from '../operators/table.ts';
 import { LATE_RECORDS } from '../operators/window-fold.ts';
 import type { WindowFold } from '../operators/window-fold.ts';
+import { windowView } from '../operators/window-view.ts';
 import { EmitStrategy, SessionWindows, TimeWindows } from '../options/windows.ts';
 import type { Named } from '../options.ts';
 import { sendOldValuesUpwards } from './factory.ts';
@@ -51,7 +52,11 @@ const reduceFold = (reducer: Reducer): WindowFold => ({
   runsUserCode: true,
 });
 
-const aggregateFold = (initializer: Initializer, aggregator: Aggregator, merger?: Merger): WindowFold => ({
+export const aggregateFold = (
+  initializer: Initializer,
+  aggregator: Aggregator,
+  merger?: Merger,
+): WindowFold => ({
   apply: (key, value, aggregate, metadata) =>
     aggregator(key, value, aggregate === undefined ? initializer() : aggregate, metadata),
   ...(merger === undefined
@@ -180,7 +185,7 @@ abstract class WindowedStreamImpl {
       keySerde,
       valueSerde: value,
       sources,
-      view: { store: store.name, keySerde, steps: [] },
+      view: windowView(windows.kind, store, keySerde),
       enableSendingOldValues: sendOldValuesUpwards(changes, null),
     });
   }

@@ -51,6 +51,7 @@ export function windowAggregateOperator(
       });
       // Ends are exclusive: a window that ends at the close time is closed.
       const emitClosed = (now: number): void => emission!.emitBelow(now - graceMs + 1);
+      const storeClock = site.storeClock(spec.name);
       const clock = site.clock(emission === null ? undefined : emitClosed);
 
       return (key, value, timestamp) => {
@@ -84,6 +85,7 @@ export function windowAggregateOperator(
             const result = apply(key, value, old);
             const time = old !== undefined && row.timestamp > timestamp ? row.timestamp : timestamp;
             store.set(row, result, time);
+            storeClock.observe(window.start);
             if (emission === null) {
               next(new WindowedKey(key, window, group, keySerde), result, before ?? null, time);
             } else if (old === undefined && result !== null) {

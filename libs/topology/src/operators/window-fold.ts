@@ -21,7 +21,7 @@ export interface WindowStore {
   readonly valueSerde: AnySerde;
   /** The store of the windows that are still to be emitted; `null`: every update is. */
   readonly closing: string | null;
-  /** Rows whose time is below the operator's less this are passed over. */
+  /** Rows whose time is not above the store's (the highest that was put) less this are passed over. */
   readonly retentionMs: number;
 }
 

@@ -1,6 +1,6 @@
 // Owns the aggregation in sessions: a record joins all sessions of its key that are at most the gap away.
 // Source of the rules: KStreamSessionWindowAggregate of Kafka Streams, and of its session store that a session is passed over once its
-// end is below the highest timestamp seen before, less the retention. A record with a null key is dropped, one with a null value is
+// end is not above the highest end that was put before, less the retention. A record with a null key is dropped, one with a null value is
 // aggregated. A session that changes its bounds is deleted and put anew; a result's timestamp is the session's end.
 import { orderedTime, readOrderedTime } from '#libs/core';
 import type { BinaryString } from '#libs/core';
@@ -76,12 +76,13 @@ export function sessionAggregateOperator(
       });
       // Ends are inclusive: a session that ends at the close time is still open.
       const emitClosed = (now: number): void => emission!.emitBelow(now - graceMs - gapMs);
+      const storeClock = site.storeClock(spec.name);
       const clock = site.clock(emission === null ? undefined : emitClosed);
 
       /** The sessions that a record joins, by end. */
-      const find = (group: BinaryString, timestamp: number, timeBefore: number): void => {
+      const find = (group: BinaryString, timestamp: number): void => {
         found.rows.length = found.starts.length = found.ends.length = 0;
-        const kept = timeBefore - spec.retentionMs + 1;
+        const kept = storeClock.now - spec.retentionMs + 1;
         const earliestEnd = timestamp - gapMs;
         store.range(group, orderedTime(earliestEnd > kept ? earliestEnd : kept), null, (row) => {
           const suffix = store.suffixOf(row);
@@ -99,7 +100,7 @@ export function sessionAggregateOperator(
         const timeBefore = clock.now;
         const now = clock.observe(timestamp);
         const group = fromSource ? context.rawKey! : codec.toBinary(key);
-        find(group, timestamp, timeBefore);
+        find(group, timestamp);
         const { rows, starts, ends } = found;
         let start = timestamp;
         let end = timestamp;
@@ -133,6 +134,7 @@ export function sessionAggregateOperator(
           }
           const result = apply(key, value, aggregate);
           store.set(store.row(group, suffixOf(start, end)), result, end);
+          storeClock.observe(end);
           if (emission === null) {
             next(new WindowedKey(key, new TimeWindow(start, end), group, keySerde), result, null, end);
           } else if (result !== null) {

@@ -1,7 +1,8 @@
 // Owns the aggregation in sliding windows: of each record one window that ends with it (its left window), and one that starts a
 // millisecond after it (its right window) once another record falls into that.
 // Source of the rules: KStreamSlidingWindowAggregate of Kafka Streams, which goes through the windows of a key from the newest to the
-// oldest. Records with a null key or a null value are dropped. Windows that would start before 1970 are one: [0, time difference].
+// oldest, and of its window store, which passes over windows once their start is not above the highest start that was put before, less
+// the retention. Records with a null key or a null value are dropped. Windows that would start before 1970 are one: [0, time difference].
 import { orderedTime, readOrderedTime } from '#libs/core';
 import type { BinaryString } from '#libs/core';
 import { compileCodec, TimeWindow, WindowedKey } from '#libs/serde';
@@ -63,6 +64,7 @@ export function slidingAggregateOperator(
       });
       // Ends are inclusive: a window that ends at the close time is still open.
       const emitClosed = (now: number): void => emission!.emitBelow(now - graceMs);
+      const storeClock = site.storeClock(spec.name);
       const clock = site.clock(emission === null ? undefined : emitClosed);
 
       // The record in process, and what its look through the windows found.
@@ -78,6 +80,7 @@ export function slidingAggregateOperator(
       const put = (row: StoreEntry, start: number, old: unknown, result: unknown, time: number): void => {
         const isNew = row.encoded === null;
         store.set(row, result, time);
+        storeClock.observe(start);
         if (emission === null) {
           const window = new TimeWindow(start, start + timeDifferenceMs);
           next(new WindowedKey(key, window, group, keySerde), result, old ?? null, time);
@@ -117,8 +120,10 @@ export function slidingAggregateOperator(
 
       const find = (): void => {
         rows.length = starts.length = 0;
-        const from = orderedTime(earliestRead(timestamp));
-        store.range(group, from, orderedTime(timestamp + 2), (row) => {
+        // Kafka Streams' time-ordered stores, which it emits on close from, keep rows a millisecond longer.
+        const kept = storeClock.now - spec.retentionMs + (emission === null ? 1 : 0);
+        const from = Math.max(earliestRead(timestamp), kept);
+        store.range(group, orderedTime(from), orderedTime(timestamp + 2), (row) => {
           rows.push(row);
           starts.push(readOrderedTime(store.suffixOf(row), 0));
         });
