@@ -6,6 +6,7 @@ export * from './options/windows.ts';
 export * from './options/suppressed.ts';
 export { JoinWindows } from './options/join-windows.ts';
 export { StreamJoined } from './options/stream-joined.ts';
+export { TableJoined } from './options/table-joined.ts';
 export type { Versioned } from './options/versioned.ts';
 export * from './streams-builder.ts';
 export * from './partitions.ts';
@@ -32,3 +33,4 @@ export type { SessionWindowedKStream, TimeWindowedKStream } from './dsl/windowed
 export { Stores } from './options/stores.ts';
 export type * from './options/stores.ts';
 export type * from './options/processing.ts';
+export type * from './dsl/cogrouped-types.ts';

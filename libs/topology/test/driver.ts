@@ -1,5 +1,5 @@
 // Drives a topology by hand, one task per sub-topology, over ports made of Maps: for the specs of this library only.
-// Repartition topics lead at once into the sub-topology that reads them, encoded and decoded on the way as on a broker.
+// Repartition topics lead into the sub-topology that reads them, once the record in process is done, encoded and decoded on the way.
 // After each record the alarms that are due are fired; `advanceWallClock` and `advanceEventTime` move time without a record.
 import { compileCodec } from '#libs/serde';
 import type { BinaryString, RecordHeader } from '#libs/core';
@@ -181,6 +181,8 @@ export class Driver {
   readonly #fakes: FakeTask[] = [];
   readonly #topology: Topology;
   readonly #outputs = new Map<string, OutputRecord[]>();
+  readonly #onTheWay: (() => void)[] = [];
+  #isDelivering = false;
   readonly #readers = new Map<string, Reader>();
 
   constructor(topology: Topology) {
@@ -235,12 +237,14 @@ export class Driver {
     const { streamTime } = context;
     Object.assign(context, before, { streamTime });
     reader.task.settle(this.wallTime);
+    this.#deliver();
   }
 
   /** Wall-clock alarms, and what was posted meanwhile. */
   advanceWallClock(ms: number): void {
     this.wallTime += ms;
     for (const task of this.#fakes) task.settle(this.wallTime);
+    this.#deliver();
   }
 
   /** Time moves without a record, as by a watermark of idle inputs. */
@@ -254,11 +258,13 @@ export class Driver {
       }
       task.settle(this.wallTime);
     }
+    this.#deliver();
   }
 
   /** Runs what was posted from outside, such as results of calls. */
   settle(): void {
     for (const task of this.#fakes) task.settle(this.wallTime);
+    this.#deliver();
   }
 
   /** Does an operator hold the intake of the sub-topology back? */
@@ -275,6 +281,17 @@ export class Driver {
     return this.outputs(topic).map(({ key, value, timestamp }) => `${text(key)}=${text(value)}@${timestamp}`);
   }
 
+  /** What is on the way in repartition topics, one record after the other. */
+  #deliver(): void {
+    if (this.#isDelivering) return;
+    this.#isDelivering = true;
+    try {
+      for (let next = this.#onTheWay.shift(); next !== undefined; next = this.#onTheWay.shift()) next();
+    } finally {
+      this.#isDelivering = false;
+    }
+  }
+
   send(sink: SinkSpec, key: unknown, value: unknown, timestamp: number, context: RecordContext): void {
     const headers = context.outputHeaders ?? context.headers();
     const keyCodec = compileCodec(sink.keySerde);
@@ -283,7 +300,9 @@ export class Driver {
     const sentValue = value === null ? null : valueCodec.fromBinary(valueCodec.toBinary(value), false);
     const topic = typeof sink.topic === 'function' ? sink.topic(key, value, context) : sink.topic;
     if (sink.kind === 'repartition') {
-      this.pipe(`${topic}-repartition`, sentKey, sentValue, timestamp, undefined, headers);
+      this.#onTheWay.push(() =>
+        this.pipe(`${topic}-repartition`, sentKey, sentValue, timestamp, undefined, headers),
+      );
       return;
     }
     const list = this.#outputs.get(topic) ?? [];

@@ -11,6 +11,7 @@ import {
   Produced,
   StreamJoined,
   StreamsBuilder,
+  TableJoined,
 } from '#libs/topology';
 import type { GlobalKTable, KStream, KTable } from '#libs/topology';
 import { Driver } from './driver.ts';
@@ -37,6 +38,14 @@ const other = (b: StreamsBuilder): KTable<string, string> =>
   b.table('other', consumed, Materialized.as('t2'));
 const global = (b: StreamsBuilder): GlobalKTable<string, string> =>
   b.globalTable('table', consumed, Materialized.as('g1'));
+const FOREIGN_KEYS = new Map<string, Nullable>([
+  ['v0', null],
+  ['v1', 'a'],
+  ['v2', 'a'],
+  ['v3', 'b'],
+]);
+const foreignKey = (value: string): Nullable => (FOREIGN_KEYS.has(value) ? FOREIGN_KEYS.get(value)! : 'c');
+const fk = TableJoined.as('fk');
 const kept = (name: string): Materialized<string, string> =>
   Materialized.as(name, { keySerde: text, valueSerde: text });
 const notV1 = (a: Nullable, b: Nullable): Nullable => (a === 'v1' ? null : `${a}+${b}`);
@@ -191,6 +200,40 @@ const TOPOLOGIES: Readonly<Record<string, (builder: StreamsBuilder) => void>> = 
         .selectKey((_k, v) => v)
         .join(global(b), () => 'c', plus, 'g'),
     ),
+  'foreign key join': (b) => out(table(b).join(other(b), foreignKey, plus, fk).toStream()),
+  'foreign key leftJoin': (b) => out(table(b).leftJoin(other(b), foreignKey, plus, fk).toStream()),
+  'foreign key join materialized filter': (b) =>
+    out(
+      table(b)
+        .join(other(b), foreignKey, notV1, fk, kept('m'))
+        .filter((_k, v) => v.endsWith('2'))
+        .toStream(),
+    ),
+  'foreign key leftJoin materialized grouped': (b) =>
+    out(
+      table(b)
+        .leftJoin(other(b), foreignKey, plus, fk, kept('m'))
+        .groupBy((_k, v) => [v.slice(0, 2), v] as const, Grouped.with(text, text, { name: 'g' }))
+        .count(Materialized.as('c'))
+        .mapValues(String)
+        .toStream(),
+    ),
+  'foreign key leftJoin with views': (b) =>
+    out(
+      table(b)
+        .filter((_k, v) => v !== 'v3')
+        .leftJoin(
+          other(b).mapValues((v) => (v === 'v0' ? null : v + v), kept('o')),
+          foreignKey,
+          plus,
+          fk,
+        )
+        .toStream(),
+    ),
+  'foreign key self join': (b) => {
+    const t = table(b);
+    out(t.join(t, foreignKey, plus, fk).toStream());
+  },
   'table join grouped': (b) =>
     out(
       table(b)

@@ -3,11 +3,14 @@ import type { AnySerde, GraphNode } from '../graph.ts';
 import type { AggregateStore as TableStore } from '../operators/aggregate.ts';
 import type { Operator } from '../operators/operator.ts';
 import type { RecordMapper, RecordPredicate, ValueMapper } from '../operators/stateless.ts';
+import type { ForeignKeyExtractor } from '../operators/foreign-key-join.ts';
 import type { TableJoiner, TableView, ViewStep } from '../operators/table-view.ts';
 import { tableFilterOperator, tableMapValuesOperator, toStreamOperator } from '../operators/table.ts';
 import type { Grouped, Named } from '../options.ts';
 import { sendOldValuesUpwards } from './factory.ts';
 import type { DslFactory, TableState } from './factory.ts';
+import { addForeignKeyJoin } from './foreign-key-join.ts';
+import type { LooseTableJoined } from './foreign-key-join.ts';
 import { groupTable } from './grouped-table.ts';
 import type { KGroupedTableImpl } from './grouped-table.ts';
 import type { KStreamImpl } from './kstream.ts';
@@ -17,8 +20,13 @@ import { addTableTableJoin } from './table-table-join.ts';
 import { addSuppression } from './suppressing.ts';
 import type { KTable, Untyped } from './types.ts';
 
-/** By key: `(joiner, materialized, named)`. */
-type TableJoinArguments = readonly [joiner: TableJoiner, second?: unknown, third?: unknown];
+/** By key: `(joiner, materialized, named)`; by foreign key: `(extractor, joiner, joined, materialized)`. */
+type TableJoinArguments = readonly [
+  first: TableJoiner | ForeignKeyExtractor,
+  second?: unknown,
+  third?: unknown,
+  fourth?: unknown,
+];
 
 interface TableStep {
   readonly method: string;
@@ -111,7 +119,7 @@ export class KTableImpl implements Untyped<KTable<unknown, unknown>> {
   #join(
     method: 'join' | 'leftJoin' | 'outerJoin',
     other: unknown,
-    [joiner, materialized, named]: TableJoinArguments,
+    [joiner, materialized, named, rest]: TableJoinArguments,
   ): KTableImpl {
     const { graph } = this.dsl;
     if (!(other instanceof KTableImpl) || other.dsl !== this.dsl) {
@@ -122,12 +130,25 @@ export class KTableImpl implements Untyped<KTable<unknown, unknown>> {
       );
       return this;
     }
+    if (typeof materialized === 'function') {
+      return this.dsl.table(
+        addForeignKeyJoin(graph, {
+          left: method === 'leftJoin',
+          table: this.state,
+          foreign: other.state,
+          extractor: joiner as ForeignKeyExtractor,
+          joiner: materialized as TableJoiner,
+          joined: named as LooseTableJoined | undefined,
+          materialized: rest as LooseMaterialized | undefined,
+        }),
+      );
+    }
     return this.dsl.table(
       addTableTableJoin(graph, {
         method,
         left: this.state,
         right: other.state,
-        joiner,
+        joiner: joiner as TableJoiner,
         materialized: materialized as LooseMaterialized | undefined,
         named: named as Named | undefined,
       }),

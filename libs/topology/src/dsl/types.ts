@@ -5,8 +5,10 @@
 import type { Grouped, Joined, KeyValue, Materialized, Named, Produced, Repartitioned } from '../options.ts';
 import type { GlobalKTable } from './global-table.ts';
 import type { JoinWindows } from '../options/join-windows.ts';
+import type { TableJoined } from '../options/table-joined.ts';
 import type { StreamJoined } from '../options/stream-joined.ts';
 import type { RecordMetadata } from '../ports.ts';
+import type { CogroupAggregator, CogroupedKStream } from './cogrouped-types.ts';
 import type { KGroupedTable } from './grouped-table-types.ts';
 import type { KeyedProcessFunction, OutputTag } from '../keyed/keyed-process.ts';
 import type { FixedKeyProcessorSupplier, ProcessorSupplier, StoresOf } from '../options/processing.ts';
@@ -287,6 +289,8 @@ export interface KGroupedStream<K, V> {
     materialized: Materialized<K, VR>,
     named?: Named,
   ): KTable<K, VR, null>;
+  /** Begins a cogroup: `clicks.groupByKey().cogroup<Profile>(addClick).cogroup(orders.groupByKey(), addOrder)`. */
+  cogroup<VR>(aggregator: CogroupAggregator<K, V, VR>): CogroupedKStream<K, VR>;
   /** Cuts each key's records into sessions. */
   windowedBy(windows: SessionWindows): SessionWindowedKStream<K, V>;
   /** Cuts each key's records into windows. */
@@ -332,6 +336,30 @@ export interface KTable<K, V, Deleted extends null = null> {
     materialized?: Materialized<K, NonNullable<VR>>,
     named?: Named,
   ): KTable<K, NonNullable<VR>, Deleted | DeletedO | Extract<VR, null>>;
+  /**
+   * Joins each row with the other table's row of its foreign key: a change of either gives new results, one for each row with that foreign
+   * key, with the higher of the two timestamps. A row with a null foreign key is dropped; a changed one moves. The tables need not have
+   * equal partition counts: subscriptions and responses travel over two topics of the application's own, so results come a commit or two later.
+   *
+   *     orders.join(customers, (order) => order.customer, (order, customer) => ({ ...order, name: customer.name }), TableJoined.as('named-orders'))
+   *
+   * State: one row for each row of this table (a hash of its value), by foreign key, beside the other table.
+   */
+  join<KO, VO, VR, DeletedO extends null>(
+    other: KTable<KO, VO, DeletedO>,
+    foreignKeyExtractor: (value: V, key: K, metadata: RecordMetadata) => KO | null,
+    joiner: (value: V, otherValue: VO, key: K, metadata: RecordMetadata) => VR,
+    joined: TableJoined<K, KO, V, VO>,
+    materialized?: Materialized<K, NonNullable<VR>>,
+  ): KTable<K, NonNullable<VR>, null>;
+  /** As `join` by foreign key, but a row without one, or without a row there, meets `null`. */
+  leftJoin<KO, VO, VR, DeletedO extends null>(
+    other: KTable<KO, VO, DeletedO>,
+    foreignKeyExtractor: (value: V, key: K, metadata: RecordMetadata) => KO | null,
+    joiner: (value: V, otherValue: VO | null, key: K, metadata: RecordMetadata) => VR,
+    joined: TableJoined<K, KO, V, VO>,
+    materialized?: Materialized<K, NonNullable<VR>>,
+  ): KTable<K, NonNullable<VR>, null>;
   /** As `join`, but a key that only this table has meets `null`. */
   leftJoin<VO, VR, DeletedO extends null>(
     other: KTable<K, VO, DeletedO>,

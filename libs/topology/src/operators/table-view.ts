@@ -32,6 +32,8 @@ export interface TableView {
   readonly keySerde: AnySerde;
   readonly steps: readonly ViewStep[];
   readonly joined?: JoinedView;
+  /** The table is kept nowhere and cannot be made of others: notes the fault that somebody wants to look it up. */
+  readonly unkept?: () => void;
   /** Read by other means than a key-value store: windows, what is suppressed. */
   readonly custom?: {
     readonly stores: readonly string[];
@@ -49,7 +51,8 @@ export interface TableReader {
 
 /** The stores that a view reads, each once. */
 export function storesOfView(view: TableView): string[] {
-  const { joined, custom } = view;
+  const { joined, custom, unkept } = view;
+  unkept?.();
   if (custom !== undefined) return [...custom.stores];
   if (joined === undefined) return [view.store];
   return [...new Set([...storesOfView(joined.left), ...storesOfView(joined.right)])];

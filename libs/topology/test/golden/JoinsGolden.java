@@ -27,6 +27,7 @@ public class JoinsGolden {
   static Materialized<String, String, KeyValueStore<Bytes, byte[]>> kept(String name) {
     return Materialized.<String, String, KeyValueStore<Bytes, byte[]>>as(name).withKeySerde(S).withValueSerde(S);
   }
+  static String foreignKey(String v) { return v.equals("v0") ? null : v.equals("v1") || v.equals("v2") ? "a" : v.equals("v3") ? "b" : "c"; }
   static String notV1(String a, String b) { return "v1".equals(a) ? null : a + "+" + b; }
   static StreamJoined<String, String, String> joined() { return StreamJoined.with(S, S, S).withStoreName("s").withName("j"); }
   static String plus(String a, String b) { return a + "+" + b; }
@@ -93,6 +94,18 @@ public class JoinsGolden {
     TOPOLOGIES.put("global join", b -> out(left(b).join(global(b), (k, v) -> "v1".equals(v) ? null : k == null ? "a" : k.equals("b") ? "a" : k, JoinsGolden::plus)));
     TOPOLOGIES.put("global leftJoin", b -> out(left(b).leftJoin(global(b), (k, v) -> "v1".equals(v) ? null : k, JoinsGolden::notV1)));
     TOPOLOGIES.put("global join after selectKey", b -> out(left(b).selectKey((k, v) -> v).join(global(b), (k, v) -> "c", JoinsGolden::plus, Named.as("g"))));
+    TOPOLOGIES.put("foreign key join", b -> out(table(b).join(other(b), JoinsGolden::foreignKey, JoinsGolden::plus, TableJoined.as("fk")).toStream()));
+    TOPOLOGIES.put("foreign key leftJoin", b -> out(table(b).leftJoin(other(b), JoinsGolden::foreignKey, JoinsGolden::plus, TableJoined.as("fk")).toStream()));
+    TOPOLOGIES.put("foreign key join materialized filter", b -> out(table(b).join(other(b), JoinsGolden::foreignKey, JoinsGolden::notV1, TableJoined.as("fk"), kept("m"))
+        .filter((k, v) -> v.endsWith("2")).toStream()));
+    TOPOLOGIES.put("foreign key leftJoin materialized grouped", b -> out(table(b).leftJoin(other(b), JoinsGolden::foreignKey, JoinsGolden::plus, TableJoined.as("fk"), kept("m"))
+        .groupBy((k, v) -> KeyValue.pair(v.substring(0, 2), v), Grouped.with("g", S, S)).count(Materialized.as("c")).toStream()));
+    TOPOLOGIES.put("foreign key leftJoin with views", b -> out(table(b).filter((k, v) -> !v.equals("v3"))
+        .leftJoin(other(b).mapValues(v -> v.equals("v0") ? null : v + v, kept("o")), JoinsGolden::foreignKey, JoinsGolden::plus, TableJoined.as("fk")).toStream()));
+    TOPOLOGIES.put("foreign key self join", b -> {
+      KTable<String, String> t = table(b);
+      out(t.join(t, JoinsGolden::foreignKey, JoinsGolden::plus, TableJoined.as("fk")).toStream());
+    });
     TOPOLOGIES.put("table join grouped", b -> out(table(b).join(other(b), JoinsGolden::notV1)
         .groupBy((k, v) -> KeyValue.pair(v.substring(0, 2), v), Grouped.with("g", S, S)).count(Materialized.as("c")).toStream()));
   }
