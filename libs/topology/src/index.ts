@@ -34,3 +34,5 @@ export { Stores } from './options/stores.ts';
 export type * from './options/stores.ts';
 export type * from './options/processing.ts';
 export type * from './dsl/cogrouped-types.ts';
+export { WatermarkStrategy } from './options/watermarks.ts';
+export type { ConsumedTime } from './options/watermarks.ts';

@@ -1,5 +1,6 @@
 // Owns the option objects of the DSL under the names users know from Kafka Streams. Each is an interface and a factory of the
 // same name: `Consumed.with(a, b)` and `{ keySerde: a, valueSerde: b }` are the same thing. It checks nothing.
+import type { ConsumedTime } from './options/watermarks.ts';
 import type { TextCodec } from '#libs/serde';
 import type { Versioned } from './options/versioned.ts';
 import type { RecordMetadata } from './ports.ts';
@@ -23,7 +24,7 @@ export const Named = {
 };
 
 /** How a topic is read. */
-export interface Consumed<K, V> {
+export interface Consumed<K, V> extends ConsumedTime {
   readonly keySerde: SerdeOf<K>;
   readonly valueSerde: SerdeOf<V>;
   readonly name?: string | undefined;

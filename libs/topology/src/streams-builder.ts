@@ -15,6 +15,7 @@ import type { KStream, KTable } from './dsl/types.ts';
 import { TopologyGraph } from './graph.ts';
 import type { GraphNode, SourceNode } from './graph.ts';
 import { tableSourceOperator } from './operators/table.ts';
+import { consumedTimeFaults } from './options/watermarks.ts';
 import type { Consumed, Materialized } from './options.ts';
 import type { StateStore, StoreBuilder } from './options/stores.ts';
 import type { SourceSpec, TimestampExtractor, Topology } from './plan.ts';
@@ -144,6 +145,7 @@ export class StreamsBuilder {
     if (consumed?.timestampExtractor !== undefined) {
       graph.checkedFunction('timestampExtractor', consumed.timestampExtractor, path);
     }
+    for (const { problem, remedy } of consumedTimeFaults(consumed)) graph.addFault(path, problem, remedy);
     return graph.addNode({
       kind: 'source',
       name,
@@ -156,6 +158,8 @@ export class StreamsBuilder {
       valueSerde: graph.checkedSerde('value', path, consumed?.valueSerde as Serde<unknown> | undefined),
       timestampExtractor: (consumed?.timestampExtractor ?? null) as TimestampExtractor | null,
       offsetReset: reset ?? null,
+      watermarks: consumed?.watermarks ?? null,
+      futureTimestamps: consumed?.futureTimestamps ?? null,
     });
   }
 }

@@ -3,6 +3,7 @@
 import type { AnySerde, GraphNode, SourceNode, TopologyGraph } from '../graph.ts';
 import { INTERNAL_NAME_LENGTH_MAX } from '../names.ts';
 import { repartitionFilterOperator } from '../operators/stateless.ts';
+import { watermarksUpstream } from '../options/watermarks.ts';
 import type { StreamPartitioner } from '../plan.ts';
 
 export interface RepartitionRequest {
@@ -50,6 +51,7 @@ export function addRepartition(graph: TopologyGraph, request: RepartitionRequest
     valueSerde,
     timestampExtractor: null,
     offsetReset: 'earliest',
+    watermarks: watermarksUpstream(parent),
   };
   const filter = graph.addNode({
     kind: 'processor',
