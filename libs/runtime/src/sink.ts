@@ -43,12 +43,12 @@ export class TaskSink implements SinkPort {
     const keyBytes = this.spec.keyIsSourceKey ? context.rawKey : this.encodeKey(key);
     const topic = this.fixed ?? this.resolve(key, value);
     if (this.spec.partitioner === null) {
-      this.write(topic.choose(keyBytes), keyBytes, value, timestamp);
+      this.write(topic.choose(this.partitioned(keyBytes)), keyBytes, value, timestamp);
       return;
     }
     const chosen = this.spec.partitioner(topic.topic, key, value, topic.partitions.length, context);
     if (chosen === null || chosen === undefined) {
-      this.write(topic.choose(keyBytes), keyBytes, value, timestamp);
+      this.write(topic.choose(this.partitioned(keyBytes)), keyBytes, value, timestamp);
     } else if (typeof chosen === 'number') {
       this.write(this.partition(topic, chosen), keyBytes, value, timestamp);
     } else {
@@ -90,6 +90,12 @@ export class TaskSink implements SinkPort {
 
   private encodeKey(key: unknown): BinaryString | null {
     return key === null || key === undefined ? null : this.keyCodec.toBinary(key);
+  }
+
+  /** The part of the key that the default partition goes by. */
+  private partitioned(key: BinaryString | null): BinaryString | null {
+    const suffixBytes = this.spec.keySuffixBytes ?? 0;
+    return key === null || suffixBytes === 0 ? key : (key.slice(0, -suffixBytes) as BinaryString);
   }
 
   private resolve(key: unknown, value: unknown): TopicOutput {

@@ -95,6 +95,11 @@ export interface SinkSpec {
   /** The key is that of the source record, unchanged, with the same serde: its bytes are copied. Holds on every path to the sink. */
   readonly keyIsSourceKey: boolean;
   /**
+   * Bytes at the end of the encoded key that have no say in the default partition: the window of a windowed key, so that all windows of a
+   * key are in its partition (Kafka Streams' WindowedStreamPartitioner). Left out: 0.
+   */
+  readonly keySuffixBytes?: number;
+  /**
    * The value is what this store was last set to, with the same serde: its encoding is reused when it is the same object. Named only
    * where no function of the user's runs between the set and the sink, since it might change the object.
    */

@@ -8,6 +8,14 @@ import type { AnySerde, GraphNode, SinkNode } from './graph.ts';
  */
 const CANONICAL = new Set(['string', 'bytes', 'int32', 'int64', 'safeInteger', 'float64', 'boolean']);
 
+const WINDOWED = /^(?:timeWindowed\((.*),[^,]*\)|sessionWindowed\((.*)\))$/;
+
+/** A windowed serde is as canonical as that of its keys. */
+function isCanonical(name: string): boolean {
+  const windowed = WINDOWED.exec(name);
+  return windowed === null ? CANONICAL.has(name) : isCanonical(windowed[1] ?? windowed[2]!);
+}
+
 /** A serde's name is the identity of its encoding. */
 export function sameEncoding(a: AnySerde | null, b: AnySerde | null): boolean {
   return a !== null && b !== null && (a === b || a.name === b.name);
@@ -63,7 +71,7 @@ function runsUserCode(node: GraphNode): boolean {
 function provenanceOf(node: GraphNode, traced: ReadonlyMap<GraphNode, Provenance>): Provenance {
   if (node.kind === 'source') {
     const { keySerde } = node;
-    const canonical = node.source === 'repartition' || CANONICAL.has(keySerde.name);
+    const canonical = node.source === 'repartition' || isCanonical(keySerde.name);
     return { key: [{ keySerde, canonical }], value: null };
   }
   if (node.kind === 'sink') return { key: null, value: null };

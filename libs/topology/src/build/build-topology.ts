@@ -1,16 +1,10 @@
 // Owns the way from a drawn graph to a frozen topology: check, group, describe each sub-topology to the runtime.
+import { windowSuffixBytes } from '#libs/serde';
 import { invalidTopology } from '../faults.ts';
 import type { GraphNode, SinkNode, SourceNode, TopologyGraph } from '../graph.ts';
 import { describeTopology } from '../describe.ts';
 import { describeAsMermaid } from '../mermaid.ts';
-import type {
-  CoPartitionGroup,
-  ReadAhead,
-  SinkSpec,
-  SourceSpec,
-  SubTopology,
-  Topology,
-} from '../plan.ts';
+import type { CoPartitionGroup, ReadAhead, SinkSpec, SourceSpec, SubTopology, Topology } from '../plan.ts';
 import { encodesAs, incomingKey, storeBehind, traceProvenance } from '../provenance.ts';
 import type { Provenance } from '../provenance.ts';
 import { checkGraph } from './checks.ts';
@@ -128,6 +122,7 @@ function sinkSpec(node: SinkNode, traced: ReadonlyMap<GraphNode, Provenance>): S
     valueSerde,
     partitioner,
     keyIsSourceKey: encodesAs(incomingKey(node, traced), keySerde),
+    keySuffixBytes: sink === 'topic' ? windowSuffixBytes(keySerde) : 0,
     valueFromStore: storeBehind(node, traced),
   });
 }

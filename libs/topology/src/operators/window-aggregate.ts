@@ -27,7 +27,7 @@ export function windowAggregateOperator(
     takes: 'stream',
     gives: 'table',
     key: 'changed',
-    value: 'changed',
+    value: { fromStore: spec.name, valueSerde: spec.valueSerde },
     stores: spec.closing === null ? [spec.name] : [spec.name, spec.closing],
     reads: [{ keySerde: spec.keySerde, ahead: readOfRows(spec.name, windowSlots(windows)) }],
     runsUserCode: fold.runsUserCode,

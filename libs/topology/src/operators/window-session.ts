@@ -35,7 +35,7 @@ export function sessionAggregateOperator(
     takes: 'stream',
     gives: 'table',
     key: 'changed',
-    value: 'changed',
+    value: { fromStore: spec.name, valueSerde: spec.valueSerde },
     stores: spec.closing === null ? [spec.name] : [spec.name, spec.closing],
     reads: [
       {

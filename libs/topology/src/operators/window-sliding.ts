@@ -32,7 +32,7 @@ export function slidingAggregateOperator(
     takes: 'stream',
     gives: 'table',
     key: 'changed',
-    value: 'changed',
+    value: { fromStore: spec.name, valueSerde: spec.valueSerde },
     stores: spec.closing === null ? [spec.name] : [spec.name, spec.closing],
     reads: [
       {
