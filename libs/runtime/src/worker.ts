@@ -372,6 +372,8 @@ export class Worker {
     // Asked before the writer begins anew, which would fence the other process once more.
     if (isFencing(error)) this.refuseSecondFencing(error);
     await this.abandon();
+    // A commit for a rebalance tells its failure twice: as its epoch's and as the hook's. It is one.
+    if (this.failed === error) this.failed = null;
     if (error instanceof TaskMigratedError) {
       this.membership.reset();
       this.member.requestRejoin('the generation of the epoch is gone');
