@@ -6,6 +6,8 @@ import type { AggregateStore, Aggregator, Initializer, Reducer } from '../operat
 import type { Operator } from '../operators/operator.ts';
 import type { ChangeOptions } from '../operators/table.ts';
 import type { Named } from '../options.ts';
+import { CogroupedKStreamImpl } from './cogrouped.ts';
+import type { CogroupMember, MemberOf } from './cogrouped.ts';
 import { sendOldValuesUpwards } from './factory.ts';
 import type { DslFactory, GroupedState } from './factory.ts';
 import type { LooseKeyedProcessFunction } from '../keyed/keyed-process.ts';
@@ -80,6 +82,18 @@ export class KGroupedStreamImpl implements Untyped<KGroupedStream<unknown, unkno
     return windowGroup(this.#dsl, this.#state, windows, (storeName, key, path) =>
       this.#parent(storeName, key, path),
     );
+  }
+
+  cogroup(aggregator: Aggregator): CogroupedKStreamImpl {
+    this.#dsl.graph.checkedFunction('aggregator', aggregator, `${this.#state.path}.cogroup()`);
+    const memberOf: MemberOf = (group) => (group instanceof KGroupedStreamImpl ? group.#asMember() : null);
+    return new CogroupedKStreamImpl([{ ...this.#asMember(), aggregator }], memberOf);
+  }
+
+  #asMember(): Omit<CogroupMember, 'aggregator'> {
+    const { path, keySerde } = this.#state;
+    const parentOf: CogroupMember['parentOf'] = (storeName, key, at) => this.#parent(storeName, key, at);
+    return { dsl: this.#dsl, path, keySerde, parentOf };
   }
 
   #fold(

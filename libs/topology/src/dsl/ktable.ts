@@ -18,6 +18,8 @@ import { declareStore } from './materializing.ts';
 import type { LooseMaterialized } from './materializing.ts';
 import { addTableTableJoin } from './table-table-join.ts';
 import { addSuppression } from './suppressing.ts';
+import type { LooseStores } from './processing.ts';
+import { addTransformValues } from './transforming.ts';
 import type { KTable, Untyped } from './types.ts';
 
 /** By key: `(joiner, materialized, named)`; by foreign key: `(extractor, joiner, joined, materialized)`. */
@@ -83,6 +85,15 @@ export class KTableImpl implements Untyped<KTable<unknown, unknown>> {
 
   outerJoin(other: unknown, ...rest: TableJoinArguments): KTableImpl {
     return this.#join('outerJoin', other, rest);
+  }
+
+  transformValues(
+    supplier: unknown,
+    materialized: LooseMaterialized,
+    named?: Named,
+    ...stores: LooseStores
+  ): KTableImpl {
+    return addTransformValues(this.dsl, this.state, supplier, materialized, named, stores);
   }
 
   groupBy(

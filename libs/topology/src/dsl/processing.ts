@@ -2,9 +2,8 @@
 import type { GraphNode, TopologyGraph } from '../graph.ts';
 import type { OutputTag } from '../keyed/keyed-process.ts';
 import { processOperator } from '../operators/process.ts';
-import type { LooseProcessor } from '../operators/process.ts';
+import type { ProcessDeclaration } from '../operators/process.ts';
 import { passThroughOperator } from '../operators/stateless.ts';
-import type { Operator } from '../operators/operator.ts';
 import type { Named } from '../options.ts';
 import type { StateStore, StoreBuilder } from '../options/stores.ts';
 import type { AnySerde } from '../graph.ts';
@@ -14,7 +13,7 @@ import type { KStreamImpl } from './kstream.ts';
 export type LooseStores = readonly (StoreBuilder<StateStore> | string)[];
 
 /** What a task's processor is made by; a plain function is a processor without `init`. */
-type Supply = (context: unknown) => LooseProcessor;
+type Supply = ProcessDeclaration['supply'];
 
 export function addProcess(
   dsl: DslFactory,
@@ -28,7 +27,10 @@ export function addProcess(
   const label = named === undefined ? '' : JSON.stringify(typeof named === 'string' ? named : named.name);
   const path = `${stream.path}.${fixedKey ? 'processValues' : 'process'}(${label})`;
   const name = graph.nodeName(fixedKey ? 'KSTREAM-PROCESSVALUES-' : 'KSTREAM-PROCESSOR-', named, path);
-  const operator = userProcessor(graph, supplier, stores, fixedKey, path).operator;
+  const forwards = fixedKey ? 'its key' : 'any key';
+  const operator = processOperator(
+    declareProcess(graph, supplier, stores, 'process', forwards, path).declared,
+  );
   const node = graph.addNode({
     kind: 'processor',
     name,
@@ -43,20 +45,21 @@ export function addProcess(
   return dsl.stream({ ...stream, ...changed, node, path });
 }
 
-export interface UserProcessor {
-  readonly operator: Operator;
+export interface DeclaredProcess {
+  readonly declared: ProcessDeclaration;
   /** Connects one more store. */
   connect(store: StoreBuilder<StateStore> | string): void;
 }
 
-/** The operator of a supplier, with its stores declared. */
-export function userProcessor(
+/** What an operator of a supplier needs, with its stores declared. `method` does the work of what the supplier makes. */
+export function declareProcess(
   graph: TopologyGraph,
   supplier: unknown,
   stores: LooseStores,
-  fixedKey: boolean,
+  method: 'process' | 'transform',
+  forwards: ProcessDeclaration['forwards'],
   path: string,
-): UserProcessor {
+): DeclaredProcess {
   const names: string[] = [];
   const connect = (store: StoreBuilder<StateStore> | string): void => {
     if (typeof store !== 'string' && typeof (store as Partial<typeof store> | null)?.open !== 'function') {
@@ -69,7 +72,7 @@ export function userProcessor(
   };
   for (const store of stores) connect(store);
   for (const store of storesOfSupplier(supplier)) connect(store);
-  const supply = supplyOf(supplier);
+  const supply = supplyOf(supplier, method);
   if (supply === null) {
     graph.addFault(
       path,
@@ -77,13 +80,13 @@ export function userProcessor(
       'Pass one that makes a processor, or a function (record, context) => …',
     );
   }
-  const operator = processOperator({
-    supply: supply ?? (() => ({ process: () => undefined })),
+  const declared: ProcessDeclaration = {
+    supply: supply ?? (() => ({ [method]: () => undefined })),
     stores: names,
     builders: graph.userStores,
-    fixedKey,
-  });
-  return { operator, connect };
+    forwards,
+  };
+  return { declared, connect };
 }
 
 function storesOfSupplier(supplier: unknown): LooseStores {
@@ -95,24 +98,28 @@ function storesOfSupplier(supplier: unknown): LooseStores {
 }
 
 /** A function with parameters is the processor itself; one without makes it. */
-function supplyOf(supplier: unknown): Supply | null {
+function supplyOf(supplier: unknown, method: 'process' | 'transform'): Supply | null {
   if (typeof supplier === 'function') {
-    if (isProcessorClass(supplier)) {
-      const Processor = supplier as new () => LooseProcessor;
+    if (isClassWith(method, supplier)) {
+      const Processor = supplier as new () => object;
       return () => new Processor();
     }
-    if (supplier.length === 0) return () => (supplier as () => LooseProcessor)();
-    const call = supplier as (record: unknown, context: unknown) => void;
-    return (context) => ({ process: (record) => call(record, context) });
+    if (supplier.length === 0) return () => (supplier as () => object)();
+    const call = supplier as (...given: unknown[]) => unknown;
+    return method === 'process'
+      ? (context) => ({ process: (record: unknown) => call(record, context) })
+      : (context) => ({ transform: (key: unknown, value: unknown) => call(key, value, context) });
   }
   const get = (supplier as { get?: unknown } | null)?.get;
   if (typeof supplier !== 'object' || typeof get !== 'function') return null;
-  return () => (supplier as { get: () => LooseProcessor }).get();
+  return () => (supplier as { get: () => object }).get();
 }
 
-function isProcessorClass(given: { readonly prototype?: unknown }): boolean {
-  const prototype = given.prototype as { process?: unknown } | undefined;
-  return typeof prototype?.process === 'function' || /^class\b/.test(Function.prototype.toString.call(given));
+function isClassWith(method: string, given: { readonly prototype?: unknown }): boolean {
+  const prototype = given.prototype as Record<string, unknown> | undefined;
+  return (
+    typeof prototype?.[method] === 'function' || /^class\b/.test(Function.prototype.toString.call(given))
+  );
 }
 
 /** `KStream.sideOutput`. */

@@ -11,7 +11,12 @@ import type { RecordMetadata } from '../ports.ts';
 import type { CogroupAggregator, CogroupedKStream } from './cogrouped-types.ts';
 import type { KGroupedTable } from './grouped-table-types.ts';
 import type { KeyedProcessFunction, OutputTag } from '../keyed/keyed-process.ts';
-import type { FixedKeyProcessorSupplier, ProcessorSupplier, StoresOf } from '../options/processing.ts';
+import type {
+  FixedKeyProcessorSupplier,
+  ProcessorSupplier,
+  StoresOf,
+  ValueTransformerSupplier,
+} from '../options/processing.ts';
 import type { StateStore, StoreBuilder } from '../options/stores.ts';
 import type { StateDescriptors } from '../keyed/state-descriptors.ts';
 import type { AsyncCall, AsyncOptions } from '../async/async-options.ts';
@@ -316,6 +321,17 @@ export interface KTable<K, V, Deleted extends null = null> {
     materialized?: Materialized<K, NonNullable<VR>>,
     named?: Named,
   ): KTable<K, NonNullable<VR>, Deleted | Extract<VR, null>>;
+  /**
+   * New values by a transformer of yours, with stores: a class, a factory, or a function `(key, value, context)`. It sees deletions as
+   * `null`. Unlike `mapValues` its results are always kept, in the named store; in Kafka Streams that is optional. State: a value per key
+   * and the stores connected.
+   */
+  transformValues<VR, const Given extends readonly (StoreBuilder<StateStore> | string)[] = []>(
+    supplier: ValueTransformerSupplier<K, V, VR, StoresOf<Given>>,
+    materialized: Materialized<K, NonNullable<VR>>,
+    named?: Named,
+    ...stores: Given
+  ): KTable<K, NonNullable<VR>, Extract<VR, null>>;
   /**
    * Groups the rows by another key: `table.groupBy((id, user) => [user.city, user], Grouped.with(text, json))`. Rows whose pair has no key or
    * no value, or for which there is no pair, are in no group. State: none of its own; the table keeps old values in its store.

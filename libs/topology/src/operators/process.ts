@@ -21,32 +21,43 @@ import { GlobalKeyValueFace, PlainKeyValueFace } from '../stores/key-value-store
 import { Guard, GuardedOrderedStore, GuardedStore } from '../stores/store-site.ts';
 import type { StoreSite } from '../stores/store-site.ts';
 import type { Operator, OperatorRead, Site, StreamFunction } from './operator.ts';
-import { byKey, toEachStream } from './operator.ts';
+import { byKey, toEachStream, toEachTable } from './operator.ts';
+import type { AggregateStore } from './aggregate.ts';
+import { materialize } from './table.ts';
+import type { ChangeOptions } from './table.ts';
 import { Punctuations } from './punctuations.ts';
 
-/** A processor with its types loosened. */
-export interface LooseProcessor {
+export interface LooseLifecycle {
   init?(context: unknown): void;
-  process(record: unknown): void;
   close?(): void;
+}
+
+/** A processor with its types loosened. */
+interface LooseProcessor extends LooseLifecycle {
+  process(record: unknown): void;
+}
+
+interface LooseTransformer extends LooseLifecycle {
+  transform(key: unknown, value: unknown): unknown;
 }
 
 export interface ProcessDeclaration {
   /** Makes the processor of one task; called at every compilation. */
-  readonly supply: (context: unknown) => LooseProcessor;
+  readonly supply: (context: unknown) => object;
   /** Names of connected stores; may grow until the topology is built. */
   readonly stores: readonly string[];
   /** Builders of the stores that users declared, by name; may grow too. */
   readonly builders: ReadonlyMap<string, StoreBuilder<StateStore>>;
-  readonly fixedKey: boolean;
+  /** Which keys it may forward; `none`: it forwards nothing. */
+  readonly forwards: 'any key' | 'its key' | 'none';
 }
 
 export function processOperator(declared: ProcessDeclaration): Operator {
-  const supplied = new WeakSet<LooseProcessor>();
+  const supplied = new WeakSet<object>();
   return {
     takes: 'stream',
     gives: 'stream',
-    key: declared.fixedKey ? 'kept' : 'changed',
+    key: declared.forwards === 'any key' ? 'changed' : 'kept',
     value: 'changed',
     stores: declared.stores,
     get reads() {
@@ -56,14 +67,7 @@ export function processOperator(declared: ProcessDeclaration): Operator {
     hasSides: true,
     fold(site, children) {
       const context = new Processing(site, children, declared);
-      const processor = declared.supply(context);
-      if (typeof (processor as Partial<LooseProcessor> | null)?.process !== 'function') {
-        throw misuse(site.node, 'its supplier gave no object with a function process');
-      }
-      if (supplied.has(processor)) throw misuse(site.node, 'its supplier gave the same processor twice');
-      supplied.add(processor);
-      site.onInit(() => context.run('init', -1, () => processor.init?.(context)));
-      site.onClose(() => processor.close?.());
+      const processor = context.supplied('process', supplied) as LooseProcessor;
       const { context: source } = site;
       return (key, value, timestamp) => {
         context.enter('record', key, timestamp);
@@ -73,6 +77,45 @@ export function processOperator(declared: ProcessDeclaration): Operator {
           throw context.failed(error);
         }
         context.leave();
+      };
+    },
+  };
+}
+
+/**
+ * `KTable.transformValues`: the transformer is given each new value, `null` for a deletion, and its result is kept in the store named. What
+ * it gave before comes from there.
+ */
+export function transformValuesOperator(
+  declared: ProcessDeclaration,
+  spec: AggregateStore,
+  options: ChangeOptions,
+): Operator {
+  const supplied = new WeakSet<object>();
+  return {
+    takes: 'table',
+    gives: 'table',
+    key: 'kept',
+    value: { fromStore: spec.name, valueSerde: spec.valueSerde },
+    stores: declared.stores,
+    get reads() {
+      return [byKey(spec), ...readsOf(declared)];
+    },
+    runsUserCode: true,
+    fold(site, children) {
+      const context = new Processing(site, [], declared);
+      const transformer = context.supplied('transform', supplied) as LooseTransformer;
+      const keep = materialize(site, spec, toEachTable(children), options.sendOldValues, false);
+      return (key, newValue, _oldValue, timestamp) => {
+        context.enter('record', key, timestamp);
+        let result: unknown;
+        try {
+          result = transformer.transform(key, newValue) ?? null;
+        } catch (error) {
+          throw context.failed(error);
+        }
+        context.leave();
+        keep(key, result, timestamp);
       };
     },
   };
@@ -203,6 +246,21 @@ class Processing
     return this.#site.wallTime();
   }
 
+  /** The processor of this task, whose `method` does the work; its `init` and `close` are called when they are due. */
+  supplied(method: 'process' | 'transform', before: WeakSet<object>): LooseLifecycle {
+    const made = this.#declared.supply(this) as (object & LooseLifecycle) | null | undefined;
+    const isOne =
+      typeof (made as Partial<Record<string, unknown>> | null | undefined)?.[method] === 'function';
+    if (made === null || made === undefined || !isOne) {
+      throw this.#misuse(`its supplier gave no object with a function ${method}`);
+    }
+    if (before.has(made)) throw this.#misuse('its supplier gave the same processor twice');
+    before.add(made);
+    this.#site.onInit(() => this.run('init', -1, () => made.init?.(this)));
+    this.#site.onClose(() => made.close?.());
+    return made;
+  }
+
   /** Before each call of a function of the user's; `failed` or `leave` follows. */
   enter(mode: Mode, key: unknown, timestamp: number): void {
     this.#guard.reset();
@@ -281,7 +339,9 @@ class Processing
 
   #send(target: StreamFunction, record: ForwardedRecord<unknown, unknown> | ForwardedValue<unknown>): void {
     const { context } = this.#site;
-    if (this.#mode !== 'record' && (this.#mode !== 'punctuation' || this.#declared.fixedKey)) {
+    const { forwards } = this.#declared;
+    if (forwards === 'none') throw this.#misuse('it forwarded, but its result is what it returns');
+    if (this.#mode !== 'record' && (this.#mode !== 'punctuation' || forwards === 'its key')) {
       throw this.#misuse(
         this.#mode === 'punctuation'
           ? 'it forwarded in a punctuation, where there is no key that is kept'
@@ -292,7 +352,7 @@ class Processing
     if (!(Number.isSafeInteger(timestamp) && timestamp >= 0)) {
       throw this.#misuse(`the timestamp of a record it forwarded is ${String(timestamp)}`);
     }
-    const key = this.#declared.fixedKey ? this.#key : (record as ForwardedRecord<unknown, unknown>).key;
+    const key = forwards === 'its key' ? this.#key : (record as ForwardedRecord<unknown, unknown>).key;
     const before = context.outputHeaders;
     const headers = RecordInProcess.headersOf(record);
     if (headers !== null) context.outputHeaders = headers;

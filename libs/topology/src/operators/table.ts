@@ -47,7 +47,7 @@ export function tableSourceOperator(spec: TableStore, options: ChangeOptions): O
 }
 
 /** Reads and writes the store of a materialized filter or mapValues; both forward the store's own old value. */
-function materialize(
+export function materialize(
   site: Site,
   spec: TableStore,
   next: TableFunction,
@@ -153,4 +153,16 @@ export const toStreamOperator: Operator = {
     const next = toEachStream(children);
     return (key, newValue, _oldValue, timestamp) => next(key, newValue, timestamp);
   },
+};
+
+/** The changes as they are: where several operators make one table. */
+export const passThroughTableOperator: Operator = {
+  takes: 'table',
+  gives: 'table',
+  key: 'kept',
+  value: 'kept',
+  stores: [],
+  reads: [],
+  runsUserCode: false,
+  fold: (_site, children) => toEachTable(children),
 };

@@ -60,7 +60,7 @@ export interface PunctuationOptions {
 /** Stores by name. */
 export type StoresByName = Readonly<Record<string, StateStore>>;
 
-interface ProcessingContext<Connected extends StoresByName> {
+export interface ProcessingContext<Connected extends StoresByName> {
   readonly applicationId: string;
   /** `<sub-topology>_<partition>`. */
   readonly taskId: string;
@@ -152,6 +152,27 @@ export type ProcessorSupplier<K, V, KR, VR, Connected extends StoresByName = Sto
 
 export type FixedKeyProcessorSupplier<K, V, VR, Connected extends StoresByName = StoresByName> =
   SupplierOf<FixedKeyProcessor<K, V, VR, Connected>> | FixedKeyProcessFunction<K, V, VR, Connected>;
+
+/** What a `ValueTransformer` is given: stores, times and schedules; it cannot forward. */
+export type ValueTransformerContext<Connected extends StoresByName = StoresByName> =
+  ProcessingContext<Connected>;
+
+/** Makes the values of a table anew, with state: Kafka Streams' `ValueTransformerWithKey`. One object per task; see `Processor`. */
+export interface ValueTransformer<K, V, VR, Connected extends StoresByName = StoresByName> {
+  init?(context: ValueTransformerContext<Connected>): void;
+  /** `value` `null`: the row was deleted. A result of `null` deletes the row of the new table. */
+  transform(key: K, value: V | null): VR;
+  close?(): void;
+}
+
+export type ValueTransformFunction<K, V, VR, Connected extends StoresByName = StoresByName> = (
+  key: K,
+  value: V | null,
+  context: ValueTransformerContext<Connected>,
+) => VR;
+
+export type ValueTransformerSupplier<K, V, VR, Connected extends StoresByName = StoresByName> =
+  SupplierOf<ValueTransformer<K, V, VR, Connected>> | ValueTransformFunction<K, V, VR, Connected>;
 
 /** The stores of builders, by name. Connected by name alone, a store has no known type. */
 export type StoresOf<Given extends readonly (StoreBuilder<StateStore> | string)[]> = {
