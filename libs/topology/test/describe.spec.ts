@@ -1,15 +1,22 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { WindowedSerdes } from '#libs/serde';
 import {
+  BufferConfig,
   Consumed,
   Grouped,
   Joined,
   Materialized,
+  minutes,
   Named,
   Produced,
   Repartitioned,
+  SessionWindows,
+  SlidingWindows,
   StreamsBuilder,
+  Suppressed,
+  TimeWindows,
 } from '#libs/topology';
 import { integer, text } from './fixtures.ts';
 
@@ -97,6 +104,34 @@ const TOPOLOGIES: Readonly<Record<string, (builder: StreamsBuilder) => void>> = 
       .mapValues((value) => value, Materialized.as('mapped', { valueSerde: text }))
       .toStream(Named.as('changes'))
       .to('out', produced);
+  },
+  windows(builder) {
+    const grouped = builder
+      .stream<string, string>('in', consumed)
+      .groupBy((_key, value) => value, Grouped.as('by-value', { keySerde: text }));
+    const ofMinutes = WindowedSerdes.timeWindowed(text, minutes(1));
+    grouped
+      .windowedBy(TimeWindows.ofSizeWithNoGrace(minutes(1)))
+      .count(Materialized.as('counts'))
+      .suppress(Suppressed.untilWindowCloses(BufferConfig.unbounded()).withName('final'))
+      .toStream()
+      .to('out', Produced.with(ofMinutes, integer));
+    grouped
+      .windowedBy(SlidingWindows.ofTimeDifferenceWithNoGrace(minutes(1)))
+      .reduce((_x, y) => y, Materialized.as('latest'))
+      .filter(() => true)
+      .toStream()
+      .to('out2', Produced.with(ofMinutes, text));
+    grouped
+      .windowedBy(SessionWindows.ofInactivityGapWithNoGrace(minutes(1)))
+      .aggregate(
+        () => '',
+        (_key, value) => value,
+        (_key, x) => x,
+        Materialized.as('sessions', { valueSerde: text }),
+      )
+      .toStream()
+      .to('out3', Produced.with(WindowedSerdes.sessionWindowed(text), text));
   },
 };
 

@@ -1,3 +1,4 @@
+import java.time.Duration;
 import java.util.*;
 import org.apache.kafka.common.serialization.*;
 import org.apache.kafka.streams.*;
@@ -43,6 +44,16 @@ public class DescribeGolden {
     });
     show("table", b -> {
       b.table("in", Consumed.with(S,S).withName("rows"), Materialized.as("rows-store")).filter((k,v)->true).mapValues(v->v, Materialized.as("mapped")).toStream(Named.as("changes")).to("out", Produced.with(S,S));
+    });
+    show("windows", b -> {
+      KGroupedStream<String,String> g = b.stream("in", Consumed.with(S,S)).groupBy((k,v)->v, Grouped.as("by-value"));
+      g.windowedBy(TimeWindows.ofSizeWithNoGrace(Duration.ofMinutes(1))).count(Materialized.as("counts"))
+          .suppress(Suppressed.untilWindowCloses(Suppressed.BufferConfig.unbounded()).withName("final"))
+          .toStream().to("out", Produced.with(WindowedSerdes.timeWindowedSerdeFrom(String.class, 60000), Serdes.Long()));
+      g.windowedBy(SlidingWindows.ofTimeDifferenceWithNoGrace(Duration.ofMinutes(1))).reduce((x,y)->y, Materialized.as("latest"))
+          .filter((k,v)->true).toStream().to("out2", Produced.with(WindowedSerdes.timeWindowedSerdeFrom(String.class, 60000), S));
+      g.windowedBy(SessionWindows.ofInactivityGapWithNoGrace(Duration.ofMinutes(1))).aggregate(()->"", (k,v,x)->v, (k,x,y)->x, Materialized.as("sessions"))
+          .toStream().to("out3", Produced.with(WindowedSerdes.sessionWindowedSerdeFrom(String.class), S));
     });
   }
 }
