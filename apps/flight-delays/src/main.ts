@@ -4,6 +4,7 @@ import { FatalError, MillraceError } from '#libs/millrace';
 import { USAGE, parseArguments } from './arguments.ts';
 import type { Arguments } from './arguments.ts';
 import { run } from './run.ts';
+import { runSimulated } from './run-simulated.ts';
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -28,7 +29,7 @@ async function main(argv: readonly string[]): Promise<number> {
     });
   }
   try {
-    return await run(args, ending.signal);
+    return await (args.simulated ? runSimulated : run)(args, ending.signal);
   } catch (error) {
     process.stderr.write(`\n${describe(error)}\n`);
     return 1;

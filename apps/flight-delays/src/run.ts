@@ -9,6 +9,7 @@ import { Kafka, logLevel } from 'kafkajs';
 import { startLocalBroker } from '#libs/broker-local';
 import type { LocalBroker } from '#libs/broker-local';
 import { StreamsApplication } from '#libs/millrace';
+import type { KafkaConfig } from '#libs/millrace';
 import type { Arguments } from './arguments.ts';
 import { AirportDelaysFeed } from './board/airport-delays-feed.ts';
 import { TerminalBoard } from './board/terminal-board.ts';
@@ -77,7 +78,7 @@ async function runOnce(
   say(
     `${processed.toLocaleString('en')} records processed in ${((performance.now() - started) / 1000).toFixed(1)} s, exactly once`,
   );
-  const actual = await AirportDelaysFeed.read(brokers);
+  const actual = await AirportDelaysFeed.read(boardClient(brokers));
   new TerminalBoard().draw({ airports: actual.values(), status: 'all input is processed' });
   const { agrees, text } = checkReport(recompute(dataset), actual);
   say(`\n${text}`);
@@ -114,7 +115,7 @@ async function runLive(
   const service = await startService(brokers, stateDir, 'stopped');
   const application = service.get(StreamsApplication);
   const feed = new AirportDelaysFeed();
-  const following = feed.follow(brokers, ending.signal);
+  const following = feed.follow(boardClient(brokers), ending.signal);
   const drawing = draw(feed, ending.signal, () => statusOf(application, publish, progress));
   try {
     await Promise.race([
@@ -150,12 +151,17 @@ function startService(
   stateDir: string,
   until: 'stopped' | 'latest',
 ): Promise<INestApplicationContext> {
-  return NestFactory.createApplicationContext(FlightDelaysModule.forBroker({ brokers, stateDir, until }), {
+  const options = { kafka: { brokers }, stateDir, until };
+  return NestFactory.createApplicationContext(FlightDelaysModule.forKafka(options), {
     // The board has the terminal; warnings and errors go to stderr.
     logger: ['warn', 'error', 'fatal'],
     // The caller prints what went wrong, in one place.
     abortOnError: false,
   });
+}
+
+function boardClient(brokers: readonly string[]): KafkaConfig {
+  return { brokers, clientId: 'airport-delays-board' };
 }
 
 async function draw(feed: AirportDelaysFeed, signal: AbortSignal, status: () => string): Promise<void> {

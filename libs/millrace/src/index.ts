@@ -4,6 +4,9 @@ export type { ApplicationSnapshot } from './streams-application.ts';
 export type { StateKind, StreamsApplicationOptions, TopologySource } from './options.ts';
 export { createConsoleLogger } from './console-logger.ts';
 export type { LogLevel } from './console-logger.ts';
+export type { KafkaConnection } from './connect.ts';
+export { SimulatedKafka } from './simulated-kafka.ts';
+export type { SimulatedConnection, SimulatedHost, SimulatedRecord } from './simulated-kafka.ts';
 export { readTopic } from './read-topic.ts';
 export type { ReadTopicOptions, TopicRecord } from './read-topic.ts';
 

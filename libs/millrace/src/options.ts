@@ -5,10 +5,11 @@ import { z } from 'zod';
 import { FatalError, MillraceError, silentLogger, systemClock } from '#libs/core';
 import type { Clock, Logger } from '#libs/core';
 import { createKafkaRpc } from '#libs/kafka';
-import type { KafkaConfig } from '#libs/kafka';
 import { resolveRuntimeConfig } from '#libs/runtime';
 import type { RestoreListener, RuntimeOptions } from '#libs/runtime';
 import type { StreamsBuilder, Topology } from '#libs/topology';
+import type { KafkaConnection } from './connect.ts';
+import { isSimulated } from './simulated-kafka.ts';
 
 /** A topology, or the builder that draws one. */
 export type TopologySource = Topology | StreamsBuilder;
@@ -21,8 +22,8 @@ export interface StreamsApplicationOptions extends Partial<
 > {
   /** Consumer group, and prefix of internal topics and transactional ids. */
   readonly applicationId: string;
-  /** How to reach Kafka, in KafkaJS's shape. */
-  readonly kafka: KafkaConfig;
+  /** How to reach Kafka, in KafkaJS's shape; or a `SimulatedKafka`, for demonstrations. */
+  readonly kafka: KafkaConnection;
   /** A function is called once, when the application starts or is described. */
   readonly topology: TopologySource | (() => TopologySource);
   /** Folder of the local state. Default `.millrace/state` in the working directory. Applications and their copies may share it. */
@@ -45,7 +46,7 @@ export interface StreamsApplicationOptions extends Partial<
 export interface ResolvedOptions {
   readonly runtime: Omit<RuntimeOptions, 'instanceId'>;
   readonly instanceId: string | null;
-  readonly kafka: KafkaConfig;
+  readonly kafka: KafkaConnection;
   readonly topology: StreamsApplicationOptions['topology'];
   readonly stateDir: string;
   readonly state: StateKind;
@@ -114,9 +115,9 @@ export function resolveOptions(options: StreamsApplicationOptions): ResolvedOpti
   const parsed = OPTIONS.safeParse(options);
   if (!parsed.success) for (const issue of parsed.error.issues) faults.push(...describeIssue(issue));
   if (typeof options === 'object' && options !== null) {
-    faults.push(
-      ...faultsOf(() => createKafkaRpc(options.kafka, { clock: systemClock, logger: silentLogger })),
-    );
+    const { kafka } = options;
+    if (!isSimulated(kafka))
+      faults.push(...faultsOf(() => createKafkaRpc(kafka, { clock: systemClock, logger: silentLogger })));
     faults.push(
       ...faultsOf(() => resolveRuntimeConfig(runtimeOptions(options, options.instanceId ?? 'instance'))),
     );

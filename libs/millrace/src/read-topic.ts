@@ -4,10 +4,10 @@ import { RecordColumns } from '#libs/broker';
 import type { FetchedChunk, IsolationLevel, RecordReader } from '#libs/broker';
 import { FatalError, formatTopicPartition, silentLogger, systemClock } from '#libs/core';
 import type { Logger, RecordMetadata, TopicPartition } from '#libs/core';
-import { createKafkaClient } from '#libs/kafka';
-import type { KafkaConfig } from '#libs/kafka';
 import { compileCodec, detachBinary } from '#libs/serde';
 import type { Codec, Serde } from '#libs/serde';
+import { connect } from './connect.ts';
+import type { KafkaConnection } from './connect.ts';
 
 export interface TopicRecord<K, V> extends RecordMetadata {
   readonly key: K | null;
@@ -16,7 +16,7 @@ export interface TopicRecord<K, V> extends RecordMetadata {
 }
 
 export interface ReadTopicOptions<K, V> {
-  readonly kafka: KafkaConfig;
+  readonly kafka: KafkaConnection;
   readonly topic: string;
   readonly keySerde: Serde<K>;
   readonly valueSerde: Serde<V>;
@@ -41,7 +41,7 @@ export async function* readTopic<K, V>(
   options: ReadTopicOptions<K, V>,
 ): AsyncGenerator<TopicRecord<K, V>, void, undefined> {
   const { topic, follow = false, signal, isolation = 'read_committed' } = options;
-  const client = createKafkaClient(options.kafka, {
+  const client = connect(options.kafka, 'millrace', {
     clock: systemClock,
     logger: options.logger ?? silentLogger,
   });

@@ -4,7 +4,6 @@
 //   start: slot ─► state backend ─► broker client ─► runtime        end: runtime ─► broker client ─► state backend ─► slot
 import { FatalError, MillraceError, asError, systemClock } from '#libs/core';
 import type { Clock, Logger } from '#libs/core';
-import { createKafkaClient } from '#libs/kafka';
 import { Lifecycle, StreamsRuntime, resolveRuntimeConfig } from '#libs/runtime';
 import type {
   LifecycleListener,
@@ -17,6 +16,7 @@ import { createMemoryStateBackend } from '#libs/state';
 import type { StateBackend } from '#libs/state';
 import { checkPartitions } from '#libs/topology';
 import type { Topology } from '#libs/topology';
+import { connect } from './connect.ts';
 import { createConsoleLogger } from './console-logger.ts';
 import { claimInstance, claimSlot } from './instance-slot.ts';
 import type { InstanceSlot } from './instance-slot.ts';
@@ -225,7 +225,7 @@ export class StreamsApplication {
     if (slot !== null) this.closeLater('state folder', () => slot.release());
     const backend = await this.openBackend(slot);
     this.closeLater('state', () => backend.close());
-    const client = createKafkaClient({ clientId: this.applicationId, ...resolved.kafka }, { clock, logger });
+    const client = connect(resolved.kafka, this.applicationId, { clock, logger });
     this.closeLater('client', () => client.close());
     this.interruptStart = () => client.close();
     return new StreamsRuntime({
@@ -272,7 +272,8 @@ export class StreamsApplication {
   }
 
   private reportWaiting(): void {
-    const { brokers } = this.resolved.kafka;
+    const { kafka } = this.resolved;
+    const brokers = 'brokers' in kafka ? kafka.brokers : ['simulated'];
     this.logger.warn('The brokers have not answered what the start needs; still trying', {
       brokers: typeof brokers === 'function' ? 'found by a function' : brokers,
     });

@@ -1,5 +1,6 @@
 // Owns following the topic `airport-delays` as any consumer of it would: committed records only.
 import { Serdes, readTopic } from '#libs/millrace';
+import type { KafkaConnection } from '#libs/millrace';
 import type { AirportDelays } from '../data/flight.ts';
 import { TOPICS } from '../loader/topics.ts';
 
@@ -7,23 +8,23 @@ import { TOPICS } from '../loader/topics.ts';
 export class AirportDelaysFeed {
   readonly airports = new Map<string, AirportDelays>();
 
-  async follow(brokers: readonly string[], signal: AbortSignal): Promise<void> {
-    await this.#read(brokers, { follow: true, signal });
+  async follow(kafka: KafkaConnection, signal: AbortSignal): Promise<void> {
+    await this.#read(kafka, { follow: true, signal });
   }
 
   /** What the topic holds now. */
-  static async read(brokers: readonly string[]): Promise<ReadonlyMap<string, AirportDelays>> {
+  static async read(kafka: KafkaConnection): Promise<ReadonlyMap<string, AirportDelays>> {
     const feed = new AirportDelaysFeed();
-    await feed.#read(brokers, {});
+    await feed.#read(kafka, {});
     return feed.airports;
   }
 
   async #read(
-    brokers: readonly string[],
+    kafka: KafkaConnection,
     options: { readonly follow?: boolean; readonly signal?: AbortSignal },
   ): Promise<void> {
     const records = readTopic({
-      kafka: { brokers, clientId: 'airport-delays-board' },
+      kafka,
       topic: TOPICS.airportDelays,
       keySerde: Serdes.string(),
       valueSerde: Serdes.json<AirportDelays>(),

@@ -8,7 +8,7 @@ import { Kafka, logLevel, Partitioners } from 'kafkajs';
 import type { Admin, Message, Producer } from 'kafkajs';
 
 import type { Dataset } from '../data/dataset.ts';
-import { flightTime } from '../data/flight.ts';
+import { airportMessages, flightMessages } from './messages.ts';
 import { createTopics, PARTITIONS, TOPICS } from './topics.ts';
 import { whileRetriable } from './while-retriable.ts';
 
@@ -30,7 +30,6 @@ export interface LoadResult {
 }
 
 const BATCH_RECORDS = 1000;
-const DAY_MS = 86_400_000;
 
 /** Creates the topics, publishes all airports, then all flights. */
 export async function load(options: LoadOptions): Promise<LoadResult> {
@@ -68,21 +67,6 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
     await producer.disconnect();
     await admin.disconnect();
   }
-}
-
-/** Airports carry a time a day before the first flight, so that a join in the order of time finds them in place. */
-function airportMessages({ airports, flights }: Dataset): Message[] {
-  const [first] = flights;
-  const timestamp = String(first === undefined ? 0 : flightTime(first) - DAY_MS);
-  return airports.map((airport) => ({ key: airport.iata, value: JSON.stringify(airport), timestamp }));
-}
-
-function flightMessages({ flights }: Dataset): Message[] {
-  return flights.map((flight) => ({
-    key: flight.origin,
-    value: JSON.stringify(flight),
-    timestamp: String(flightTime(flight)),
-  }));
 }
 
 async function publish(
