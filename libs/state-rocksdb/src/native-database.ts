@@ -17,6 +17,8 @@ import type { NativeLayout } from './native-operation.ts';
 const CAPACITY_MIN = 17;
 /** Rows fetched at once by a scan: 1,024 take a third of the time per row that the binding's 8 take. */
 const SCAN_CAPACITY = 1024;
+/** The same for the few rows of a group: room for 1,024 takes 25 µs more to make. */
+const SHORT_SCAN_CAPACITY = 64;
 /** Longest path that is surely safe with the longest file name RocksDB appends. */
 export const PATH_BYTES_MAX = 3_800;
 
@@ -90,8 +92,9 @@ export class NativeDatabase {
     return (await this.read([key]))[0] ?? null;
   }
 
-  scan(range: Range): AsyncIterable<Row> {
-    return this.database.iterator(range, { capacity: SCAN_CAPACITY });
+  /** `isShort`: few rows are expected. */
+  scan(range: Range, isShort = false): AsyncIterable<Row> {
+    return this.database.iterator(range, { capacity: isShort ? SHORT_SCAN_CAPACITY : SCAN_CAPACITY });
   }
 
   async isEmpty(range: Range): Promise<boolean> {

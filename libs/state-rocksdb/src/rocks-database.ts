@@ -159,7 +159,7 @@ export class RocksDatabase implements StateDatabase {
     const bounds = keys.bounds(segment);
     const gte = range.from === undefined ? bounds.gte : keys.databaseKey(range.from, segment);
     const lt = range.to === undefined ? bounds.lt : keys.databaseKey(range.to, segment);
-    for await (const { key, value } of this.native.scan({ gte, lt })) {
+    for await (const { key, value } of this.native.scan({ gte, lt }, range.from !== undefined)) {
       yield {
         key: readBinary(key, keys.prefixBytes, key.length),
         value: readBinary(value, TIMESTAMP_BYTES, value.length),

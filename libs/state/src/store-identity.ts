@@ -10,6 +10,20 @@ export function storeIdentity(store: StateStoreSpec): string {
   return `${layout} key=${store.keySerde.name} value=${store.valueSerde.name}`;
 }
 
+const IDENTITY = /^(?<layout>.*) key=(?<key>.*) value=(?<value>.*)$/s;
+
+/** What of two identities differs, in words. */
+function difference(written: string, expected: string): string {
+  const before = IDENTITY.exec(written)?.groups;
+  const now = IDENTITY.exec(expected)?.groups;
+  if (before === undefined || now === undefined) return 'they differ';
+  const parts: string[] = [];
+  if (before['layout'] !== now['layout']) parts.push('the kind of store or its layout');
+  if (before['key'] !== now['key']) parts.push('the key serde');
+  if (before['value'] !== now['value']) parts.push('the value serde');
+  return `${parts.join(', ')} changed`;
+}
+
 export function stateIncompatible(
   taskId: string,
   store: string,
@@ -18,7 +32,7 @@ export function stateIncompatible(
 ): MillraceError {
   return new MillraceError({
     code: 'MILLRACE_STATE_INCOMPATIBLE',
-    message: `Store "${store}" of task ${taskId} was written as (${written}), but the topology declares it as (${expected}).`,
+    message: `Store "${store}" of task ${taskId} was written as (${written}), but the topology declares it as (${expected}): ${difference(written, expected)}.`,
     remedy:
       'Give the changed store a new name, or go back to the serdes, window sizes and operator that wrote it.',
     context: { taskId, store, written, expected },

@@ -165,7 +165,7 @@ export class TaskStateImpl implements TaskState {
     this.assertOpen();
     this.writeBehind.take(this.layers.takeCommitted(epochId), commit);
     for (const [store, time] of commit.expireBefore ?? []) {
-      const cache = this.storeCache(store);
+      const cache = this.byName.get(store);
       if (cache instanceof OrderedCache) cache.expireBefore(time);
     }
   }

@@ -78,7 +78,7 @@ interface RangeStep {
   readonly change: 'none' | 'set' | 'delete' | 'add';
   readonly added: BinaryString;
 }
-type Operation = (SetStep | RangeStep | { readonly kind: 'first' | 'take' }) & {
+type Operation = (SetStep | RangeStep | { readonly kind: 'first' | 'take'; readonly count: number }) & {
   readonly store: StoreName;
   readonly group: BinaryString;
 };
@@ -130,6 +130,7 @@ const operation: fc.Arbitrary<Operation> = fc.constantFrom(...STORES).chain((sto
       weight: 3,
       arbitrary: fc.record({
         kind: fc.constantFrom('first' as const, 'take' as const),
+        count: fc.integer({ min: 1, max: 4 }),
         store: fc.constant(store),
         group: fc.constantFrom(...GROUPS),
       }),
@@ -339,20 +340,31 @@ export class OrderedModelRun {
         this.range(store, name, group, one);
         break;
       case 'first':
-      case 'take': {
-        const row = store.first(group);
-        const expected = this.visible(name, group)[0];
-        if (!this.mayExpire(name))
-          expect(row === null ? undefined : store.suffixOf(row)).toBe(expected?.suffix);
-        else if (row !== null && !this.isExpired(name, store.suffixOf(row))) {
-          expect(store.suffixOf(row)).toBe(expected?.suffix);
-        }
-        if (row === null) break;
-        expect(row.encoded).not.toBeNull();
-        if (one.kind === 'take') this.change(store, name, row, null);
+        this.first(store, name, group);
         break;
-      }
+      case 'take':
+        for (let i = 0; i < one.count; i++) {
+          const row = this.first(store, name, group);
+          if (row === null) break;
+          this.change(store, name, row, null);
+        }
+        break;
     }
+  }
+
+  private first(
+    store: OrderedStoreCache<number>,
+    name: StoreName,
+    group: BinaryString,
+  ): StateEntry<number> | null {
+    const row = store.first(group);
+    const expected = this.visible(name, group)[0];
+    // Expired rows may stand before the others, or not.
+    if (row === null || !this.isExpired(name, store.suffixOf(row))) {
+      expect(row === null ? undefined : store.suffixOf(row)).toBe(expected?.suffix);
+    }
+    if (row !== null) expect(row.encoded).not.toBeNull();
+    return row;
   }
 
   private set(
@@ -418,10 +430,6 @@ export class OrderedModelRun {
     const expected = before.filter(({ suffix }) => change !== 'add' || suffix !== added);
     if (left > 0) expect(visited).toEqual(expected);
     else expect(expected.slice(0, visited.length)).toEqual(visited);
-  }
-
-  private mayExpire(name: StoreName): boolean {
-    return name === 'windows';
   }
 
   private isExpired(name: StoreName, suffix: BinaryString): boolean {

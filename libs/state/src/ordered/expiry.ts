@@ -34,6 +34,10 @@ export class Expiry {
     this.rank = Math.max(this.rank, rankOf(orderedTime(time)));
   }
 
+  isExpired(row: Row): boolean {
+    return this.rank > 0 && rankOf(row.suffix) < this.rank;
+  }
+
   /** The group gets a row. */
   touched(group: Group): void {
     if (!group.isBelow(DUE_ROWS, this.rank) || group.isDue) return;

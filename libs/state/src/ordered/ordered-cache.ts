@@ -180,7 +180,7 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
   forget(entry: Entry): void {
     const row = entry as Row;
     this.removeFromIndex(row);
-    if (row.encoded === null) return;
+    if (row.encoded === null || this.expiry?.isExpired(row) === true) return;
     this.complete = false;
     row.group.uncover(row);
   }
