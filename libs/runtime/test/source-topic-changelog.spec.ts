@@ -1,7 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { createMemoryStateBackend } from '#libs/state';
 import { Serdes } from '#libs/serde';
-import type { Serde } from '#libs/serde';
 import type { SourceSpec, TaskPorts, Topology } from '#libs/topology';
 import { logAndContinue } from '../src/index.ts';
 import { InProcessBroker } from '../../../test/support/in-process-broker.ts';
@@ -23,7 +22,7 @@ const table = (ports: TaskPorts): HandMade => {
   return {
     process: (key, value, timestamp) => {
       if (key === null) return;
-      const entry = store.entry(encodeText(String(key)));
+      const entry = store.entry(encodeText(key as string));
       const before = store.value(entry) as string | undefined;
       ports.sink(0).send(key, before === undefined ? 'nothing' : `${before}@${entry.timestamp}`, timestamp);
       store.set(entry, value, timestamp);
@@ -76,7 +75,7 @@ describe('a source topic that serves as changelog', () => {
 
   it('goes through the extractor, and leaves out what the policy let go', async () => {
     const source: Partial<SourceSpec> = {
-      valueSerde: Serdes.json<string>() as Serde<unknown>,
+      valueSerde: Serdes.json<string>(),
       timestampExtractor: (value, _key, recordTimestamp) => recordTimestamp + Number(value) * 100,
     };
     const json = { ...keyValueStore('table', { sourceTopic: 'in' }), valueSerde: source.valueSerde! };
