@@ -70,8 +70,9 @@ export function startSums(
 }
 
 export function createTopics(cluster: MemoryCluster, partitions = 2): void {
-  cluster.topics.create('in', partitions);
-  cluster.topics.create('out', partitions);
+  // Records are of 1970.
+  cluster.topics.create('in', partitions, { 'retention.ms': '-1' });
+  cluster.topics.create('out', partitions, { 'retention.ms': '-1' });
 }
 
 /** `count` records of value 1 from number `from` on: key i mod 10, in partition key mod 2, so that each key has one partition. */

@@ -12,6 +12,11 @@ export interface FaultPlan {
   readonly dropAnswer?: number;
   /** The request arrives once more, on its own way and later. Nobody waits for its second answer. */
   readonly duplicateRequest?: number;
+  /**
+   * What does not arrive twice. Default InitProducerId, of which a late copy fences its own sender; below transaction version 2 also
+   * what steers a transaction: a late copy would steer the next one, and nobody could tell (KAFKA-17754, closed by KIP-890).
+   */
+  readonly neverTwice?: readonly ApiName[];
   readonly delayRequest?: number;
   readonly delayAnswer?: number;
   /** How long, milliseconds. Default 1 to 100. */
@@ -31,14 +36,25 @@ export interface LegFate {
   readonly againAfterMs: number;
 }
 
+const NEVER_TWICE: readonly ApiName[] = ['InitProducerId'];
+const NEVER_TWICE_BELOW_VERSION_2: readonly ApiName[] = [
+  ...NEVER_TWICE,
+  'EndTxn',
+  'AddPartitionsToTxn',
+  'AddOffsetsToTxn',
+  'TxnOffsetCommit',
+];
 const UNHARMED: LegFate = { lost: 'no', delayMs: 0, againAfterMs: -1 };
 
 export class FaultDice {
   readonly #plan: FaultPlan;
   readonly #random: SeededRandom;
+  readonly #neverTwice: readonly ApiName[];
 
-  constructor(plan: FaultPlan, seed: number) {
+  constructor(plan: FaultPlan, seed: number, transactionVersion: number) {
     this.#plan = plan;
+    this.#neverTwice =
+      plan.neverTwice ?? (transactionVersion >= 2 ? NEVER_TWICE : NEVER_TWICE_BELOW_VERSION_2);
     this.#random = new SeededRandom(plan.seed ?? seed);
   }
 
@@ -51,7 +67,8 @@ export class FaultDice {
       const lost = this.#random.chance(plan.silent ?? 0.2) ? 'silent' : 'cut';
       return { lost, delayMs: 0, againAfterMs: -1 };
     }
-    const again = isRequest && this.#random.chance(plan.duplicateRequest ?? 0);
+    const again =
+      isRequest && !this.#neverTwice.includes(api) && this.#random.chance(plan.duplicateRequest ?? 0);
     const late = this.#random.chance((isRequest ? plan.delayRequest : plan.delayAnswer) ?? 0);
     if (!again && !late) return UNHARMED;
     return {

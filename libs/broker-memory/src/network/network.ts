@@ -44,7 +44,8 @@ export class Network implements Carrier {
   // --- faults --------------------------------------------------------------------------------------------------
 
   setFaultPlan(plan: FaultPlan | undefined): void {
-    this.#dice = plan === undefined ? undefined : new FaultDice(plan, this.#core.settings.seed);
+    const { seed, transactionVersion } = this.#core.settings;
+    this.#dice = plan === undefined ? undefined : new FaultDice(plan, seed, transactionVersion);
   }
 
   fault(rule: FaultRule): Fault {
