@@ -85,6 +85,8 @@ final class Inputs {
     List<Event> events = new ArrayList<>();
     // Half of the runs begin at the epoch, where windows are cut off.
     long base = index % 2 == 0 ? 0 : 1000;
+    // Every other two have times that are multiples of five, as most bounds of windows are, so that bounds are met.
+    int unit = index / 2 % 2 == 0 ? 1 : 5;
     Event last = null;
     while (events.size() < length) {
       if (wallClockStep > 0 && random.nextInt(5) == 0) {
@@ -95,10 +97,10 @@ final class Inputs {
         events.add(last);
         continue;
       }
-      if (!(duplicates && random.nextInt(2) == 0)) base += random.nextInt(12) == 0 ? leap : 1 + random.nextInt(2 * step - 1);
+      if (!(duplicates && random.nextInt(2) == 0)) base += random.nextInt(12) == 0 ? leap : unit * (1 + random.nextInt(2 * step / unit - 1));
       long time = base;
-      if (late && random.nextInt(4) == 0) time = base - lateness / 2 - random.nextInt(lateness);
-      else if (disordered && random.nextInt(2) == 0) time = base - random.nextInt(jitter + 1);
+      if (late && random.nextInt(4) == 0) time = base - lateness / 2 - unit * random.nextInt(lateness / unit);
+      else if (disordered && random.nextInt(2) == 0) time = base - unit * random.nextInt(jitter / unit + 1);
       Source source = pick(random);
       String key = nulls && random.nextInt(7) == 0 ? null : String.valueOf(source.keys.charAt(random.nextInt(source.keys.length())));
       boolean isNull = random.nextInt(nulls ? 4 : 5) == 0 && (nulls || source.isTable);

@@ -23,6 +23,8 @@ final class TableJoinTopologies extends Words {
         .join(table(b, "second"), TableJoinTopologies::both).leftJoin(table(b, "third"), TableJoinTopologies::both)));
     Catalog.add("table-outer-join-chain", Inputs.ofTable("table").table("second").table("third").keys("ab"), b -> out(table(b, "table")
         .outerJoin(table(b, "second"), TableJoinTopologies::both).outerJoin(table(b, "third"), TableJoinTopologies::both)));
+    Catalog.add("table-join-chain-materialized", Inputs.ofTable("table").table("second").table("third").keys("ab"), b -> out(table(b, "table")
+        .leftJoin(table(b, "second"), TableJoinTopologies::bothOrNull, kept("j")).outerJoin(table(b, "third"), TableJoinTopologies::both)));
     Catalog.add("table-self-join", Inputs.ofTable("table"), b -> {
       KTable<String, String> rows = table(b, "table");
       out(rows.join(rows.mapValues(v -> digit(v) > 5 ? null : "m" + v), TableJoinTopologies::both));

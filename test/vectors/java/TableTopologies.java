@@ -36,6 +36,11 @@ final class TableTopologies extends Words {
         .aggregate(() -> "", (k, v, x) -> x + "+" + v, (k, v, x) -> x + "-" + v, kept("s"))));
     Catalog.add("aggregate-group-by", Inputs.of("in"), b -> out(stream(b, "in").groupByKey().reduce((x, y) -> y, kept("latest"))
         .groupBy((k, v) -> KeyValue.pair(String.valueOf(letter(v)), v), Grouped.with("g", S, S)).count(AggregateTopologies.counts("s"))));
+    // Without a cache the initializer's value is forwarded as the old value of a new key, and is subtracted.
+    Catalog.add("aggregate-regrouped", Inputs.of("in").keys("ab"), b -> out(stream(b, "in").groupByKey()
+        .aggregate(() -> "x0", (k, v, x) -> letter(v) + "" + (digit(x) + digit(v)) % 10, kept("latest"))
+        .groupBy((k, v) -> KeyValue.pair(String.valueOf(letter(v)), v), Grouped.with("g", S, S))
+        .aggregate(() -> "", (k, v, x) -> x + "+" + v, (k, v, x) -> x + "-" + v, kept("s")))).cached();
     Catalog.add("global-table", Inputs.of("in").table("global"), b -> {
       b.globalTable("global", Consumed.with(S, S), kept("global-rows"));
       out(stream(b, "in"));

@@ -97,6 +97,8 @@ final class WindowTopologies extends Words {
       Catalog.add(kind + "-count-on-close", inputs(), b -> outWindows(countedOnClose(stream(b, "in").groupByKey().windowedBy(windows))));
       Catalog.add(kind + "-aggregate-on-close", inputs(), b -> outWindows(aggregatedOnClose(stream(b, "in").groupByKey().windowedBy(windows))));
     });
+    Catalog.add("session-kept-longer", inputs(), b -> outWindows(
+        stream(b, "in").groupByKey().windowedBy(SESSIONS.get("session-grace")).count(sessionCounts("s").withRetention(ofDays(1)))));
     Catalog.add("tumbling-after-group-by", inputs(), b -> outWindows(KINDS.get("tumbling-grace")
         .over(stream(b, "in").groupBy((k, v) -> v == null ? null : String.valueOf(letter(v)), Grouped.with("g", S, S))).count(counts("s"))));
     // Without a cache the initializer's value is forwarded as the old value of a new key.

@@ -30,6 +30,13 @@ export const tableJoins: Topologies = {
     out(table(b).join(table(b, 'second'), both).leftJoin(table(b, 'third'), both).toStream()),
   'table-outer-join-chain': (b) =>
     out(table(b).outerJoin(table(b, 'second'), both).outerJoin(table(b, 'third'), both).toStream()),
+  'table-join-chain-materialized': (b) =>
+    out(
+      table(b)
+        .leftJoin(table(b, 'second'), bothOrNull, kept('j'))
+        .outerJoin(table(b, 'third'), both)
+        .toStream(),
+    ),
   'table-self-join': (b) => {
     const rows = table(b);
     out(

@@ -106,6 +106,21 @@ export const tables: Topologies = {
         .count(Materialized.as('s'))
         .toStream(),
     ),
+  'aggregate-regrouped': (b) =>
+    out(
+      byLetter(
+        stream(b)
+          .groupByKey()
+          .aggregate(
+            () => 'x0',
+            (_k, v, x) => `${letter(v)}${(digit(x) + digit(v)) % 10}`,
+            kept('latest'),
+          ),
+        (_k, v) => v,
+      )
+        .aggregate(empty, add, subtract, kept('s'))
+        .toStream(),
+    ),
   'global-table': (b) => {
     b.globalTable('global', consumed, Materialized.as('global-rows'));
     out(stream(b));

@@ -117,6 +117,8 @@ const ofSessions = Object.entries(sessions).flatMap(([kind, gap]): [string, Draw
 
 export const windows: Topologies = {
   ...Object.fromEntries([...fixed, ...fixedOnClose, ...ofSessions]),
+  'session-kept-longer': (b) =>
+    outWindows(stream(b).groupByKey().windowedBy(sessions['session-grace']).count(countsForADay)),
   'tumbling-after-group-by': (b) =>
     outWindows(
       kinds['tumbling-grace'](stream(b).groupBy((_k, v) => (v === null ? null : letter(v)), grouped)).count(
