@@ -19,6 +19,7 @@ export type { Condition, Contiguity, Taken } from './cep/pattern.ts';
 export type { Match, MatchInfo, MatchOptions } from './cep/pattern-process.ts';
 export { State } from './keyed/state-descriptors.ts';
 export type * from './keyed/state-descriptors.ts';
+export type { ConnectedKGroupedStreams, ConnectedProcessFunction } from './dsl/connected-types.ts';
 export { OutputTag } from './keyed/keyed-process.ts';
 export type {
   BroadcastState,

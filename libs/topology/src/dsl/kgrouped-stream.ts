@@ -8,6 +8,8 @@ import type { ChangeOptions } from '../operators/table.ts';
 import type { Named } from '../options.ts';
 import { CogroupedKStreamImpl } from './cogrouped.ts';
 import type { CogroupMember, MemberOf } from './cogrouped.ts';
+import { ConnectedImpl } from './connected.ts';
+import type { ConnectedSide } from './connected.ts';
 import { sendOldValuesUpwards } from './factory.ts';
 import type { DslFactory, GroupedState } from './factory.ts';
 import type { LooseKeyedProcessFunction } from '../keyed/keyed-process.ts';
@@ -78,6 +80,11 @@ export class KGroupedStreamImpl implements Untyped<KGroupedStream<unknown, unkno
     return addKeyedProcess(this.#dsl, this.#state, fn, (name, key, path) => this.#parent(name, key, path));
   }
 
+  connect(other: unknown): ConnectedImpl {
+    const isOurs = other instanceof KGroupedStreamImpl && other.#dsl === this.#dsl;
+    return new ConnectedImpl(this.#asSide(), isOurs ? other.#asSide() : null);
+  }
+
   windowedBy(windows: AnyWindows): WindowedImpl {
     return windowGroup(this.#dsl, this.#state, windows, (storeName, key, path) =>
       this.#parent(storeName, key, path),
@@ -88,6 +95,11 @@ export class KGroupedStreamImpl implements Untyped<KGroupedStream<unknown, unkno
     this.#dsl.graph.checkedFunction('aggregator', aggregator, `${this.#state.path}.cogroup()`);
     const memberOf: MemberOf = (group) => (group instanceof KGroupedStreamImpl ? group.#asMember() : null);
     return new CogroupedKStreamImpl([{ ...this.#asMember(), aggregator }], memberOf);
+  }
+
+  #asSide(): ConnectedSide {
+    const parentOf: ConnectedSide['parentOf'] = (name, key, at) => this.#parent(name, key, at);
+    return { dsl: this.#dsl, state: this.#state, parentOf };
   }
 
   #asMember(): Omit<CogroupMember, 'aggregator'> {

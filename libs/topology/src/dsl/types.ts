@@ -9,6 +9,7 @@ import type { TableJoined } from '../options/table-joined.ts';
 import type { StreamJoined } from '../options/stream-joined.ts';
 import type { RecordMetadata } from '../ports.ts';
 import type { CogroupAggregator, CogroupedKStream } from './cogrouped-types.ts';
+import type { ConnectedKGroupedStreams } from './connected-types.ts';
 import type { KGroupedTable } from './grouped-table-types.ts';
 import type { KeyedProcessFunction, OutputTag } from '../keyed/keyed-process.ts';
 import type {
@@ -259,6 +260,8 @@ export interface KGroupedStream<K, V> {
    *     payments.groupByKey().process({ name: 'idle', state: { last: State.value(Serdes.float64()) }, onRecord(payment, context) { … } })
    */
   process<R, S extends StateDescriptors, B = object>(fn: KeyedProcessFunction<K, V, R, S, B>): KStream<K, R>;
+  /** Takes this stream and another one of the same keys together into one keyed process function: Flink's connected streams. */
+  connect<VO>(other: KGroupedStream<K, VO>): ConnectedKGroupedStreams<K, V, VO>;
   /**
    * Looks for a pattern in the records of each key and forwards what `select` makes of each match, with the timestamp of its last event.
    * State: the partial matches of a key as one value, an event once for all of them; a timer for a key that has some, when there is a `within`.
@@ -395,10 +398,12 @@ export interface KTable<K, V, Deleted extends null = null> {
    * record (or the passing of time) that closes a window emits it. For tables with windowed keys.
    */
   suppress(
-    suppressed: K extends Windowed<unknown> ? SuppressedUntilWindowCloses : never,
+    suppressed: K extends Windowed<unknown>
+      ? SuppressedUntilWindowCloses | SuppressedUntilWindowCloses<V>
+      : never,
   ): KTable<K, V, never>;
   /** Holds a key's updates back for a time and lets the last of them on. */
-  suppress(suppressed: SuppressedUntilTimeLimit): KTable<K, V, Deleted>;
+  suppress(suppressed: SuppressedUntilTimeLimit | SuppressedUntilTimeLimit<V>): KTable<K, V, Deleted>;
   /** Each change as a record with a new key: `toStream().selectKey(mapper)`. Marks the stream for repartitioning; the key serde is lost. */
   toStream<KR>(
     mapper: (key: K, value: V | Deleted, metadata: RecordMetadata) => KR,
