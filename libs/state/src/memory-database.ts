@@ -158,7 +158,9 @@ export class MemoryDatabase implements StateDatabase {
 
   async *scan(store: number, range: ScanRange = {}): AsyncGenerator<DatabaseRow> {
     this.assertOpen();
-    yield* this.tables[store]!.scan(range);
+    const rows = this.tables[store]!.scan(range);
+    await this.aTurn();
+    yield* rows;
   }
 
   expire(store: number, before: number): void {

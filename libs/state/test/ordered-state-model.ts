@@ -92,6 +92,14 @@ export type OrderedStep =
     }
   | { readonly kind: 'seal' | 'commit' | 'abandon' | 'flush' | 'due' | 'turn' | 'reopen' | 'kill' }
   | { readonly kind: 'advance'; readonly ms: number }
+  | {
+      /** A read ahead that goes on beside what follows. */
+      readonly kind: 'race';
+      readonly store: StoreName;
+      readonly group: BinaryString;
+      readonly suffix: BinaryString;
+      readonly range: boolean;
+    }
   | { readonly kind: 'check'; readonly store: StoreName };
 
 const operation: fc.Arbitrary<Operation> = fc.constantFrom(...STORES).chain((store) =>
@@ -158,6 +166,18 @@ export const orderedSteps: fc.Arbitrary<OrderedStep[]> = fc.array(
         ms: fc.integer({ min: 1_000, max: 5_000 }),
       }),
     },
+    {
+      weight: 4,
+      arbitrary: fc.constantFrom(...STORES).chain((store) =>
+        fc.record({
+          kind: fc.constant('race' as const),
+          store: fc.constant(store),
+          group: fc.constantFrom(...GROUPS),
+          suffix: suffixFor(store),
+          range: fc.boolean(),
+        }),
+      ),
+    },
     { weight: 1, arbitrary: fc.constant({ kind: 'abandon' as const }) },
     { weight: 2, arbitrary: fc.constant({ kind: 'flush' as const }) },
     { weight: 2, arbitrary: fc.constant({ kind: 'due' as const }) },
@@ -194,6 +214,7 @@ export class OrderedModelRun {
   private sealed: { readonly epochId: number; readonly layer: Layer }[] = [];
   private readonly committed = layer();
   private readonly changelog: ModelRecord[] = [];
+  private readonly racing: Promise<void>[] = [];
   private epochId = 0;
   private time = 0;
   /** What committed epochs said; earlier rows may be there or not. */
@@ -212,6 +233,7 @@ export class OrderedModelRun {
     }
     while (this.sealed.length > 0) this.commit();
     for (const name of STORES) await this.checkStore(name);
+    await this.racesEnded();
     await this.checkNothingDeadStays();
     await this.state.close();
   }
@@ -246,6 +268,13 @@ export class OrderedModelRun {
       case 'advance':
         this.time += step.ms;
         break;
+      case 'race':
+        this.racing.push(
+          (step.range
+            ? this.state.readAheadRanges(step.store, [{ group: step.group, from: step.suffix }])
+            : this.state.readAhead(step.store, [rowKey(step.group, step.suffix)], 1)) ?? Promise.resolve(),
+        );
+        break;
       case 'abandon':
         this.state.abandon();
         this.forgetUnsettled();
@@ -260,11 +289,13 @@ export class OrderedModelRun {
         await turns(2);
         break;
       case 'reopen':
+        await this.racesEnded();
         await this.state.close();
         this.forgetUnsettled();
         await this.start();
         break;
       case 'kill':
+        await this.racesEnded();
         await this.under.kill(this.state);
         this.forgetUnsettled();
         await this.start();
@@ -487,6 +518,10 @@ export class OrderedModelRun {
       metadata: {},
       expireBefore: new Map([['windows', expireBefore]]),
     });
+  }
+
+  private async racesEnded(): Promise<void> {
+    await Promise.all(this.racing.splice(0));
   }
 
   private forgetUnsettled(): void {

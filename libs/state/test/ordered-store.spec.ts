@@ -55,7 +55,7 @@ function visit(
   const store = state.orderedStore<number>('rows');
   const found: string[] = [];
   store.range(bin(group), from === null ? null : bin(from), to === null ? null : bin(to), (row) => {
-    found.push(`${store.suffixOf(row)}=${row.encoded}`);
+    found.push(`${store.suffixOf(row)}=${String(row.encoded)}`);
   });
   return found;
 }
