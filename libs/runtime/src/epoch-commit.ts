@@ -62,6 +62,7 @@ export function sealEpoch(
     });
     for (const queue of task.group.queues) {
       queue.settlePosition();
+      queue.sealedPosition = queue.position;
       offsets.push({
         topic: queue.topic,
         partition: queue.partition,

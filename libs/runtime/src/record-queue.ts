@@ -22,6 +22,9 @@ export class RecordQueue {
   /** Highest timestamp of the partition; what Kafka Streams calls partition time. */
   partitionTime = -1;
 
+  /** The position as it was last handed to a commit; -1: it never was. */
+  sealedPosition = -1;
+
   /** Timestamp of the next record where an extractor must be asked: NaN until it was. */
   extractedTimestamp = Number.NaN;
 

@@ -164,7 +164,7 @@ function queueOf(
   const topic = layout.sourceTopic(source);
   if (partition >= (layout.partitionCounts.get(topic) ?? 0)) return null;
   const key = formatTopicPartition(topic, partition);
-  return new RecordQueue(
+  const queue = new RecordQueue(
     source,
     index,
     topic,
@@ -174,6 +174,8 @@ function queueOf(
     start.offsets.get(key) ?? 0,
     start.leaderEpochs.get(key) ?? -1,
   );
+  if (start.committed.has(key)) queue.sealedPosition = queue.position;
+  return queue;
 }
 
 function refuseTooMuchMetadata(

@@ -177,7 +177,10 @@ export class Worker {
       },
       this.membership,
     );
-    this.runLimit = config.until === 'latest' ? new RunLimit(layout, client, this.registry) : null;
+    this.runLimit =
+      config.until === 'latest'
+        ? new RunLimit(layout, client, this.registry, () => this.membership.isSettled)
+        : null;
     this.trimmer = new RepartitionTrimmer(layout, client.admin, this.registry, clock, logger);
     parts.globals.ready.then(
       () => this.wake(),
