@@ -402,12 +402,20 @@ describe('windows that cannot be', () => {
         group.windowedBy(hour).count({} as never);
         group.windowedBy(UnlimitedWindows.of()).emitStrategy(onClose).count(counts);
         group.windowedBy(hour).lateRecords();
+        group.windowedBy(hour).aggregate(
+          () => 0,
+          (_key, _value, sum) => sum,
+          function merger() {} as never,
+          { name: 'sums', valueSerde: integer } as never,
+        );
       }),
     ).toEqual([
       'the retention of 1 ms is shorter than the 3600000 ms that its windows need with their grace.',
       'the state store has no name.',
       'an unlimited window never closes.',
       'there is no aggregation yet whose late records these could be.',
+      'a function stands where the store is described.',
+      'the value serde is missing.',
     ]);
   });
 });

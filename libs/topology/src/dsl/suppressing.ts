@@ -12,7 +12,7 @@ import type {
 import type { DslFactory, TableState } from './factory.ts';
 import type { KTableImpl } from './ktable.ts';
 
-type Suppressed = SuppressedUntilWindowCloses | SuppressedUntilTimeLimit;
+type Suppressed = SuppressedUntilWindowCloses<never> | SuppressedUntilTimeLimit<never>;
 
 const STORE_SUFFIX = '-store';
 

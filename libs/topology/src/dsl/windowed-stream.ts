@@ -157,6 +157,15 @@ abstract class WindowedStreamImpl {
     const path = `${state.path}.${folding.method}(${label})`;
     for (const [what, fn] of Object.entries(folding.functions)) graph.checkedFunction(what, fn, path);
 
+    // A function has a name, so that TypeScript takes it for the options of a store.
+    if (typeof folding.materialized === 'function') {
+      graph.addFault(
+        path,
+        'a function stands where the store is described.',
+        'Only sessions have a merger: aggregate(initializer, aggregator, Materialized.as("…")).',
+      );
+    }
+
     const name = graph.nodeName(folding.prefix, folding.named, path);
     const key = graph.checkedSerde('key', path, materialized.keySerde, state.keySerde);
     const value = graph.checkedSerde('value', path, materialized.valueSerde, folding.valueSerde);

@@ -65,31 +65,31 @@ export const BufferConfig = {
     bufferConfig({ ...UNBOUNDED, maxBytes, whenFull: 'emit' }),
 } as const;
 
-interface SuppressedCommon {
+interface SuppressedCommon<V> {
   readonly bufferConfig: BufferConfig;
   readonly name?: string | undefined;
-  readonly valueSerde?: SerdeOf<never> | undefined;
+  readonly valueSerde?: SerdeOf<V> | undefined;
 }
 
-/** Only the final result of each window goes on. */
-export interface SuppressedUntilWindowCloses extends SuppressedCommon {
+/** Only the final result of each window goes on. `V`: of the value serde, when one was given. */
+export interface SuppressedUntilWindowCloses<V = never> extends SuppressedCommon<V> {
   readonly kind: 'untilWindowCloses';
   /** The buffer's name, which is required: its changelog is `<application.id>-<name>-store-changelog`. */
-  withName(name: string): SuppressedUntilWindowCloses;
+  withName(name: string): SuppressedUntilWindowCloses<V>;
   /** Of the table's values, where the table lost theirs on the way. */
-  withValueSerde(valueSerde: SerdeOf<never>): SuppressedUntilWindowCloses;
+  withValueSerde<T>(valueSerde: SerdeOf<T>): SuppressedUntilWindowCloses<T>;
 }
 
 /** Of a key's updates within a time only the last goes on. */
-export interface SuppressedUntilTimeLimit extends SuppressedCommon {
+export interface SuppressedUntilTimeLimit<V = never> extends SuppressedCommon<V> {
   readonly kind: 'untilTimeLimit';
   readonly timeToWaitMs: number;
   /** As in `SuppressedUntilWindowCloses`. */
-  withName(name: string): SuppressedUntilTimeLimit;
-  withValueSerde(valueSerde: SerdeOf<never>): SuppressedUntilTimeLimit;
+  withName(name: string): SuppressedUntilTimeLimit<V>;
+  withValueSerde<T>(valueSerde: SerdeOf<T>): SuppressedUntilTimeLimit<T>;
 }
 
-function untilWindowCloses(given: SuppressedCommon): SuppressedUntilWindowCloses {
+function untilWindowCloses<V>(given: SuppressedCommon<V>): SuppressedUntilWindowCloses<V> {
   return {
     ...given,
     kind: 'untilWindowCloses',
@@ -98,7 +98,7 @@ function untilWindowCloses(given: SuppressedCommon): SuppressedUntilWindowCloses
   };
 }
 
-function untilTimeLimit(timeToWaitMs: number, given: SuppressedCommon): SuppressedUntilTimeLimit {
+function untilTimeLimit<V>(timeToWaitMs: number, given: SuppressedCommon<V>): SuppressedUntilTimeLimit<V> {
   return {
     ...given,
     kind: 'untilTimeLimit',
