@@ -5,6 +5,7 @@ import type { TopologyFault } from './faults.ts';
 import { INTERNAL_NAME_LENGTH_MAX, nameFault } from './names.ts';
 import type { Named } from './options.ts';
 import type { Operator } from './operators/operator.ts';
+import type { Optimizations } from './options/optimization.ts';
 import type { StateStore, StoreBuilder } from './options/stores.ts';
 import type {
   FutureTimestampSpec,
@@ -99,8 +100,11 @@ export class TopologyGraph {
   /** Builders of the stores that users declared, by name. */
   readonly userStores = new Map<string, StoreBuilder<StateStore>>();
   readonly repartitions: RepartitionDeclaration[] = [];
+  /** Sinks of repartitions that others may share, by the filter before them. */
+  readonly mergeable = new Map<GraphNode, SinkNode>();
   readonly coPartitions: CoPartitionDeclaration[] = [];
   readonly faults: TopologyFault[] = [];
+  optimizations: Optimizations = { reuseSourceTopics: false, mergeRepartitions: false };
   #nextIndex = 0;
 
   /** As Kafka Streams names processors: the counter advances also when the user gave a name. */

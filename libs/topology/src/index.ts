@@ -37,3 +37,5 @@ export type * from './options/processing.ts';
 export type * from './dsl/cogrouped-types.ts';
 export { WatermarkStrategy } from './options/watermarks.ts';
 export type { ConsumedTime } from './options/watermarks.ts';
+export { Optimization } from './options/optimization.ts';
+export type { OptimizationName, StreamsBuilderOptions } from './options/optimization.ts';

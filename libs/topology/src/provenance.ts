@@ -11,7 +11,7 @@ const CANONICAL = new Set(['string', 'bytes', 'int32', 'int64', 'safeInteger', '
 const WINDOWED = /^(?:timeWindowed\((.*),[^,]*\)|sessionWindowed\((.*)\))$/;
 
 /** A windowed serde is as canonical as that of its keys. */
-function isCanonical(name: string): boolean {
+export function isCanonical(name: string): boolean {
   const windowed = WINDOWED.exec(name);
   return windowed === null ? CANONICAL.has(name) : isCanonical(windowed[1] ?? windowed[2]!);
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { Windowed } from '#libs/serde';
+import type { Windowed } from '#libs/serde';
 import {
   Consumed,
   Grouped,
@@ -65,7 +65,7 @@ const cogroup = (b: StreamsBuilder): CogroupedKStream<string, string> =>
   stream(b)
     .groupByKey()
     .cogroup<string>((_k, v, x) => x + v)
-    .cogroup(other(b).groupByKey(), (_k, v: Nullable, x) => x + (v === null ? '_' : v.toUpperCase()));
+    .cogroup(other(b).groupByKey(), (_k, v, x) => x + ((v as Nullable)?.toUpperCase() ?? '_'));
 
 const list = (entries: readonly KeyValue<string, string>[]): string =>
   entries.map(([key, value]) => `${key}${value} `).join('');

@@ -171,6 +171,7 @@ export class KGroupedStreamImpl implements Untyped<KGroupedStream<unknown, unkno
       partitionCount: null,
       partitioner: null,
       inserted: true,
+      pinned: name !== null,
       remedy: 'Name it: Grouped.as("…"), or name the store.',
     });
     return { parent: this.#repartition, sources: [this.#repartition] };

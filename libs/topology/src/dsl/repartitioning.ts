@@ -1,10 +1,11 @@
 // Owns the three nodes of a repartition: the filter before the topic, the sink into it, the source out of it.
 // They are added together and named after the topic, as in Kafka Streams.
-import type { AnySerde, GraphNode, SourceNode, TopologyGraph } from '../graph.ts';
+import type { AnySerde, GraphNode, SinkNode, SourceNode, TopologyGraph } from '../graph.ts';
 import { INTERNAL_NAME_LENGTH_MAX } from '../names.ts';
 import { repartitionFilterOperator } from '../operators/stateless.ts';
 import { watermarksUpstream } from '../options/watermarks.ts';
 import type { StreamPartitioner } from '../plan.ts';
+import { sameEncoding } from '../provenance.ts';
 
 export interface RepartitionRequest {
   readonly parent: GraphNode;
@@ -17,6 +18,8 @@ export interface RepartitionRequest {
   readonly partitioner: StreamPartitioner | null;
   /** The user did not ask for it: an operator needs it. */
   readonly inserted: boolean;
+  /** Named on purpose: it is never merged with another one. */
+  readonly pinned?: boolean;
   /** How to name it, for the fault. */
   readonly remedy: string;
 }
@@ -25,6 +28,8 @@ export interface RepartitionRequest {
 export function addRepartition(graph: TopologyGraph, request: RepartitionRequest): SourceNode {
   const { parent, path, keySerde, valueSerde } = request;
   graph.skipNames(3);
+  const shared = sharedRepartition(graph, request);
+  if (shared !== null) return shared;
   let name = request.name;
   if (name === null) {
     graph.addFault(
@@ -61,7 +66,7 @@ export function addRepartition(graph: TopologyGraph, request: RepartitionRequest
     children: [],
     operator: repartitionFilterOperator(() => leftJoinFollows(source)),
   });
-  graph.addNode({
+  const sink: SinkNode = graph.addNode({
     kind: 'sink',
     name: `${topic}-sink`,
     path,
@@ -74,9 +79,23 @@ export function addRepartition(graph: TopologyGraph, request: RepartitionRequest
     partitioner: request.partitioner,
     readBy: source,
   });
+  if (request.inserted && request.pinned !== true) graph.mergeable.set(filter, sink);
   graph.addNode(source);
   graph.repartitions.push({ name, partitionCount: request.partitionCount, path });
   return source;
+}
+
+/** One that an operator added before on the same stream, with the same encoding; where merging is on. */
+function sharedRepartition(graph: TopologyGraph, request: RepartitionRequest): SourceNode | null {
+  const { inserted, pinned = false, parent, keySerde, valueSerde } = request;
+  if (!graph.optimizations.mergeRepartitions || !inserted || pinned) return null;
+  for (const filter of parent.children) {
+    const sink = graph.mergeable.get(filter);
+    if (sink === undefined) continue;
+    if (sameEncoding(sink.keySerde, keySerde) && sameEncoding(sink.valueSerde, valueSerde))
+      return sink.readBy;
+  }
+  return null;
 }
 
 /** Is there a left join anywhere downstream, behind other repartitions too? It wants null keys (KIP-962). */
