@@ -17,7 +17,7 @@ export interface MemoryTable {
   clear(): void;
   /** In order of keys, as of now. */
   scan(range: ScanRange): DatabaseRow[];
-  /** Drops rows whose suffix is below; looks at some hundred groups or some thousand rows, and goes on from there the next time. */
+  /** Drops rows whose suffix is below; looks at so many as were set meanwhile, and goes on from there the next time. */
   expire(before: BinaryString): void;
 }
 
@@ -60,11 +60,13 @@ interface StoredRow extends Stored {
   readonly suffix: BinaryString;
 }
 
-const EXPIRED_GROUPS_MAX = 500;
-const EXPIRED_ROWS_MAX = 5_000;
+/** Rows dropped at once, at least; twice as many as were added, if that is more. A group counts as one. */
+const EXPIRED_ROWS_MIN = 2_000;
 
 export class OrderedTable implements MemoryTable {
   private readonly groups = new Map<BinaryString, SortedRows<StoredRow>>();
+  /** Rows set since the last look for expired ones. */
+  private added = 0;
   /** Where the last look for expired rows ended. */
   private cursor: Iterator<[BinaryString, SortedRows<StoredRow>], undefined> = this.groups.entries();
 
@@ -84,6 +86,7 @@ export class OrderedTable implements MemoryTable {
     if (rows === undefined) this.groups.set(group, (rows = new SortedRows()));
     const suffix = suffixOfKey(key);
     rows.insert({ suffix, value, timestamp }, rankOf(suffix));
+    this.added++;
   }
 
   delete(key: BinaryString): void {
@@ -117,17 +120,21 @@ export class OrderedTable implements MemoryTable {
   }
 
   expire(before: BinaryString): void {
-    let rowsLeft = EXPIRED_ROWS_MAX;
-    for (let i = 0; i < EXPIRED_GROUPS_MAX && rowsLeft > 0; i++) {
+    const rank = rankOf(before);
+    let rowsLeft = Math.max(EXPIRED_ROWS_MIN, this.added * 2);
+    this.added = 0;
+    for (let i = this.groups.size; i > 0 && rowsLeft > 0; i--) {
       const { value } = this.cursor.next();
       if (value === undefined) {
         this.cursor = this.groups.entries();
-        return;
+        continue;
       }
       const [group, rows] = value;
-      for (let row = rows.first; row !== undefined && row.suffix < before && rowsLeft > 0; row = rows.first) {
-        rows.remove(row, rankOf(row.suffix));
-        rowsLeft--;
+      rowsLeft--;
+      while (rowsLeft > 0) {
+        const taken = rows.takeFront(rank, rowsLeft, () => true).length;
+        if (taken === 0) break;
+        rowsLeft -= taken;
       }
       if (rows.size === 0) this.groups.delete(group);
     }

@@ -4,11 +4,12 @@
 // Suffixes begin with a time, so what is expired stands at the front of each group.
 import { orderedTime } from '#libs/core';
 import type { OrderedCache } from './ordered-cache.ts';
+import { isSettled } from './group.ts';
 import type { Group, Row } from './group.ts';
 import { rankOf } from './row-key.ts';
 
-/** Rows looked at per epoch. */
-const ROWS_MAX = 20_000;
+/** Rows dropped per epoch, at least; twice as many as were added, if that is more. */
+const ROWS_MIN = 10_000;
 /** So many rows of a group are expired when it is due: fewer wait until it is looked at in passing. */
 const DUE_ROWS = 16;
 /** Groups looked at per epoch in passing, at least; of many groups a thousandth. */
@@ -21,6 +22,8 @@ export class Expiry {
   private rank = 0;
   /** Groups that got a row while some of theirs were expired. */
   private due: Group[] = [];
+  /** Since the last sweep. */
+  private addedRows = 0;
   private cursor: Iterator<Group, undefined>;
 
   constructor(store: OrderedCache, groups: ReadonlyMap<unknown, Group>) {
@@ -38,8 +41,9 @@ export class Expiry {
     return this.rank > 0 && rankOf(row.suffix) < this.rank;
   }
 
-  /** The group gets a row. */
-  touched(group: Group): void {
+  /** The group got a row. */
+  added(group: Group): void {
+    this.addedRows++;
     if (!group.isBelow(DUE_ROWS, this.rank) || group.isDue) return;
     group.isDue = true;
     this.due.push(group);
@@ -48,7 +52,8 @@ export class Expiry {
   /** No operator holds a row now. */
   sweep(): void {
     if (this.rank === 0) return;
-    let rowsLeft = ROWS_MAX;
+    let rowsLeft = Math.max(ROWS_MIN, this.addedRows * 2);
+    this.addedRows = 0;
     const { due } = this;
     this.due = [];
     for (const group of due) {
@@ -73,13 +78,14 @@ export class Expiry {
   /** @returns how many rows were looked at. */
   private sweepGroup(group: Group, rowsMax: number): number {
     if (group.firstRank >= this.rank || this.store.isBeingRead(group)) return 0;
-    const expired: Row[] = [];
-    for (let at = 0; expired.length < rowsMax; at = group.next(at)) {
-      const row = group.at(at);
-      if (row === undefined || rankOf(row.suffix) >= this.rank) break;
-      expired.push(row);
+    let count = 0;
+    while (count < rowsMax) {
+      const rows = group.takeFront(this.rank, rowsMax - count, isSettled);
+      if (rows.length === 0) break;
+      count += rows.length;
+      for (const row of rows) this.store.expired(row);
     }
-    for (const row of expired) this.store.expire(row);
-    return expired.length;
+    this.store.left(group);
+    return count;
   }
 }

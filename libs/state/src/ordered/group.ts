@@ -4,7 +4,7 @@
 // 2. Rows stay in it when they are deleted or taken back: they then have no value and are passed over.
 // 3. Before `frontier` no row has a value.
 import type { BinaryString } from '#libs/core';
-import { Entry } from '../entry.ts';
+import { Entry, WriteState } from '../entry.ts';
 import type { Resident } from '../resident.ts';
 import type { OrderedCache } from './ordered-cache.ts';
 import { groupPrefix, rankOf, successorOf } from './row-key.ts';
@@ -31,6 +31,11 @@ export class Row extends Entry {
     this.group = group;
     this.suffix = suffix;
   }
+}
+
+/** No layer and no write needs the row any more. */
+export function isSettled(row: Row): boolean {
+  return row.older === null && row.writeState === WriteState.CLEAN;
 }
 
 export class Group extends SortedRows<Row> implements Resident {

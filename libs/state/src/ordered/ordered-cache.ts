@@ -12,14 +12,14 @@ import { detachBinary } from '#libs/serde';
 import type { Codec } from '#libs/serde';
 import { StateMiss } from '../contract.ts';
 import type { OrderedStoreCache, OrderedStoreSpec, StateEntry } from '../contract.ts';
-import { WriteState, entryBytes } from '../entry.ts';
+import { entryBytes } from '../entry.ts';
 import type { Entry } from '../entry.ts';
 import { EntryStore } from '../entry-store.ts';
 import type { Layers } from '../layers.ts';
 import type { Residency } from '../residency.ts';
 import type { Resident } from '../resident.ts';
 import { Expiry } from './expiry.ts';
-import { Group, Row } from './group.ts';
+import { Group, Row, isSettled } from './group.ts';
 import { groupOfKey, rankOf, rowKey, suffixOfKey } from './row-key.ts';
 
 const ALL = '' as BinaryString;
@@ -217,7 +217,7 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
     const row = entry as Row;
     if (this.resident) this.residency.changeFixed(lengthDelta);
     if (row.encoded !== null) row.group.revived(row);
-    else if (row.older === null && row.writeState === WriteState.CLEAN) this.idle.push(row);
+    else if (isSettled(row)) this.idle.push(row);
   }
 
   override buried(entry: Entry): void {
@@ -244,9 +244,17 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
     this.expiry?.advance(time);
   }
 
-  /** The row is expired: it leaves, unless a layer or a write needs it. */
-  expire(row: Row): void {
-    if (isSettled(row)) this.drop(row);
+  /** A row was taken out of the index, for it is expired. */
+  expired(row: Row): void {
+    row.indexed = false;
+    this.residency.drop(row);
+  }
+
+  /** Rows left the group. Without its last row it says what the store says; where the store says nothing, eviction decides. */
+  left(group: Group): void {
+    if (!this.complete || !group.mayLeave()) return;
+    this.residency.drop(group);
+    this.groups.delete(group.key);
   }
 
   override readStarted(key: BinaryString): void {
@@ -375,7 +383,7 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
   ): Row {
     const row = new Row(group, key, suffix, encoded, timestamp, this.residency.batch);
     group.insert(row, rank);
-    this.expiry?.touched(group);
+    this.expiry?.added(group);
     if (this.resident) this.residency.addFixed(entryBytes(row));
     else this.residency.add(row, entryBytes(row));
     return row;
@@ -389,12 +397,7 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
   private drop(row: Row): void {
     this.residency.drop(row);
     this.removeFromIndex(row);
-    const { group } = row;
-    // Without its last row the group says what the store says; where the store says nothing, eviction decides.
-    if (this.complete && group.mayLeave()) {
-      this.residency.drop(group);
-      this.groups.delete(group.key);
-    }
+    this.left(row.group);
   }
 
   private removeFromIndex(row: Row): void {
@@ -402,9 +405,4 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
     assert(removed, 'a row that is in the cache is in the index');
     row.indexed = false;
   }
-}
-
-/** No layer and no write needs the row any more. */
-function isSettled(row: Row): boolean {
-  return row.older === null && row.writeState === WriteState.CLEAN;
 }

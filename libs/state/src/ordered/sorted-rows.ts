@@ -124,6 +124,21 @@ export class SortedRows<R extends SortedRow> {
     return true;
   }
 
+  /** Takes rows out of the front, of the first chunk only and at most `count`, as long as they are below a rank and `mayTake` says so. */
+  takeFront(rank: number, count: number, mayTake: (row: R) => boolean): R[] {
+    const { ranks, rows } = this;
+    let taken = 0;
+    while (taken < rows.length && taken < count && ranks[taken]! < rank && mayTake(rows[taken]!)) taken++;
+    if (taken === 0) return [];
+    ranks.splice(0, taken);
+    const front = rows.splice(0, taken);
+    this.size -= taken;
+    this.changes++;
+    if (this.chunks !== null && rows.length < CHUNK_ROWS_MERGED) this.shrink(0);
+    if (this.size === 0) this.lastRank = -1;
+    return front;
+  }
+
   private insertWithin(row: R, rank: number): void {
     const position = this.insertionPoint(row.suffix, rank);
     const index = position >> PLACE_BITS;
