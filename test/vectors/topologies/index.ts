@@ -2,6 +2,9 @@
 import { StreamsBuilder } from '#libs/topology';
 import type { Topology } from '#libs/topology';
 import { aggregates } from './aggregates.ts';
+import { cogroups } from './cogroups.ts';
+import { foreignKeys } from './foreign-keys.ts';
+import { processors } from './processors.ts';
 import { stateless } from './stateless.ts';
 import { streamJoins } from './stream-joins.ts';
 import { suppress } from './suppress.ts';
@@ -18,6 +21,9 @@ export const topologies: Topologies = {
   ...suppress,
   ...streamJoins,
   ...tableJoins,
+  ...cogroups,
+  ...foreignKeys,
+  ...processors,
 };
 
 /** What the driver of libs/topology leaves out: it starts behind the reading of topics. */
