@@ -159,7 +159,12 @@ describe('InitProducerId', () => {
 
   it('gives another producer id once the epochs are used up', async () => {
     const { client, clock, numbers } = await withTopic();
-    const request = { transactionalId: 'id', transactionTimeoutMs: 1_000, producerId: -1n, producerEpoch: -1 };
+    const request = {
+      transactionalId: 'id',
+      transactionTimeoutMs: 1_000,
+      producerId: -1n,
+      producerEpoch: -1,
+    };
     const answers: unknown[] = [];
     while (answers.length < 0x7fff) {
       const wanted = Array.from({ length: 217 }, () => client.send('InitProducerId', request));
