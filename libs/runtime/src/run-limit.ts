@@ -5,9 +5,12 @@
 // have, wherever they run; so an instance then goes by what the whole group has committed.
 import type { BrokerClient, CommittedOffset } from '#libs/broker';
 import { formatTopicPartition } from '#libs/core';
-import type { TopicPartition } from '#libs/core';
+import type { Clock, TopicPartition } from '#libs/core';
 import type { ClusterLayout } from './cluster-layout.ts';
 import type { TaskRegistry } from './task-registry.ts';
+
+/** Between two questions while the input goes on. */
+const ASK_INTERVAL_MS = 100;
 
 export class RunLimit {
   private readonly layout: ClusterLayout;
@@ -20,13 +23,17 @@ export class RunLimit {
   /** Ends that the repartition topics had when the rounds before were done; `null`: no round has begun. */
   private target: ReadonlyMap<string, number> | null = null;
   private roundsDone = 0;
+  private readonly clock: Clock;
+  private askedAt = -Infinity;
 
   constructor(
     layout: ClusterLayout,
     client: BrokerClient,
     registry: TaskRegistry,
     isAssigned: () => boolean,
+    clock: Clock,
   ) {
+    this.clock = clock;
     this.layout = layout;
     this.client = client;
     this.registry = registry;
@@ -39,8 +46,13 @@ export class RunLimit {
     this.ends = await this.client.admin.offsets(inputs, 'latest', 'read_committed');
   }
 
-  /** To be asked when nothing is uncommitted. */
-  async isReached(): Promise<boolean> {
+  /**
+   * What is processed and uncommitted by then is committed by the end of the run. `idle`: there is nothing of that, and nothing to
+   * process; to be asked whenever this is so, and now and then besides.
+   */
+  async isReached(idle: boolean): Promise<boolean> {
+    if (!idle && this.clock.monotonic() - this.askedAt < ASK_INTERVAL_MS) return false;
+    this.askedAt = this.clock.monotonic();
     if (!this.isAssigned() || !this.registry.isComplete) return false;
     let tasks = 0;
     for (const task of this.registry.tasks) {
@@ -52,7 +64,7 @@ export class RunLimit {
       }
     }
     if (this.repartitions.length === 0 && tasks > 0) return true;
-    if (this.commitPositions()) return false;
+    if (idle && this.commitPositions()) return false;
     return this.isGroupDone();
   }
 

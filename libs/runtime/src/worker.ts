@@ -179,7 +179,7 @@ export class Worker {
     );
     this.runLimit =
       config.until === 'latest'
-        ? new RunLimit(layout, client, this.registry, () => this.membership.isSettled)
+        ? new RunLimit(layout, client, this.registry, () => this.membership.isSettled, clock)
         : null;
     this.trimmer = new RepartitionTrimmer(layout, client.admin, this.registry, clock, logger);
     parts.globals.ready.then(
@@ -304,17 +304,14 @@ export class Worker {
     const processed = this.processSlices();
     this.epochs.turn(processed === 0 && this.isCaughtUp());
     this.trimmer.turn();
+    if (this.runLimit !== null) {
+      const idle = processed === 0 && !this.epochs.isCommitting && !this.epochs.hasWork;
+      if (await this.runLimit.isReached(idle)) return true;
+    }
     if (processed > 0) {
       await yieldToIo(this.parts.clock);
       return false;
     }
-    if (
-      this.runLimit !== null &&
-      !this.epochs.isCommitting &&
-      !this.epochs.hasWork &&
-      (await this.runLimit.isReached())
-    )
-      return true;
     await this.waitForWork();
     return false;
   }
