@@ -1,6 +1,7 @@
 // Owns the option objects of the DSL under the names users know from Kafka Streams. Each is an interface and a factory of the
 // same name: `Consumed.with(a, b)` and `{ keySerde: a, valueSerde: b }` are the same thing. It checks nothing.
 import type { ConsumedTime } from './options/watermarks.ts';
+import type { RecordHeader } from '#libs/core';
 import type { TextCodec } from '#libs/serde';
 import type { Versioned } from './options/versioned.ts';
 import type { RecordMetadata } from './ports.ts';
@@ -63,6 +64,9 @@ export interface Produced<K, V> {
         metadata: RecordMetadata,
       ) => number | readonly number[] | null)
     | undefined;
+  /** The headers it is written with; default: those of the source record, or what a processor forwarded it with. */
+  readonly headers?:
+    ((key: K | null, value: V | null, metadata: RecordMetadata) => readonly RecordHeader[]) | undefined;
   readonly name?: string | undefined;
 }
 
@@ -106,8 +110,13 @@ export const Grouped = {
 export interface Joined<K, V> {
   readonly name?: string | undefined;
   readonly keySerde?: SerdeOf<K> | undefined;
-  /** Of the stream's values: needed only where the join must repartition the stream. */
+  /** Of the stream's values: needed only where the join must repartition or buffer the stream. */
   readonly valueSerde?: SerdeOf<V> | undefined;
+  /**
+   * Milliseconds that records of the stream wait, by event time, so that late updates of the table are seen (KIP-923). The table must be
+   * versioned, with at least as much history. They wait in the store `<name>-Buffer`, in memory too, and leave it in the order of time. Default: none.
+   */
+  readonly gracePeriodMs?: number | undefined;
 }
 
 function asJoined(name: string): { readonly name: string };

@@ -48,6 +48,14 @@ const foreignKey = (value: string): Nullable => (FOREIGN_KEYS.has(value) ? FOREI
 const fk = TableJoined.as('fk');
 const kept = (name: string): Materialized<string, string> =>
   Materialized.as(name, { keySerde: text, valueSerde: text });
+const keptVersions = (name: string): Materialized<string, string> =>
+  Materialized.as(name, { keySerde: text, valueSerde: text, versioned: { historyRetentionMs: 40 } });
+const versioned = (b: StreamsBuilder): KTable<string, string> =>
+  b.table(
+    'table',
+    consumed,
+    Materialized.as('v', { keySerde: text, valueSerde: text, versioned: { historyRetentionMs: 60 } }),
+  );
 const notV1 = (a: Nullable, b: Nullable): Nullable => (a === 'v1' ? null : `${a}+${b}`);
 const keyOf = (value: Nullable): Nullable => (value === null || value === 'v1' ? null : 'a');
 
@@ -234,6 +242,70 @@ const TOPOLOGIES: Readonly<Record<string, (builder: StreamsBuilder) => void>> = 
     const t = table(b);
     out(t.join(t, foreignKey, plus, fk).toStream());
   },
+  'versioned table': (b) => out(versioned(b).toStream()),
+  'versioned table filter mapValues': (b) =>
+    out(
+      versioned(b)
+        .filter((_k, v) => v > 'v2')
+        .mapValues((v) => `m${v}`)
+        .toStream(),
+    ),
+  'versioned table filter materialized': (b) =>
+    out(
+      versioned(b)
+        .filter((_k, v) => v > 'v2', kept('f'))
+        .toStream(),
+    ),
+  'versioned table filter versioned': (b) =>
+    out(
+      left(b).join(
+        versioned(b).filter((_k, v) => v > 'v2', keptVersions('f')),
+        plus,
+      ),
+    ),
+  'versioned table grouped': (b) =>
+    out(
+      versioned(b)
+        .mapValues((v) => v + v)
+        .groupBy((_k, v) => [v, v] as const, Grouped.with(text, text, { name: 'g' }))
+        .count(Materialized.as('c'))
+        .mapValues(String)
+        .toStream(),
+    ),
+  'stream join versioned': (b) => out(left(b).join(versioned(b), plus)),
+  'stream leftJoin versioned views': (b) =>
+    out(
+      left(b).leftJoin(
+        versioned(b)
+          .filter((_k, v) => v > 'v1')
+          .mapValues((v) => `m${v}`),
+        plus,
+      ),
+    ),
+  'stream leftJoin toTable versioned': (b) =>
+    out(left(b).leftJoin(right(b).toTable(keptVersions('tt')), plus)),
+  'table join versioned': (b) => out(versioned(b).outerJoin(other(b), plus).toStream()),
+  'table leftJoin versioned mapped materialized': (b) =>
+    out(
+      other(b)
+        .leftJoin(
+          versioned(b).mapValues((v) => `m${v}`),
+          plus,
+          keptVersions('m'),
+        )
+        .toStream(),
+    ),
+  'foreign key join versioned': (b) => out(versioned(b).leftJoin(other(b), foreignKey, plus, fk).toStream()),
+  'foreign key join with versioned': (b) =>
+    out(other(b).join(versioned(b), foreignKey, plus, fk, keptVersions('r')).toStream()),
+  'stream join versioned with grace': (b) =>
+    out(left(b).join(versioned(b), plus, Joined.with(text, text, { name: 'j', gracePeriodMs: 30 }))),
+  'stream leftJoin versioned with grace 0': (b) =>
+    out(
+      left(b)
+        .filter((k) => k !== null)
+        .leftJoin(versioned(b), plus, Joined.with(text, text, { name: 'j', gracePeriodMs: 0 })),
+    ),
   'table join grouped': (b) =>
     out(
       table(b)

@@ -32,6 +32,8 @@ export interface TableState {
   readonly valueSerde: AnySerde | null;
   readonly sources: readonly SourceNode[];
   readonly view: TableView;
+  /** Its changes may be of the past (KIP-914): it is kept with its history, or a filter or mapValues of such a one. */
+  readonly isVersioned?: boolean;
   /** Asks this table, and those it is made of, to forward old values. */
   readonly enableSendingOldValues: () => void;
 }

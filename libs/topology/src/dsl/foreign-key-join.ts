@@ -20,11 +20,12 @@ import type { SubscriptionResponse } from '../operators/foreign-key-messages.ts'
 import type { Operator } from '../operators/operator.ts';
 import { tableSourceOperator } from '../operators/table.ts';
 import type { TableJoiner } from '../operators/table-view.ts';
+import { latestOnly } from '../operators/versioned-store.ts';
 import type { TableJoined } from '../options/table-joined.ts';
 import type { StreamPartitioner } from '../plan.ts';
 import { sendOldValuesUpwards } from './factory.ts';
 import type { TableState } from './factory.ts';
-import { declareStore } from './materializing.ts';
+import { declareStore, viewOfStore } from './materializing.ts';
 import type { LooseMaterialized } from './materializing.ts';
 
 type Loose = NonNullable<unknown>;
@@ -77,7 +78,7 @@ export function addForeignKeyJoin(graph: TopologyGraph, request: ForeignKeyJoinR
   const send = process(
     '-subscription-registration-processor',
     table.node,
-    subscriptionSendOperator(extractor, serdes, left),
+    ofLatest(table, subscriptionSendOperator(extractor, serdes, left)),
   );
   const { otherPartitioner, partitioner } = joined;
   const subscriptions = addTopic(graph, {
@@ -109,7 +110,11 @@ export function addForeignKeyJoin(graph: TopologyGraph, request: ForeignKeyJoinR
   );
   const receive = process('-subscription-receive', subscriptions, subscriptionReceiveOperator(store));
   const answer = process('-subscription-join-foreign', receive, subscriptionJoinOperator(foreign.view));
-  const answerAll = process('-foreign-join-subscription', foreign.node, foreignTableJoinOperator(store));
+  const answerAll = process(
+    '-foreign-join-subscription',
+    foreign.node,
+    ofLatest(foreign, foreignTableJoinOperator(store)),
+  );
   const responses = addTopic(graph, {
     name: `${base}-subscription-response`,
     path,
@@ -147,17 +152,21 @@ export function addForeignKeyJoin(graph: TopologyGraph, request: ForeignKeyJoinR
   }
   const keySerde = graph.checkedSerde('key', path, materialized.keySerde, table.keySerde);
   const resultSerde = graph.checkedSerde('value', path, materialized.valueSerde);
-  const kept = declareStore(graph, path, materialized, { key: keySerde, value: resultSerde });
+  const kept = declareStore(graph, path, materialized, { key: keySerde, value: resultSerde }, true);
   const changes = { sendOldValues: false };
   return {
     ...result,
     node: process('-result', resolve, tableSourceOperator(kept, changes)),
     keySerde,
     valueSerde: resultSerde,
-    view: { store: kept.name, keySerde, steps: [] },
+    view: viewOfStore(kept),
+    isVersioned: kept.versioned !== undefined,
     enableSendingOldValues: sendOldValuesUpwards(changes, null),
   };
 }
+
+const ofLatest = (table: TableState, operator: Operator): Operator =>
+  table.isVersioned === true ? latestOnly(operator, true) : operator;
 
 function checkedBase(graph: TopologyGraph, name: string | undefined, path: string): string {
   if (name === undefined) {

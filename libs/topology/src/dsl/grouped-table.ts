@@ -13,6 +13,7 @@ import {
 import type { GroupKeySerde } from '../operators/grouped-table.ts';
 import type { Operator } from '../operators/operator.ts';
 import type { RecordMapper } from '../operators/stateless.ts';
+import { latestOnly } from '../operators/versioned-store.ts';
 import type { ChangeOptions } from '../operators/table.ts';
 import type { Grouped, Named } from '../options.ts';
 import { sendOldValuesUpwards } from './factory.ts';
@@ -39,13 +40,14 @@ export function groupTable(
   // What leaves a group must be known.
   table.enableSendingOldValues();
   const keys: GroupKeySerde = { keySerde: (grouped.keySerde as AnySerde | undefined) ?? null };
+  const operator = groupTableOperator(selector, keys);
   const node = graph.addNode({
     kind: 'processor',
     name,
     path,
     parents: [table.node],
     children: [],
-    operator: groupTableOperator(selector, keys),
+    operator: table.isVersioned === true ? latestOnly(operator, false) : operator,
   });
   return new KGroupedTableImpl(dsl, { node, path, grouped, keys });
 }

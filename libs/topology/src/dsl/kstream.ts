@@ -21,7 +21,7 @@ import type { RecordAction, RecordMapper, RecordPredicate, ValueMapper } from '.
 import type { OutputTag } from '../keyed/keyed-process.ts';
 import type { Grouped, Joined, Named, Produced, Repartitioned } from '../options.ts';
 import type { JoinWindows } from '../options/join-windows.ts';
-import type { StreamPartitioner } from '../plan.ts';
+import type { RecordHeadersFunction, StreamPartitioner } from '../plan.ts';
 import type { RecordMetadata } from '../ports.ts';
 import { sameEncoding } from '../provenance.ts';
 import type { BranchedKStreamImpl } from './branched.ts';
@@ -37,6 +37,7 @@ import { addProcess, addSideOutput } from './processing.ts';
 import type { LooseStores } from './processing.ts';
 import { addRepartition } from './repartitioning.ts';
 import type { RepartitionRequest } from './repartitioning.ts';
+import { addJoinBuffer } from './join-buffering.ts';
 import { addStreamStreamJoin } from './stream-stream-join.ts';
 import type { LooseStreamJoined } from './stream-stream-join.ts';
 import { streamToTable } from './to-table.ts';
@@ -281,6 +282,7 @@ export class KStreamImpl implements Untyped<KStream<unknown, unknown>> {
       keySerde: graph.checkedSerde('key', path, produced.keySerde, this.state.keySerde),
       valueSerde: graph.checkedSerde('value', path, produced.valueSerde, this.state.valueSerde),
       partitioner: (produced.partitioner ?? null) as StreamPartitioner | null,
+      headers: (produced.headers ?? null) as RecordHeadersFunction | null,
       readBy: null,
     });
   }
@@ -383,8 +385,11 @@ export class KStreamImpl implements Untyped<KStream<unknown, unknown>> {
     const sources: readonly SourceNode[] = [...new Set([...stream.sources, ...table.state.sources])];
     const name = graph.nodeName(prefix, joined.name, path);
     if (sources.length > 1) graph.coPartitions.push({ operator: name, sources });
+    const { view } = table.state;
+    const buffer = addJoinBuffer(graph, path, name, joined, stream, view);
+    const operator = streamTableJoinOperator({ view, joiner, left, buffer });
     return this.#dsl.stream({
-      node: this.#process(name, path, [stream.node], streamTableJoinOperator(table.state.view, joiner, left)),
+      node: this.#process(name, path, [stream.node], operator),
       path,
       keySerde: (joined.keySerde as AnySerde | undefined) ?? stream.keySerde,
       valueSerde: null,

@@ -14,7 +14,7 @@ import type { LooseTableJoined } from './foreign-key-join.ts';
 import { groupTable } from './grouped-table.ts';
 import type { KGroupedTableImpl } from './grouped-table.ts';
 import type { KStreamImpl } from './kstream.ts';
-import { declareStore } from './materializing.ts';
+import { declareStore, viewOfStore } from './materializing.ts';
 import type { LooseMaterialized } from './materializing.ts';
 import { addTableTableJoin } from './table-table-join.ts';
 import { addSuppression } from './suppressing.ts';
@@ -49,6 +49,10 @@ export class KTableImpl implements Untyped<KTable<unknown, unknown>> {
   constructor(dsl: DslFactory, state: TableState) {
     this.dsl = dsl;
     this.state = state;
+  }
+
+  get isVersioned(): boolean {
+    return this.state.isVersioned ?? false;
   }
 
   filter(predicate: RecordPredicate, materialized?: LooseMaterialized, named?: Named): KTableImpl {
@@ -94,6 +98,11 @@ export class KTableImpl implements Untyped<KTable<unknown, unknown>> {
     ...stores: LooseStores
   ): KTableImpl {
     return addTransformValues(this.dsl, this.state, supplier, materialized, named, stores);
+  }
+
+  queryableStoreName(): string | null {
+    const { store, steps } = this.state.view;
+    return steps.length === 0 ? store : null;
   }
 
   groupBy(
@@ -184,7 +193,7 @@ export class KTableImpl implements Untyped<KTable<unknown, unknown>> {
       valueSerde: this.state.valueSerde,
       viewStep: { kind: 'filter', predicate, negate },
       enableSendingOldValues: () => () => undefined,
-      operatorOf: (store) => tableFilterOperator(predicate, negate, store),
+      operatorOf: (store) => tableFilterOperator(predicate, negate, store, this.isVersioned),
     });
   }
 
@@ -200,12 +209,12 @@ export class KTableImpl implements Untyped<KTable<unknown, unknown>> {
     if (materialized !== undefined) {
       keySerde = graph.checkedSerde('key', path, materialized.keySerde, keySerde);
       valueSerde = graph.checkedSerde('value', path, materialized.valueSerde, valueSerde);
-      store = declareStore(graph, path, materialized, { key: keySerde, value: valueSerde });
+      store = declareStore(graph, path, materialized, { key: keySerde, value: valueSerde }, true);
     }
     const view: TableView =
       store === null
         ? { ...this.state.view, steps: [...this.state.view.steps, step.viewStep] }
-        : { store: store.name, keySerde, steps: [] };
+        : viewOfStore(store);
     return this.dsl.table({
       node: this.#process(name, path, step.operatorOf(store)),
       path,
@@ -213,6 +222,7 @@ export class KTableImpl implements Untyped<KTable<unknown, unknown>> {
       valueSerde,
       sources: this.state.sources,
       view,
+      isVersioned: store === null ? this.isVersioned : store.versioned !== undefined,
       enableSendingOldValues: step.enableSendingOldValues(store !== null),
     });
   }

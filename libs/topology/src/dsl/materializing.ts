@@ -2,7 +2,10 @@
 import type { AnySerde, TopologyGraph } from '../graph.ts';
 import { INTERNAL_NAME_LENGTH_MAX } from '../names.ts';
 import type { AggregateStore as TableStore } from '../operators/aggregate.ts';
+import type { TableView } from '../operators/table-view.ts';
+import { versionSerde } from '../operators/versioned-store.ts';
 import type { Materialized } from '../options.ts';
+import type { Versioned } from '../options/versioned.ts';
 
 export type LooseMaterialized = Partial<Materialized<NonNullable<unknown>, NonNullable<unknown>>>;
 
@@ -12,6 +15,7 @@ export function declareStore(
   path: string,
   materialized: LooseMaterialized,
   serdes: { readonly key: AnySerde; readonly value: AnySerde },
+  mayBeVersioned = false,
 ): TableStore {
   let { name } = materialized;
   if (name === undefined || name === null) {
@@ -23,6 +27,16 @@ export function declareStore(
     name = `unnamed-${graph.nodes.length}`;
   } else {
     graph.checkedName('store name', name, path, INTERNAL_NAME_LENGTH_MAX);
+  }
+  const { versioned } = materialized;
+  if (versioned !== undefined) {
+    if (!mayBeVersioned) {
+      graph.addFault(
+        path,
+        'the result of this operator cannot be kept as a versioned table.',
+        'Leave `versioned` out, and make a versioned table of its stream: toStream().toTable(…).',
+      );
+    } else return declareVersionedStore(graph, path, { ...materialized, name }, versioned, serdes);
   }
   graph.addStore(
     {
@@ -38,4 +52,45 @@ export function declareStore(
     path,
   );
   return { name, keySerde: serdes.key, valueSerde: serdes.value };
+}
+
+function declareVersionedStore(
+  graph: TopologyGraph,
+  path: string,
+  materialized: LooseMaterialized & { readonly name: string },
+  versioned: Versioned,
+  serdes: { readonly key: AnySerde; readonly value: AnySerde },
+): TableStore {
+  const { name } = materialized;
+  const { historyRetentionMs } = versioned;
+  if (!Number.isSafeInteger(historyRetentionMs) || historyRetentionMs < 0) {
+    graph.addFault(
+      path,
+      `versioned.historyRetentionMs is ${String(historyRetentionMs)}.`,
+      'Use a whole number of milliseconds, 0 or more.',
+    );
+  }
+  graph.addStore(
+    {
+      kind: 'ordered',
+      name,
+      keySerde: serdes.key,
+      valueSerde: versionSerde(serdes.value),
+      logged: materialized.loggingEnabled ?? true,
+      changelogConfig: { ...materialized.changelogConfig },
+      persistence: materialized.storeType === 'inMemory' ? 'memory' : 'default',
+      layout: 'table-versions',
+      resident: false,
+      expiry: null,
+    },
+    path,
+  );
+  return { name, keySerde: serdes.key, valueSerde: serdes.value, versioned: { historyRetentionMs } };
+}
+
+/** How the table kept in a store is read. */
+export function viewOfStore(store: TableStore): TableView {
+  const { name, keySerde, versioned } = store;
+  const view = { store: name, keySerde, steps: [] };
+  return versioned === undefined ? view : { ...view, versioned };
 }

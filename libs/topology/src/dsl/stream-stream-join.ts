@@ -4,10 +4,11 @@ import type { AnySerde, GraphNode, TopologyGraph } from '../graph.ts';
 import { INTERNAL_NAME_LENGTH_MAX } from '../names.ts';
 import type { Operator } from '../operators/operator.ts';
 import { passThroughOperator } from '../operators/stateless.ts';
-import { JoinTime, joinWindowOperator, PerTask } from '../operators/stream-join-window.ts';
+import { PerTask } from '../operators/per-task.ts';
+import { joinWindowOperator } from '../operators/stream-join-window.ts';
 import type { JoinWindowStore } from '../operators/stream-join-window.ts';
 import { streamStreamJoinOperator } from '../operators/stream-stream-join.ts';
-import type { StreamJoiner } from '../operators/stream-stream-join.ts';
+import type { JoinTime, StreamJoiner } from '../operators/stream-stream-join.ts';
 import { Side, unmatchedKeySerde, unmatchedSerde } from '../operators/unmatched-rows.ts';
 import { joinWindowsFault } from '../options/join-windows.ts';
 import type { JoinWindows } from '../options/join-windows.ts';
@@ -90,7 +91,7 @@ export function addStreamStreamJoin(graph: TopologyGraph, request: StreamStreamJ
     logged: joined.loggingEnabled ?? true,
     persistence: joined.storeType === 'inMemory' ? ('memory' as const) : ('default' as const),
   };
-  const windowStore = (name: string, valueSerde: AnySerde, clock: string): JoinWindowStore => {
+  const windowStore = (name: string, valueSerde: AnySerde): JoinWindowStore => {
     graph.addStore(
       {
         ...common,
@@ -106,14 +107,14 @@ export function addStreamStreamJoin(graph: TopologyGraph, request: StreamStreamJ
         },
         layout: 'stream-join',
         resident: false,
-        expiry: { clock, retentionMs },
+        expiry: { clock: `store/${name}`, retentionMs },
       } satisfies StoreSpec,
       path,
     );
     return { name, keySerde, retentionMs };
   };
-  const leftStore = windowStore(`${storeBase}${leftSuffix}-store`, leftSerde, leftWindowName);
-  const rightStore = windowStore(`${storeBase}${rightSuffix}-store`, rightSerde, rightWindowName);
+  const leftStore = windowStore(`${storeBase}${leftSuffix}-store`, leftSerde);
+  const rightStore = windowStore(`${storeBase}${rightSuffix}-store`, rightSerde);
   let unmatchedStore: string | null = null;
   if (leftOuter) {
     unmatchedStore = `${storeBase}${rightOuter ? '-outer-shared-join' : '-left-shared-join'}-store`;
@@ -133,11 +134,11 @@ export function addStreamStreamJoin(graph: TopologyGraph, request: StreamStreamJ
     );
   }
 
-  const times = new PerTask(() => new JoinTime());
+  const times = new PerTask<JoinTime>(() => ({ both: null }));
   const process = (name: string, parents: readonly GraphNode[], operator: Operator): GraphNode =>
     graph.addNode({ kind: 'processor', name, path, parents, children: [], operator });
-  const leftWindow = process(leftWindowName, [left.node], joinWindowOperator(leftStore, 'left', times));
-  const rightWindow = process(rightWindowName, [right.node], joinWindowOperator(rightStore, 'right', times));
+  const leftWindow = process(leftWindowName, [left.node], joinWindowOperator(leftStore));
+  const rightWindow = process(rightWindowName, [right.node], joinWindowOperator(rightStore));
   const shared = { unmatchedStore, graceMs, joiner, times };
   const leftJoin = process(
     leftJoinName,

@@ -5,9 +5,10 @@ import type { AggregateStore as TableStore } from '../operators/aggregate.ts';
 import type { Operator } from '../operators/operator.ts';
 import { tableJoinMergeOperator, tableTableJoinOperator } from '../operators/table-table-join.ts';
 import type { TableJoiner, TableView } from '../operators/table-view.ts';
+import { latestOnly } from '../operators/versioned-store.ts';
 import type { Named } from '../options.ts';
 import type { TableState } from './factory.ts';
-import { declareStore } from './materializing.ts';
+import { declareStore, viewOfStore } from './materializing.ts';
 import type { LooseMaterialized } from './materializing.ts';
 
 export interface TableJoinRequest {
@@ -41,32 +42,40 @@ export function addTableTableJoin(graph: TopologyGraph, request: TableJoinReques
   if (materialized !== undefined) {
     keySerde = graph.checkedSerde('key', path, materialized.keySerde, left.keySerde);
     const valueSerde = graph.checkedSerde('value', path, materialized.valueSerde);
-    store = declareStore(graph, path, materialized, { key: keySerde, value: valueSerde });
+    store = declareStore(graph, path, materialized, { key: keySerde, value: valueSerde }, true);
   }
   const options = { sendOldValues: false };
   const process = (name: string, parents: readonly GraphNode[], operator: Operator): GraphNode =>
     graph.addNode({ kind: 'processor', name, path, parents, children: [], operator });
+  const side = (table: TableState, operator: Operator): Operator =>
+    table.isVersioned === true ? latestOnly(operator, true) : operator;
   const leftJoin = process(
     leftName,
     [left.node],
-    tableTableJoinOperator({
-      kind: VIEW_KINDS[method],
-      isLeft: true,
-      other: right.view,
-      joiner,
-      options,
-    }),
+    side(
+      left,
+      tableTableJoinOperator({
+        kind: VIEW_KINDS[method],
+        isLeft: true,
+        other: right.view,
+        joiner,
+        options,
+      }),
+    ),
   );
   const rightJoin = process(
     rightName,
     [right.node],
-    tableTableJoinOperator({
-      kind: OTHER_KINDS[method],
-      isLeft: false,
-      other: left.view,
-      joiner,
-      options,
-    }),
+    side(
+      right,
+      tableTableJoinOperator({
+        kind: OTHER_KINDS[method],
+        isLeft: false,
+        other: left.view,
+        joiner,
+        options,
+      }),
+    ),
   );
   const sources = [...new Set([...left.sources, ...right.sources])];
   if (sources.length > 1) graph.coPartitions.push({ operator: mergeName, sources });
@@ -78,7 +87,7 @@ export function addTableTableJoin(graph: TopologyGraph, request: TableJoinReques
           steps: [],
           joined: { left: left.view, right: right.view, kind: VIEW_KINDS[method], joiner },
         }
-      : { store: store.name, keySerde, steps: [] };
+      : viewOfStore(store);
   return {
     node: process(mergeName, [leftJoin, rightJoin], tableJoinMergeOperator(store, options)),
     path,
@@ -86,6 +95,7 @@ export function addTableTableJoin(graph: TopologyGraph, request: TableJoinReques
     valueSerde: store?.valueSerde ?? null,
     sources,
     view,
+    isVersioned: store?.versioned !== undefined,
     enableSendingOldValues: () => {
       if (options.sendOldValues) return;
       options.sendOldValues = true;

@@ -5,7 +5,7 @@ import type { Named } from '../options.ts';
 import { sendOldValuesUpwards } from './factory.ts';
 import type { DslFactory, StreamState } from './factory.ts';
 import type { KTableImpl } from './ktable.ts';
-import { declareStore } from './materializing.ts';
+import { declareStore, viewOfStore } from './materializing.ts';
 import type { LooseMaterialized } from './materializing.ts';
 import { addRepartition } from './repartitioning.ts';
 
@@ -40,7 +40,7 @@ export function streamToTable(
     parent = source;
     sources = [source];
   }
-  const store = declareStore(graph, path, materialized, { key, value });
+  const store = declareStore(graph, path, materialized, { key, value }, true);
   const changes = { sendOldValues: false };
   const node = graph.addNode({
     kind: 'processor',
@@ -56,7 +56,8 @@ export function streamToTable(
     keySerde: key,
     valueSerde: value,
     sources,
-    view: { store: store.name, keySerde: key, steps: [] },
+    view: viewOfStore(store),
+    isVersioned: store.versioned !== undefined,
     enableSendingOldValues: sendOldValuesUpwards(changes, null),
   });
 }

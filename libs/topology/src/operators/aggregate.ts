@@ -6,6 +6,7 @@ import type { AnySerde } from '../graph.ts';
 import type { RecordMetadata, StoreEntry } from '../ports.ts';
 import type { Operator } from './operator.ts';
 import { byKey, toEachTable } from './operator.ts';
+import type { VersionedSpec } from './versioned-store.ts';
 import type { ChangeOptions } from './table.ts';
 
 export type Initializer = () => unknown;
@@ -21,6 +22,8 @@ export interface AggregateStore {
   readonly name: string;
   readonly keySerde: AnySerde;
   readonly valueSerde: AnySerde;
+  /** It keeps history; only where the operator that declared it can deal with that. */
+  readonly versioned?: VersionedSpec;
 }
 
 const NULL_KEY = 'null key in an aggregation';

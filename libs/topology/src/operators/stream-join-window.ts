@@ -1,10 +1,10 @@
-// Owns one side's records of a stream–stream join, and what the operators of one join share within a task.
+// Owns one side's records of a stream–stream join.
 // Source of the rules: KStreamJoinWindow, and RocksDBWindowStore with `retainDuplicates`, of Kafka Streams.
 import { orderedTime, orderedUint32, readOrderedUint32 } from '#libs/core';
 import type { BinaryString } from '#libs/core';
 import type { AnySerde } from '../graph.ts';
-import type { OperatorClock, StoreEntry } from '../ports.ts';
-import type { Operator, Site } from './operator.ts';
+import type { StoreEntry } from '../ports.ts';
+import type { Operator } from './operator.ts';
 import { toEachStream } from './operator.ts';
 
 const FIRST_OF_ITS_TIME = orderedUint32(0);
@@ -18,40 +18,11 @@ export interface JoinWindowStore {
   readonly retentionMs: number;
 }
 
-/** The clocks of one join in one task. Each is set when its operator is compiled, before any record. */
-export class JoinTime {
-  /** Highest timestamp that either side was shown. */
-  both: OperatorClock | null = null;
-  /** Highest timestamp put into the store of each side. */
-  left: OperatorClock | null = null;
-  right: OperatorClock | null = null;
-}
-
-/** One object per task, made when the first of several operators asks for it. */
-export class PerTask<T extends object> {
-  readonly #create: () => T;
-  readonly #made = new WeakMap<object, T>();
-
-  constructor(create: () => T) {
-    this.#create = create;
-  }
-
-  of(site: Site): T {
-    let object = this.#made.get(site.context);
-    if (object === undefined) this.#made.set(site.context, (object = this.#create()));
-    return object;
-  }
-}
-
 /**
  * Forwards each record, then keeps it for the other side. Equal keys with equal timestamps are all kept, in the order of their arrival.
  * A record that is older than the store keeps anything is dropped here (MILLRACE_LATE_RECORD); it was still joined with what it found.
  */
-export function joinWindowOperator(
-  spec: JoinWindowStore,
-  side: 'left' | 'right',
-  times: PerTask<JoinTime>,
-): Operator {
+export function joinWindowOperator(spec: JoinWindowStore): Operator {
   return {
     takes: 'stream',
     gives: 'stream',
@@ -75,7 +46,7 @@ export function joinWindowOperator(
       const store = site.orderedStore(spec.name);
       const { fromSource, codec } = site.keyEncoder(spec.keySerde);
       const { context } = site;
-      const clock = (times.of(site)[side] = site.clock());
+      const clock = site.storeClock(spec.name);
       const { retentionMs } = spec;
       let sequence = 0;
       const afterLast = (row: StoreEntry): boolean => {

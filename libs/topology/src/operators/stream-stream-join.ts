@@ -3,14 +3,20 @@
 // values are dropped; so are null keys, but on a side whose records are all to come out, where they do so alone (KIP-962).
 import { orderedTime } from '#libs/core';
 import type { BinaryString } from '#libs/core';
-import type { RecordMetadata, StoreEntry } from '../ports.ts';
+import type { OperatorClock, RecordMetadata, StoreEntry } from '../ports.ts';
 import type { Operator, StreamFunction } from './operator.ts';
 import { toEachStream } from './operator.ts';
-import type { JoinTime, JoinWindowStore, PerTask } from './stream-join-window.ts';
+import type { PerTask } from './per-task.ts';
+import type { JoinWindowStore } from './stream-join-window.ts';
 import { Side, UnmatchedRows } from './unmatched-rows.ts';
 
 /** Called with this stream's value, the other's (`null`: there is none, or the other way round), the key and the record's metadata. */
 export type StreamJoiner = (left: unknown, right: unknown, key: unknown, metadata: RecordMetadata) => unknown;
+
+/** Highest timestamp that either side was shown. Set when the left side is compiled, before any record. */
+export interface JoinTime {
+  both: OperatorClock | null;
+}
 
 export interface StreamJoinSide {
   readonly side: Side;
@@ -62,6 +68,7 @@ export function streamStreamJoinOperator(spec: StreamJoinSide): Operator {
       const { context } = site;
       const { retentionMs } = otherStore;
       const time = spec.times.of(site);
+      const otherClock = site.storeClock(otherStore.name);
       const unmatched =
         unmatchedStore === null
           ? null
@@ -121,7 +128,7 @@ export function streamStreamJoinOperator(spec: StreamJoinSide): Operator {
         group = fromSource ? context.rawKey! : codec.toBinary(givenKey);
         matched = false;
         until = Math.max(0, timestamp + afterMs);
-        const expired = (isLeft ? time.right! : time.left!).now - retentionMs;
+        const expired = otherClock.now - retentionMs;
         const from = Math.max(0, timestamp - beforeMs, expired + 1);
         // The visitor stops behind `until`: that costs less than to encode an end for each record.
         if (from <= until) other.range(group, orderedTime(from), null, meet);

@@ -2,11 +2,12 @@
 // Source of the rules: KTableKTable{Inner,Left,Right,Outer}Join and KTableKTableJoinMerger of Kafka Streams. The result has the higher of
 // the two timestamps. A null key cannot be joined; a change for which there is, and was, nothing to say is not forwarded.
 import type { AggregateStore as TableStore } from './aggregate.ts';
-import type { Operator } from './operator.ts';
-import { byKey, toEachTable } from './operator.ts';
+import type { Operator, TableFunction } from './operator.ts';
+import { toEachTable } from './operator.ts';
 import type { ChangeOptions } from './table.ts';
 import { openView, readsOfView, storesOfView } from './table-view.ts';
 import type { TableJoiner, TableView } from './table-view.ts';
+import { keepVersions, readsOfStore, valueOfStore } from './versioned-store.ts';
 
 export interface TableJoinSide {
   /** `right`: the right side of a left join. */
@@ -70,9 +71,9 @@ export function tableJoinMergeOperator(store: TableStore | null, options: Change
     takes: 'table',
     gives: 'table',
     key: 'kept',
-    value: store === null ? 'kept' : { fromStore: store.name, valueSerde: store.valueSerde },
+    value: store === null ? 'kept' : valueOfStore(store),
     stores: store === null ? [] : [store.name],
-    reads: store === null ? [] : [byKey(store)],
+    reads: store === null ? [] : readsOfStore(store),
     runsUserCode: false,
     fold(site, children) {
       const next = toEachTable(children);
@@ -80,6 +81,16 @@ export function tableJoinMergeOperator(store: TableStore | null, options: Change
       if (store === null) {
         if (sendOldValues) return next;
         return (key, newValue, _oldValue, timestamp) => next(key, newValue, null, timestamp);
+      }
+      if (store.versioned !== undefined) {
+        let oldJoined: unknown = null;
+        const forward: TableFunction = (key, newValue, _oldValue, timestamp) =>
+          next(key, newValue, oldJoined, timestamp);
+        const keep = keepVersions(site, store, forward, false, false);
+        return (key, newValue, oldValue, timestamp) => {
+          oldJoined = sendOldValues ? oldValue : null;
+          keep(key, newValue, timestamp);
+        };
       }
       const kept = site.store(store.name);
       const { fromSource, codec } = site.keyEncoder(store.keySerde);

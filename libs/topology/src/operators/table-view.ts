@@ -4,6 +4,8 @@ import type { AnySerde } from '../graph.ts';
 import type { RecordMetadata } from '../ports.ts';
 import type { OperatorRead, Site } from './operator.ts';
 import { byKey } from './operator.ts';
+import { afterTime, openVersionedRows } from './versioned-store.ts';
+import type { VersionedSpec } from './versioned-store.ts';
 import type { RecordPredicate, ValueMapper } from './stateless.ts';
 
 /** One step between a store and the table that is read: an unmaterialized filter or mapValues. */
@@ -32,6 +34,8 @@ export interface TableView {
   readonly keySerde: AnySerde;
   readonly steps: readonly ViewStep[];
   readonly joined?: JoinedView;
+  /** The store keeps history. */
+  readonly versioned?: VersionedSpec;
   /** The table is kept nowhere and cannot be made of others: notes the fault that somebody wants to look it up. */
   readonly unkept?: () => void;
   /** Read by other means than a key-value store: windows, what is suppressed. */
@@ -47,6 +51,8 @@ export interface TableReader {
   get(key: unknown): unknown;
   /** Of the value last got; -1 without. */
   timestamp: number;
+  /** The value that was valid at a time; only of a versioned table. */
+  getAsOf?(key: unknown, time: number): unknown;
 }
 
 /** The stores that a view reads, each once. */
@@ -60,10 +66,13 @@ export function storesOfView(view: TableView): string[] {
 
 /** What is read ahead when records look up their own key. */
 export function readsOfView(view: TableView): OperatorRead[] {
-  const { joined } = view;
+  const { joined, versioned } = view;
   if (joined !== undefined) return [...readsOfView(joined.left), ...readsOfView(joined.right)];
   if (view.custom !== undefined) return [];
-  return [byKey({ name: view.store, keySerde: view.keySerde })];
+  const { store: name, keySerde } = view;
+  return versioned === undefined
+    ? [byKey({ name, keySerde })]
+    : [{ keySerde, ahead: { kind: 'range', store: name, from: afterTime } }];
 }
 
 /** `ownKey`: the keys asked for are those of the records that `site` is given. */
@@ -74,9 +83,35 @@ export function openView(site: Site, view: TableView, ownKey = true): TableReade
 
 function baseReader(site: Site, view: TableView, ownKey: boolean): TableReader {
   if (view.custom !== undefined) return view.custom.open(site);
+  if (view.versioned !== undefined) return versionedReader(site, view, view.versioned, ownKey);
   return view.joined === undefined
     ? storeReader(site, view, ownKey)
     : joinedReader(site, view.joined, ownKey);
+}
+
+function versionedReader(
+  site: Site,
+  view: TableView,
+  versioned: VersionedSpec,
+  ownKey: boolean,
+): TableReader {
+  const rows = openVersionedRows(site, view.store, versioned);
+  const { fromSource, codec } = site.keyEncoder(view.keySerde);
+  const { context } = site;
+  const isSourceKey = fromSource && ownKey;
+  return {
+    timestamp: -1,
+    get(key) {
+      const value = rows.latest(isSourceKey ? context.rawKey! : codec.toBinary(key));
+      this.timestamp = rows.timestamp;
+      return value;
+    },
+    getAsOf(key, time) {
+      const value = rows.asOf(isSourceKey ? context.rawKey! : codec.toBinary(key), time);
+      this.timestamp = rows.timestamp;
+      return value;
+    },
+  };
 }
 
 function storeReader(site: Site, view: TableView, ownKey: boolean): TableReader {
@@ -97,23 +132,35 @@ function storeReader(site: Site, view: TableView, ownKey: boolean): TableReader 
 
 function stepReader(site: Site, steps: readonly ViewStep[], base: TableReader): TableReader {
   const { context } = site;
-  return {
+  const through = (key: unknown, found: unknown): unknown => {
+    let value = found;
+    try {
+      for (let index = 0; index < steps.length && value !== null; index++) {
+        const step = steps[index]!;
+        if (step.kind === 'mapValues') value = step.mapper(value, key, context) ?? null;
+        else if (step.predicate(key, value, context) === step.negate) value = null;
+      }
+    } catch (error) {
+      throw site.blame(error);
+    }
+    return value;
+  };
+  const reader: TableReader = {
     timestamp: -1,
     get(key) {
-      let value = base.get(key);
-      try {
-        for (let index = 0; index < steps.length && value !== null; index++) {
-          const step = steps[index]!;
-          if (step.kind === 'mapValues') value = step.mapper(value, key, context) ?? null;
-          else if (step.predicate(key, value, context) === step.negate) value = null;
-        }
-      } catch (error) {
-        throw site.blame(error);
-      }
+      const value = through(key, base.get(key));
       this.timestamp = value === null ? -1 : base.timestamp;
       return value;
     },
   };
+  if (base.getAsOf !== undefined) {
+    reader.getAsOf = (key, time) => {
+      const value = through(key, base.getAsOf!(key, time));
+      reader.timestamp = value === null ? -1 : base.timestamp;
+      return value;
+    };
+  }
+  return reader;
 }
 
 function joinedReader(site: Site, joined: JoinedView, ownKey: boolean): TableReader {

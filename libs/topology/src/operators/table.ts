@@ -3,7 +3,8 @@
 import type { AggregateStore as TableStore } from './aggregate.ts';
 import type { RecordPredicate, ValueMapper } from './stateless.ts';
 import type { KeyEncoder, Operator, Site, TableFunction } from './operator.ts';
-import { byKey, toEachStream, toEachTable } from './operator.ts';
+import { toEachStream, toEachTable } from './operator.ts';
+import { keepVersions, readsOfStore, valueOfStore } from './versioned-store.ts';
 import type { StorePort } from '../ports.ts';
 
 /** Whether somebody downstream needs to know the value that a change replaces. Set while the graph is drawn. */
@@ -15,19 +16,26 @@ type TableOperator = Extract<Operator, { takes: 'table'; gives: 'table' }>;
 
 /**
  * Keeps the newest value of each key. Newest is what arrives last, also with a lower timestamp (Kafka Streams' rule for tables
- * that are not versioned). A null value deletes and is forwarded, also for a key that was not there; a null key is dropped.
+ * that are not versioned; of those that are, the one with the highest timestamp is, and the others go into history). A null value deletes and is forwarded, also for a key that was not there; a null key is dropped.
  */
 export function tableSourceOperator(spec: TableStore, options: ChangeOptions): Operator {
   return {
     takes: 'stream',
     gives: 'table',
     key: 'kept',
-    value: { fromStore: spec.name, valueSerde: spec.valueSerde },
+    value: valueOfStore(spec),
     stores: [spec.name],
-    reads: [byKey(spec)],
+    reads: readsOfStore(spec),
     runsUserCode: false,
     fold(site, children) {
       const next = toEachTable(children);
+      if (spec.versioned !== undefined) {
+        const keep = keepVersions(site, spec, next, options.sendOldValues, false);
+        return (key, value, timestamp) => {
+          if (key === null || key === undefined) site.drop('MILLRACE_NULL_KEY', 'null key in a table');
+          else keep(key, value ?? null, timestamp);
+        };
+      }
       const store = site.store(spec.name);
       const { fromSource, codec } = site.keyEncoder(spec.keySerde);
       const { context } = site;
@@ -54,6 +62,8 @@ export function materialize(
   sendOldValues: boolean,
   skipsNothingToNothing: boolean,
 ): (key: unknown, newValue: unknown, timestamp: number) => void {
+  if (spec.versioned !== undefined)
+    return keepVersions(site, spec, next, sendOldValues, skipsNothingToNothing);
   const store: StorePort = site.store(spec.name);
   const { fromSource, codec }: KeyEncoder = site.keyEncoder(spec.keySerde);
   const { context } = site;
@@ -75,19 +85,23 @@ function tableOperator(
     takes: 'table',
     gives: 'table',
     key: 'kept',
-    value: store === null ? value : { fromStore: store.name, valueSerde: store.valueSerde },
+    value: store === null ? value : valueOfStore(store),
     stores: store === null ? [] : [store.name],
-    reads: store === null ? [] : [byKey(store)],
+    reads: store === null ? [] : readsOfStore(store),
     runsUserCode: true,
     fold,
   };
 }
 
-/** A value that does not pass becomes a deletion, but nothing is forwarded for a key that had not passed before. */
+/**
+ * A value that does not pass becomes a deletion, but nothing is forwarded for a key that had not passed before; of a versioned table it is,
+ * since the deletion belongs into its history.
+ */
 export function tableFilterOperator(
   predicate: RecordPredicate,
   negate: boolean,
   spec: TableStore | null,
+  isOfVersions = false,
 ): Operator {
   return tableOperator(spec, 'kept', (site, children) => {
     const next = toEachTable(children);
@@ -101,13 +115,14 @@ export function tableFilterOperator(
       }
     };
     if (spec !== null) {
-      const keep = materialize(site, spec, next, true, true);
+      const keep = materialize(site, spec, next, true, !isOfVersions);
       return (key, newValue, _oldValue, timestamp) => keep(key, passed(key, newValue), timestamp);
     }
     return (key, newValue, oldValue, timestamp) => {
       const passedNew = passed(key, newValue);
       const passedOld = passed(key, oldValue);
-      if (passedNew !== null || passedOld !== null) next(key, passedNew, passedOld, timestamp);
+      if (isOfVersions || passedNew !== null || passedOld !== null)
+        next(key, passedNew, passedOld, timestamp);
     };
   });
 }

@@ -27,6 +27,10 @@ public class JoinsGolden {
   static Materialized<String, String, KeyValueStore<Bytes, byte[]>> kept(String name) {
     return Materialized.<String, String, KeyValueStore<Bytes, byte[]>>as(name).withKeySerde(S).withValueSerde(S);
   }
+  static KTable<String, String> versioned(StreamsBuilder b) { return b.table("table", Consumed.with(S, S), Materialized.as(Stores.persistentVersionedKeyValueStore("v", ms(60)))); }
+  static Materialized<String, String, KeyValueStore<Bytes, byte[]>> keptVersions(String name) {
+    return Materialized.<String, String>as(Stores.persistentVersionedKeyValueStore(name, ms(40))).withKeySerde(S).withValueSerde(S);
+  }
   static String foreignKey(String v) { return v.equals("v0") ? null : v.equals("v1") || v.equals("v2") ? "a" : v.equals("v3") ? "b" : "c"; }
   static String notV1(String a, String b) { return "v1".equals(a) ? null : a + "+" + b; }
   static StreamJoined<String, String, String> joined() { return StreamJoined.with(S, S, S).withStoreName("s").withName("j"); }
@@ -106,6 +110,20 @@ public class JoinsGolden {
       KTable<String, String> t = table(b);
       out(t.join(t, JoinsGolden::foreignKey, JoinsGolden::plus, TableJoined.as("fk")).toStream());
     });
+    TOPOLOGIES.put("versioned table", b -> out(versioned(b).toStream()));
+    TOPOLOGIES.put("versioned table filter mapValues", b -> out(versioned(b).filter((k, v) -> v.compareTo("v2") > 0).mapValues(v -> "m" + v).toStream()));
+    TOPOLOGIES.put("versioned table filter materialized", b -> out(versioned(b).filter((k, v) -> v.compareTo("v2") > 0, kept("f")).toStream()));
+    TOPOLOGIES.put("versioned table filter versioned", b -> out(left(b).join(versioned(b).filter((k, v) -> v.compareTo("v2") > 0, keptVersions("f")), JoinsGolden::plus)));
+    TOPOLOGIES.put("versioned table grouped", b -> out(versioned(b).mapValues(v -> v + v).groupBy((k, v) -> KeyValue.pair(v, v), Grouped.with("g", S, S)).count(Materialized.as("c")).toStream()));
+    TOPOLOGIES.put("stream join versioned", b -> out(left(b).join(versioned(b), JoinsGolden::plus)));
+    TOPOLOGIES.put("stream leftJoin versioned views", b -> out(left(b).leftJoin(versioned(b).filter((k, v) -> v.compareTo("v1") > 0).mapValues(v -> "m" + v), JoinsGolden::plus)));
+    TOPOLOGIES.put("stream leftJoin toTable versioned", b -> out(left(b).leftJoin(right(b).toTable(keptVersions("tt")), JoinsGolden::plus)));
+    TOPOLOGIES.put("table join versioned", b -> out(versioned(b).outerJoin(other(b), JoinsGolden::plus).toStream()));
+    TOPOLOGIES.put("table leftJoin versioned mapped materialized", b -> out(other(b).leftJoin(versioned(b).mapValues(v -> "m" + v), JoinsGolden::plus, keptVersions("m")).toStream()));
+    TOPOLOGIES.put("foreign key join versioned", b -> out(versioned(b).leftJoin(other(b), JoinsGolden::foreignKey, JoinsGolden::plus, TableJoined.as("fk")).toStream()));
+    TOPOLOGIES.put("foreign key join with versioned", b -> out(other(b).join(versioned(b), JoinsGolden::foreignKey, JoinsGolden::plus, TableJoined.as("fk"), keptVersions("r")).toStream()));
+    TOPOLOGIES.put("stream join versioned with grace", b -> out(left(b).join(versioned(b), JoinsGolden::plus, Joined.with(S, S, S, "j", ms(30)))));
+    TOPOLOGIES.put("stream leftJoin versioned with grace 0", b -> out(left(b).filter((k, v) -> k != null).leftJoin(versioned(b), JoinsGolden::plus, Joined.with(S, S, S, "j", ms(0)))));
     TOPOLOGIES.put("table join grouped", b -> out(table(b).join(other(b), JoinsGolden::notV1)
         .groupBy((k, v) -> KeyValue.pair(v.substring(0, 2), v), Grouped.with("g", S, S)).count(Materialized.as("c")).toStream()));
   }
