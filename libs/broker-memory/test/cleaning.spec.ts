@@ -101,9 +101,9 @@ describe('compaction', () => {
 
     it('drops what was aborted, which hides nothing', async () => {
       append(['a', 'kept']);
-      let numbers = await bench.client.initPatiently('id');
+      const numbers = await bench.client.initPatiently('id');
       await write(numbers, 'a', 'aborted');
-      numbers = await end(numbers, false);
+      await end(numbers, false);
       append(['z', '1']);
       bench.cluster.topics.clean();
       expect(left('read_uncommitted')).toEqual([

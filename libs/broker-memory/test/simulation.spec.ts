@@ -51,20 +51,22 @@ async function simulate(seed: number, options: Partial<MemoryClusterOptions> = {
     await clock.advance(random.integer(100, 3_000));
     const at = random.integer(0, instances.length - 1);
     const instance = instances[at]!;
-    if (random.chance(0.3)) {
+    const fate = random.next();
+    if (fate < 0.3) {
       instance.process.kill();
       await clock.advance(random.integer(0, 8_000));
       instances[at] = startSums(cluster, instance.process.clientId, config);
-    } else if (random.chance(0.3)) {
+    } else if (fate < 0.5) {
       instance.process.pause();
       await clock.advance(random.integer(0, 10_000));
       instance.process.resume();
-    } else if (random.chance(0.3)) {
+    } else if (fate < 0.7) {
       const nodeId = random.integer(1, 3);
       cluster.stopBroker(nodeId);
       await clock.advance(random.integer(100, 2_000));
       cluster.startBroker(nodeId);
     }
+    if (random.chance(0.2)) cluster.topics.clean();
   }
   cluster.setFaultPlan(undefined);
   await clock.runUntil(

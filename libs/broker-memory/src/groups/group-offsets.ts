@@ -88,7 +88,10 @@ export class GroupOffsets {
       return refused(topics, Errors.INVALID_PRODUCER_EPOCH);
     offsets.epochs.set(producerId, producerEpoch);
     let pending = offsets.pending.get(producerId);
-    if (pending === undefined) offsets.pending.set(producerId, (pending = new Map()));
+    if (pending === undefined) {
+      pending = new Map<string, CommittedGroupOffset>();
+      offsets.pending.set(producerId, pending);
+    }
     return this.#take(topics, pending, groupId);
   }
 

@@ -107,7 +107,7 @@ export class GroupState {
     this.members.delete(memberId);
     this.pending.delete(memberId);
     this.pendingSync.delete(memberId);
-    if (member?.groupInstanceId != null) this.statics.delete(member.groupInstanceId);
+    if (member !== undefined && member.groupInstanceId !== null) this.statics.delete(member.groupInstanceId);
     if (this.leaderId === memberId) this.leaderId = this.members.keys().next().value;
   }
 
