@@ -113,7 +113,7 @@ export interface Alarm {
 }
 
 /**
- * Called in a scope of its own when the time asked for is reached, and once after every start and every undone scope. Does at most one
+ * Called in a scope of its own when the time asked for is reached, once after every start, and again when its scope was undone. Does at most one
  * thing that is due at `now` (one timer, one punctuation) and gives the time of the next (it is called again at once if that is reached
  * too); `Infinity`: none. It must find out what is due from stores, not from memory.
  * `skip`: the call before failed in the user's code and was undone, and the failure policy says to go on: the thing that was due is dropped
@@ -144,6 +144,7 @@ export interface TaskPorts {
   wallTime(): number;
   /**
    * Runs `deliver` in a scope of its own between two records. May be called at any time, also from outside a scope, while the task is open.
+   * What is posted in a scope that is undone is forgotten, as are holds and releases.
    * `skip` runs instead, in a scope too, when `deliver` failed in the user's code and the failure policy says to go on.
    */
   post(deliver: () => void, skip?: () => void): void;

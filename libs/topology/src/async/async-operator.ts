@@ -65,7 +65,6 @@ class AsyncStage {
   /** `perKey`: records behind the one of their key that is called for. */
   private readonly behind = new Map<BinaryString | null, Taken[]>();
   private takenUpTo = -1;
-  private pumpPosted = false;
 
   constructor(options: AsyncStageOptions, site: Site, next: StreamFunction) {
     const { fn, plan, keySerde } = options;
@@ -102,15 +101,13 @@ class AsyncStage {
     if (this.buffered(sequence) >= this.options.plan.bufferedRecordsMax) this.site.intake.hold(this);
   }
 
+  /** Each time anew: what is posted in a scope that is undone is forgotten. */
   private postPump(): void {
-    if (this.pumpPosted) return;
-    this.pumpPosted = true;
     this.site.post(() => this.pump());
   }
 
   /** In a scope of its own: takes up rows while there is room for calls. */
   private pump(): void {
-    this.pumpPosted = false;
     const { store } = this;
     const from = orderedUint64(this.takenUpTo + 1);
     store.range(ALL, from, null, (row) => {
