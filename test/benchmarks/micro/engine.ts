@@ -1,5 +1,5 @@
-// The engine alone, without a broker: records per second of the aggregate and passthrough work on logs in memory.
-// node --conditions=millrace-source test/benchmarks/micro/engine.ts [aggregate|passthrough] [records] [keys] [memory|rocksdb]
+// The engine alone, without a broker: records per second of an aggregate, a windowed count or a passthrough on logs in memory.
+// node --conditions=millrace-source test/benchmarks/micro/engine.ts [aggregate|passthrough|windowed|windowed-on-close] [records] [keys] [memory|rocksdb]
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import type { BinaryString } from '#libs/core';
 import { StreamsRuntime, resolveRuntimeConfig } from '#libs/runtime';
 import { Serdes } from '#libs/serde';
 import { createMemoryStateBackend } from '#libs/state';
-import { StreamsBuilder, checkPartitions } from '#libs/topology';
+import { EmitStrategy, minutes, StreamsBuilder, TimeWindows, checkPartitions } from '#libs/topology';
 import { InProcessBroker } from '../../support/in-process-broker.ts';
 
 const workload = process.argv[2] ?? 'aggregate';
@@ -60,6 +60,17 @@ if (workload === 'aggregate') {
     )
     .toStream()
     .to('out', { keySerde: key, valueSerde: sum });
+} else if (workload === 'windowed' || workload === 'windowed-on-close') {
+  // Windows of 60 s and a record a millisecond, as in `npm run bench -- windowed-count`.
+  builder
+    .stream<string, Payment>('in', { keySerde: key, valueSerde: value })
+    .groupByKey()
+    .windowedBy(TimeWindows.ofSizeWithNoGrace(minutes(1)))
+    .emitStrategy(workload === 'windowed' ? EmitStrategy.onWindowUpdate() : EmitStrategy.onWindowClose())
+    .count({ name: 'counts' })
+    .toStream()
+    .map(({ key: account, window }, count) => [account, { account, start: window.start, count }])
+    .to('out', { keySerde: key, valueSerde: Serdes.json() });
 } else {
   builder
     .stream<string, Payment>('in', { keySerde: key, valueSerde: value })
