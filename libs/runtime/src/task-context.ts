@@ -34,9 +34,9 @@ export class TaskContext implements RecordContext {
     this.outputHeaders = null;
   }
 
-  headers(): readonly RecordHeader[] {
-    return this.columns === null ? NO_HEADERS : this.columns.readHeaders(this.index);
-  }
+  /** Needs no `this`: users take it out of the metadata, `({ headers }) => headers()`. */
+  readonly headers = (): readonly RecordHeader[] =>
+    this.columns === null ? NO_HEADERS : this.columns.readHeaders(this.index);
 
   /** What outputs carry, as the encoder takes it; '' without any. */
   encodedHeaders(): BinaryString {

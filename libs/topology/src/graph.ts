@@ -10,6 +10,7 @@ import type { StateStore, StoreBuilder } from './options/stores.ts';
 import type {
   FutureTimestampSpec,
   GlobalStoreSpec,
+  RecordHeadersFunction,
   SourceSpec,
   StoreSpec,
   StreamPartitioner,
@@ -56,6 +57,8 @@ export interface SinkNode extends NodeCommon {
   readonly keySerde: AnySerde;
   readonly valueSerde: AnySerde;
   readonly partitioner: StreamPartitioner | null;
+  /** Left out: those of the source record. */
+  readonly headers?: RecordHeadersFunction | null;
   /** The other end of a repartition topic; `null` for user topics. */
   readonly readBy: SourceNode | null;
 }

@@ -9,6 +9,7 @@ export { StreamJoined } from './options/stream-joined.ts';
 export { TableJoined } from './options/table-joined.ts';
 export type { Versioned } from './options/versioned.ts';
 export * from './streams-builder.ts';
+export * from './topology-builder.ts';
 export * from './partitions.ts';
 export type { BranchedKStream, KGroupedStream, KStream, KTable, Predicate } from './dsl/types.ts';
 export type { GlobalKTable } from './dsl/global-table.ts';

@@ -1,5 +1,5 @@
 // Owns the shape of a built topology as the runtime reads it: sub-topologies, their sources, sinks and stores.
-import type { BinaryString } from '#libs/core';
+import type { BinaryString, RecordHeader } from '#libs/core';
 import type { Serde } from '#libs/serde';
 import type { CompiledTask, RecordMetadata, TaskPorts } from './ports.ts';
 
@@ -83,6 +83,13 @@ export type StreamPartitioner = (
   partitionCount: number,
   metadata: RecordMetadata,
 ) => number | readonly number[] | null;
+
+/** What a record is written with instead of the headers of its source record. */
+export type RecordHeadersFunction = (
+  key: unknown,
+  value: unknown,
+  metadata: RecordMetadata,
+) => readonly RecordHeader[];
 
 export interface SinkSpec {
   readonly name: string;

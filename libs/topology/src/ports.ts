@@ -15,7 +15,7 @@ export interface RecordMetadata {
   /** Milliseconds since the Unix epoch, of the source record; in an alarm the time it fires at. */
   readonly timestamp: number;
   /** Decoded on first use. */
-  headers(): readonly RecordHeader[];
+  readonly headers: () => readonly RecordHeader[];
 }
 
 /** The record in process. One mutable object per task, valid while the scope lasts. */

@@ -1,5 +1,4 @@
 // Owns the beginning and the end of a topology: sources, and `build()`, which checks all that was drawn and freezes it.
-import type { Serde } from '#libs/serde';
 import { buildTopology } from './build/build-topology.ts';
 import { BranchedKStreamImpl } from './dsl/branched.ts';
 import type { DslFactory } from './dsl/factory.ts';
@@ -9,24 +8,37 @@ import type { GlobalKTable } from './dsl/global-table.ts';
 import { KGroupedStreamImpl } from './dsl/kgrouped-stream.ts';
 import { KStreamImpl } from './dsl/kstream.ts';
 import { KTableImpl } from './dsl/ktable.ts';
-import { declareStore } from './dsl/materializing.ts';
+import { declareStore, viewOfStore } from './dsl/materializing.ts';
 import type { LooseMaterialized } from './dsl/materializing.ts';
+import { addSource } from './dsl/sources.ts';
+import { reuseSourceTopic } from './dsl/reusing.ts';
 import type { KStream, KTable } from './dsl/types.ts';
 import { TopologyGraph } from './graph.ts';
-import type { GraphNode, SourceNode } from './graph.ts';
+import type { GraphNode } from './graph.ts';
 import { tableSourceOperator } from './operators/table.ts';
-import { consumedTimeFaults } from './options/watermarks.ts';
 import type { Consumed, Materialized } from './options.ts';
+import { optimizationsOf } from './options/optimization.ts';
+import type { StreamsBuilderOptions } from './options/optimization.ts';
 import type { StateStore, StoreBuilder } from './options/stores.ts';
-import type { SourceSpec, TimestampExtractor, Topology } from './plan.ts';
+import type { Topology } from './plan.ts';
 
 /** Draws a topology as in Kafka Streams: sources, operators, sinks; then `build()`. */
 export class StreamsBuilder {
   readonly #graph = new TopologyGraph();
   readonly #dsl: DslFactory;
 
-  constructor() {
+  constructor(options: StreamsBuilderOptions = {}) {
     const graph = this.#graph;
+    const optimizations = optimizationsOf(options.optimize);
+    if (optimizations === null) {
+      graph.addFault(
+        'new StreamsBuilder()',
+        `optimize is ${JSON.stringify(options.optimize)}.`,
+        'Use "all", "none", or a list of names of Optimization.',
+      );
+    } else {
+      graph.optimizations = optimizations;
+    }
     const dsl: DslFactory = {
       graph,
       stream: (state) => new KStreamImpl(dsl, state),
@@ -48,7 +60,7 @@ export class StreamsBuilder {
     const given = typeof topics === 'string' ? [topics] : topics;
     const path = `stream(${given.map((topic) => JSON.stringify(topic)).join(', ')})`;
     const name = this.#graph.nodeName('KSTREAM-SOURCE-', consumed?.name, path);
-    const node = this.#addSource('stream', name, path, given, consumed);
+    const node = addSource(this.#graph, 'stream', name, path, given, consumed);
     return this.#dsl.stream({
       node,
       path,
@@ -61,7 +73,7 @@ export class StreamsBuilder {
 
   /**
    * Reads a topic as a table: the newest value of each key, kept in the named store. A null value deletes. The store has a changelog
-   * of its own; the topic is not yet reused as one.
+   * of its own, unless the topic is reused as one (`Optimization.REUSE_KTABLE_SOURCE_TOPICS`).
    */
   table<K, V>(topic: string, consumed: Consumed<K, V>, materialized: Materialized<K, V>): KTable<K, V> {
     const path = `table(${JSON.stringify(topic)})`;
@@ -73,10 +85,11 @@ export class StreamsBuilder {
       path,
     );
     const name = graph.nodeName('KTABLE-SOURCE-', named, path);
-    const source = this.#addSource('table', sourceName, path, [topic], consumed);
+    const source = addSource(this.#graph, 'table', sourceName, path, [topic], consumed);
     const key = graph.checkedSerde('key', path, materialized?.keySerde, source.keySerde);
     const value = graph.checkedSerde('value', path, materialized?.valueSerde, source.valueSerde);
-    const store = declareStore(graph, path, (materialized ?? {}) as LooseMaterialized, { key, value });
+    const store = declareStore(graph, path, (materialized ?? {}) as LooseMaterialized, { key, value }, true);
+    if (graph.optimizations.reuseSourceTopics && store.versioned === undefined) reuseSourceTopic(graph, source, topic, store.name);
     const changes = { sendOldValues: false };
     const node: GraphNode = graph.addNode({
       kind: 'processor',
@@ -92,7 +105,8 @@ export class StreamsBuilder {
       keySerde: key,
       valueSerde: value,
       sources: [source],
-      view: { store: store.name, keySerde: key, steps: [] },
+      view: viewOfStore(store),
+      isVersioned: store.versioned !== undefined,
       enableSendingOldValues: sendOldValuesUpwards(changes, null),
     }) as unknown as KTable<K, V>;
   }
@@ -126,40 +140,5 @@ export class StreamsBuilder {
    */
   build(): Topology {
     return buildTopology(this.#graph);
-  }
-
-  #addSource<K, V>(
-    source: SourceSpec['kind'],
-    name: string,
-    path: string,
-    topics: readonly string[],
-    consumed: Partial<Consumed<K, V>> | undefined,
-  ): SourceNode {
-    const graph = this.#graph;
-    if (topics.length === 0) graph.addFault(path, 'it reads no topic.', 'Name one topic or several.');
-    for (const topic of topics) graph.checkedName('topic name', topic, path);
-    const reset = consumed?.offsetReset;
-    if (reset !== undefined && reset !== 'earliest' && reset !== 'latest') {
-      graph.addFault(path, `offsetReset is ${JSON.stringify(reset)}.`, 'Use "earliest" or "latest".');
-    }
-    if (consumed?.timestampExtractor !== undefined) {
-      graph.checkedFunction('timestampExtractor', consumed.timestampExtractor, path);
-    }
-    for (const { problem, remedy } of consumedTimeFaults(consumed)) graph.addFault(path, problem, remedy);
-    return graph.addNode({
-      kind: 'source',
-      name,
-      path,
-      parents: [],
-      children: [],
-      source,
-      topics,
-      keySerde: graph.checkedSerde('key', path, consumed?.keySerde as Serde<unknown> | undefined),
-      valueSerde: graph.checkedSerde('value', path, consumed?.valueSerde as Serde<unknown> | undefined),
-      timestampExtractor: (consumed?.timestampExtractor ?? null) as TimestampExtractor | null,
-      offsetReset: reset ?? null,
-      watermarks: consumed?.watermarks ?? null,
-      futureTimestamps: consumed?.futureTimestamps ?? null,
-    });
   }
 }

@@ -92,9 +92,7 @@ class FakeTask {
       rawKey: null,
       outputHeaders: null,
       recordHeaders: [],
-      headers() {
-        return this.recordHeaders;
-      },
+      headers: () => this.context.recordHeaders,
     };
     const ports: TaskPorts = {
       context: this.context,

@@ -4,8 +4,8 @@ import { compileCodec } from '#libs/serde';
 import type { GraphNode, SinkNode } from '../graph.ts';
 import type { Site, StreamFunction, TableFunction } from '../operators/operator.ts';
 import { toEachStream } from '../operators/operator.ts';
-import type { GlobalStoreSpec, StoreSpec } from '../plan.ts';
-import type { CompiledTask, OperatorClock, TaskPorts } from '../ports.ts';
+import type { GlobalStoreSpec, RecordHeadersFunction, StoreSpec } from '../plan.ts';
+import type { CompiledTask, OperatorClock, RecordContext, TaskPorts } from '../ports.ts';
 import { encodesAs, incomingKey } from '../provenance.ts';
 import type { Provenance } from '../provenance.ts';
 
@@ -13,6 +13,15 @@ import type { Provenance } from '../provenance.ts';
 class Blame {
   error: unknown = undefined;
   node: string | null = null;
+
+  /** Notes an error as that of a function of the node, and gives it back. */
+  of(node: string): (error: unknown) => unknown {
+    return (error) => {
+      this.error = error;
+      this.node = node;
+      return error;
+    };
+  }
 }
 
 /** Specs by name: of the sub-topology's stores, and of all global ones. */
@@ -87,7 +96,9 @@ export function compileTask(
     if (node.kind === 'source') return toEachStream(foldAll<StreamFunction>(node.children));
     if (node.kind === 'sink') {
       const sink = ports.sink(sinks.indexOf(node));
-      return (key: unknown, value: unknown, timestamp: number) => sink.send(key, value, timestamp);
+      const send: StreamFunction = (key, value, timestamp) => sink.send(key, value, timestamp);
+      const { headers = null } = node;
+      return headers === null ? send : withHeaders(headers, send, ports.context, blame.of(node.name));
     }
     const { operator } = node;
     const children = node.children.filter((child) => sideOf(child) === null);
@@ -129,6 +140,24 @@ export function compileTask(
   };
 }
 
+function withHeaders(
+  headersOf: RecordHeadersFunction,
+  send: StreamFunction,
+  context: RecordContext,
+  blame: (error: unknown) => unknown,
+): StreamFunction {
+  return (key, value, timestamp) => {
+    const before = context.outputHeaders;
+    try {
+      context.outputHeaders = headersOf(key, value, context);
+    } catch (error) {
+      throw blame(error);
+    }
+    send(key, value, timestamp);
+    context.outputHeaders = before;
+  };
+}
+
 function sideOf(node: GraphNode): string | null {
   return node.kind === 'processor' ? (node.side ?? null) : null;
 }
@@ -163,22 +192,19 @@ function siteOf(
     globalStore: (store) => ports.globalStore(store),
     clock: (onAdvance) =>
       ports.clock(name, onAdvance === undefined ? null : (now) => scopes.run(() => onAdvance(now))),
-    alarm: (kind, fire) => ports.alarm(kind, (now) => scopes.run(() => fire(now))),
+    alarm: (kind, fire) => ports.alarm(kind, (now, skip) => scopes.run(() => fire(now, skip))),
     wallTime: () => ports.wallTime(),
-    post: (deliver) => ports.post(() => scopes.run(deliver)),
+    post: (deliver, skip) =>
+      ports.post(
+        () => scopes.run(deliver),
+        skip === undefined ? undefined : () => scopes.run(skip),
+      ),
     intake: ports.intake,
     keyEncoder: (keySerde) => ({
       fromSource: encodesAs(keyOrigin, keySerde),
       codec: compileCodec(keySerde),
     }),
     drop: (code, reason) => ports.drop(name, code, reason),
-    blame: (error) => {
-      // A function that forwards runs those of the nodes behind it: the innermost one is to blame, and noted first.
-      if (blame.error !== error) {
-        blame.error = error;
-        blame.node = name;
-      }
-      return error;
-    },
+    blame: blame.of(name),
   };
 }

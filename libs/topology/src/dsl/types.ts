@@ -404,6 +404,8 @@ export interface KTable<K, V, Deleted extends null = null> {
   ): KTable<K, V, never>;
   /** Holds a key's updates back for a time and lets the last of them on. */
   suppress(suppressed: SuppressedUntilTimeLimit | SuppressedUntilTimeLimit<V>): KTable<K, V, Deleted>;
+  /** The name of the store that holds the table's values; `null`: they are worked out from those of another table. */
+  queryableStoreName(): string | null;
   /** Each change as a record with a new key: `toStream().selectKey(mapper)`. Marks the stream for repartitioning; the key serde is lost. */
   toStream<KR>(
     mapper: (key: K, value: V | Deleted, metadata: RecordMetadata) => KR,

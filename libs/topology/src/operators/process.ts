@@ -303,8 +303,8 @@ class Processing
     if (side !== undefined) this.#send(side, record);
   }
 
-  getStateStore(store: StoreBuilder<StateStore> | string): never {
-    const name = typeof store === 'string' ? store : store.name;
+  getStateStore(store: StoreBuilder<StateStore> | { readonly storeName: string } | string): never {
+    const name = typeof store === 'string' ? store : 'storeName' in store ? store.storeName : store.name;
     let face = this.#stores.get(name);
     if (face === undefined) this.#stores.set(name, (face = this.#open(name)));
     // The overloads of the interface say what it is.
