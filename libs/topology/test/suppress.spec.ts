@@ -79,7 +79,7 @@ describe('a table suppressed until its windows close', () => {
   });
 
   it('gives those downstream the value they saw last as the old one', () => {
-    // Kafka Streams gives them the last but one, which they never saw, and this count would stay at 0.
+    // Kafka Streams gives them the last but one, which they never saw, and this count stays at 1.
     const driver = driverOverStream((stream) =>
       stream
         .groupByKey()
