@@ -8,6 +8,9 @@ import type { Isolation, PartitionLog } from './log/partition-log.ts';
 import type { TransactionCoordinator } from './transactions/transaction-coordinator.ts';
 import type { TransactionPhase } from './transactions/transaction-state.ts';
 
+/** Of whoever looks; each look overwrites it. */
+const columns = new RecordColumns();
+
 export interface LoggedRecord {
   readonly offset: number;
   readonly timestamp: number;
@@ -95,7 +98,6 @@ export class Inspection {
     const log = this.#log(topic, partition);
     const from = Math.max(fromOffset, log.logStartOffset);
     const bound = log.bound(isolation);
-    const columns = new RecordColumns();
     const records: LoggedRecord[] = [];
     for (let i = log.indexOf(from); i < log.batches.length; i++) {
       const batch = log.batches[i]!;
@@ -103,9 +105,22 @@ export class Inspection {
       if (batch.isControl) continue;
       if (isolation === 'read_committed' && log.isAborted(batch)) continue;
       const count = columns.decode(new RecordBatchView(batch.bytes), from);
-      for (let j = 0; j < count; j++) records.push(recordOf(columns, j, batch.producerId));
+      for (let j = 0; j < count; j++) records.push(recordOf(j, batch.producerId));
     }
     return records;
+  }
+
+  /** How many records `records` would give, counted by batches: records that DeleteRecords took from within one count still. */
+  recordCount(topic: string, partition: number, isolation: Isolation = 'read_committed'): number {
+    const log = this.#log(topic, partition);
+    const bound = log.bound(isolation);
+    let count = 0;
+    for (const batch of log.batches) {
+      if (batch.baseOffset >= bound) break;
+      if (batch.isControl || (isolation === 'read_committed' && log.isAborted(batch))) continue;
+      count += batch.recordCount;
+    }
+    return count;
   }
 
   /** Batches as bytes, in offset order. Not to be changed. */
@@ -159,7 +174,7 @@ export class Inspection {
   }
 }
 
-function recordOf(columns: RecordColumns, i: number, producerId: number): LoggedRecord {
+function recordOf(i: number, producerId: number): LoggedRecord {
   const { bytes, keyStart, keyEnd, valueStart, valueEnd } = columns;
   return {
     offset: columns.offsets[i]!,

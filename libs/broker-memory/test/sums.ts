@@ -91,7 +91,7 @@ export function appendOnes(cluster: MemoryCluster, count: number, from = 0): voi
 export function outputCount(cluster: MemoryCluster): number {
   let count = 0;
   for (let partition = 0; partition < cluster.inspect.partitionCount('out'); partition++) {
-    count += cluster.inspect.records('out', partition).length;
+    count += cluster.inspect.recordCount('out', partition);
   }
   return count;
 }

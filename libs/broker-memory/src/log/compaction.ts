@@ -128,5 +128,5 @@ function rewrite(batch: StoredBatch, view: RecordBatchView, staying: readonly nu
   bytes.writeInt32BE(staying.length, RECORD_COUNT);
   bytes.writeBigInt64BE(BigInt(maxTimestamp), MAX_TIMESTAMP);
   writeChecksum(bytes);
-  return { ...batch, bytes, maxTimestamp };
+  return { ...batch, bytes, recordCount: staying.length, maxTimestamp };
 }

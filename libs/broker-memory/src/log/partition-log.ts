@@ -15,6 +15,7 @@ export interface StoredBatch {
   readonly baseOffset: number;
   readonly lastOffset: number;
   readonly bytes: Buffer;
+  readonly recordCount: number;
   readonly maxTimestamp: number;
   /** -1 without idempotence. */
   readonly producerId: number;
@@ -137,6 +138,7 @@ export class PartitionLog {
       baseOffset: offset,
       lastOffset: offset,
       bytes,
+      recordCount: 1,
       maxTimestamp: nowMs,
       producerId,
       isTransactional: true,
@@ -157,6 +159,7 @@ export class PartitionLog {
       baseOffset,
       lastOffset: baseOffset + (view.lastOffset - view.baseOffset),
       bytes: view.bytes,
+      recordCount: view.recordCount,
       maxTimestamp: view.maxTimestamp,
       producerId: view.producerId,
       isTransactional: view.isTransactional,
