@@ -75,6 +75,7 @@ export function buildTask(
       hold: (holder) => mailbox.hold(holder),
       release: (holder) => mailbox.release(holder),
     },
+    unfinished: (holder, isUnderWay) => mailbox.setUnfinished(holder, isUnderWay),
     drop: (node, code, reason) => dropped.record(`${name} ${node}`, code, reason),
   });
   const stores = storeFingerprints(sub.stores);

@@ -18,6 +18,7 @@ export class TaskMailbox {
   private next = 0;
   private readonly scopeDeliveries: Delivery[] = [];
   private readonly holders = new Set<object>();
+  private readonly unfinished = new Set<object>();
   /** Of the present scope, in order: whose hold changed. */
   private readonly scopeHolders: object[] = [];
   private readonly onChange: () => void;
@@ -29,6 +30,16 @@ export class TaskMailbox {
 
   get isHeld(): boolean {
     return this.holders.size > 0;
+  }
+
+  /** Work is under way outside of scopes. */
+  get isUnfinished(): boolean {
+    return this.unfinished.size > 0;
+  }
+
+  setUnfinished(holder: object, isUnderWay: boolean): void {
+    if (isUnderWay) this.unfinished.add(holder);
+    else this.unfinished.delete(holder);
   }
 
   get hasDeliveries(): boolean {

@@ -183,7 +183,8 @@ export class Task {
 
   /** Operators have said all they had to say about what they were given. */
   get isSettled(): boolean {
-    return this.initialised && !this.mailbox.hasDeliveries && !this.mailbox.isHeld;
+    const { hasDeliveries, isHeld, isUnfinished } = this.mailbox;
+    return this.initialised && !hasDeliveries && !isHeld && !isUnfinished;
   }
 
   /** What the stores keep beside their offsets: says at the next opening whose changelogs those offsets are of. */

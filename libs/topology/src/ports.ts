@@ -150,6 +150,8 @@ export interface TaskPorts {
   post(deliver: () => void, skip?: () => void): void;
   /** While at least one holder holds, the task takes no further record; alarms and posted deliveries go on. */
   readonly intake: { hold(holder: object): void; release(holder: object): void };
+  /** Says whether work that the operator began is under way outside of scopes: a bounded run does not end before it is done. */
+  unfinished?(holder: object, isUnderWay: boolean): void;
 }
 
 /** Runs one record of one source through the sub-topology, depth first, synchronously. */

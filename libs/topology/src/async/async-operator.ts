@@ -120,6 +120,7 @@ class AsyncStage {
     });
     const last = Math.max(this.takenUpTo, this.lastSequence());
     if (this.buffered(last) < this.options.plan.bufferedRecordsMax) this.site.intake.release(this);
+    this.site.unfinished(this, this.buffered(last) > 0);
   }
 
   private take(

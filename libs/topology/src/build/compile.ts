@@ -200,6 +200,7 @@ function siteOf(
         skip === undefined ? undefined : () => scopes.run(skip),
       ),
     intake: ports.intake,
+    unfinished: (holder, isUnderWay) => ports.unfinished?.(holder, isUnderWay),
     keyEncoder: (keySerde) => ({
       fromSource: encodesAs(keyOrigin, keySerde),
       codec: compileCodec(keySerde),

@@ -48,6 +48,8 @@ export interface Site {
   wallTime(): number;
   readonly post: TaskPorts['post'];
   readonly intake: TaskPorts['intake'];
+  /** See `TaskPorts.unfinished`. */
+  unfinished(holder: object, isUnderWay: boolean): void;
   /** In front of the nodes that take the side output `tag` of this one: late records, tagged outputs, named children. */
   side(tag: string): StreamFunction;
   /** Tags that somebody takes. */
