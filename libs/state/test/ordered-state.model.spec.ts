@@ -31,7 +31,7 @@ describe('ordered stores, compared with a naive model', () => {
       fc.asyncProperty(orderedSteps, fc.integer({ min: 0, max: 3 }), async (list, lost) => {
         await new OrderedModelRun(memory(lost), {}).run(list);
       }),
-      { numRuns: 150, interruptAfterTimeLimit: 20_000 },
+      { numRuns: 100, interruptAfterTimeLimit: 20_000 },
     );
   }, 60_000);
 
@@ -43,7 +43,7 @@ describe('ordered stores, compared with a naive model', () => {
         await run.run(list);
         misses += run.misses;
       }),
-      { numRuns: 150, interruptAfterTimeLimit: 20_000 },
+      { numRuns: 100, interruptAfterTimeLimit: 20_000 },
     );
     expect(misses).toBeGreaterThan(100);
   }, 60_000);
@@ -54,7 +54,7 @@ describe('ordered stores, compared with a naive model', () => {
         const slow = memory(0, new SlowClock());
         await new OrderedModelRun(slow, { cacheBytesMax: 600, writeBehindBytes: 1 }).run(list);
       }),
-      { numRuns: 150, interruptAfterTimeLimit: 20_000 },
+      { numRuns: 100, interruptAfterTimeLimit: 20_000 },
     );
   }, 60_000);
 });

@@ -113,7 +113,7 @@ describe('rows in order', () => {
           comparison.check();
         }
       }),
-      { numRuns: 40, interruptAfterTimeLimit: 15_000 },
+      { numRuns: 20, interruptAfterTimeLimit: 15_000 },
     );
   }, 30_000);
 

@@ -11,7 +11,7 @@ export interface SortedRow {
 }
 
 /** A full chunk is halved; two neighbours of less than a quarter become one. */
-const CHUNK_ROWS_MAX = 512;
+const CHUNK_ROWS_MAX = 256;
 const CHUNK_ROWS_MERGED = CHUNK_ROWS_MAX / 4;
 /** A position is chunk * 1024 + place within it. */
 const PLACE_BITS = 10;
@@ -23,6 +23,9 @@ interface Chunk<R> {
   readonly rows: R[];
 }
 
+/** Never changed: shared by all lists of one chunk. */
+const NO_STARTS: number[] = [];
+
 export class SortedRows<R extends SortedRow> {
   size = 0;
   /** Counts insertions and removals. */
@@ -32,6 +35,8 @@ export class SortedRows<R extends SortedRow> {
   private rows: R[] = [];
   /** All chunks, once there is more than one. */
   private chunks: Chunk<R>[] | null = null;
+  /** The first rank of each of them, so that the search for a chunk touches one array. */
+  private starts: number[] = NO_STARTS;
   /** -1: there is no row. */
   private lastRank = -1;
 
@@ -119,7 +124,7 @@ export class SortedRows<R extends SortedRow> {
     removeAt(rows, place);
     this.size--;
     this.changes++;
-    if (this.chunks !== null && rows.length < CHUNK_ROWS_MERGED) this.shrink(index);
+    if (this.chunks !== null) this.removedFrom(index, place === 0);
     if (rank === this.lastRank) this.lastRank = this.rankOfLast();
     return true;
   }
@@ -134,14 +139,14 @@ export class SortedRows<R extends SortedRow> {
     const front = rows.splice(0, taken);
     this.size -= taken;
     this.changes++;
-    if (this.chunks !== null && rows.length < CHUNK_ROWS_MERGED) this.shrink(0);
+    if (this.chunks !== null) this.removedFrom(0, true);
     if (this.size === 0) this.lastRank = -1;
     return front;
   }
 
   private insertWithin(row: R, rank: number): void {
     const position = this.insertionPoint(row.suffix, rank);
-    const index = position >> PLACE_BITS;
+    let index = position >> PLACE_BITS;
     let place = position & PLACE_MASK;
     let ranks = this.chunks === null ? this.ranks : this.chunks[index]!.ranks;
     let rows = this.chunks === null ? this.rows : this.chunks[index]!.rows;
@@ -150,15 +155,21 @@ export class SortedRows<R extends SortedRow> {
       // Rows that come in order leave full chunks behind.
       const half = isEnd ? rows.length : CHUNK_ROWS_MAX >> 1;
       const upper: Chunk<R> = { ranks: ranks.splice(half), rows: rows.splice(half) };
-      this.chunks ??= [{ ranks: this.ranks, rows: this.rows }];
-      this.chunks.splice(index + 1, 0, upper);
+      if (this.chunks === null) {
+        this.chunks = [{ ranks: this.ranks, rows: this.rows }];
+        this.starts = [this.ranks[0]!];
+      }
+      insertAt(this.chunks, index + 1, upper);
+      insertAt(this.starts, index + 1, upper.ranks[0] ?? rank);
       if (place >= half) {
+        index++;
         place -= half;
         ({ ranks, rows } = upper);
       }
     }
     insertAt(ranks, place, rank);
     insertAt(rows, place, row);
+    if (place === 0 && this.chunks !== null) this.starts[index] = rank;
   }
 
   private insertionPoint(suffix: BinaryString, rank: number): number {
@@ -167,12 +178,13 @@ export class SortedRows<R extends SortedRow> {
     let base = 0;
     if (this.chunks !== null) {
       // The last chunk whose first row is before the suffix.
+      const { starts, chunks } = this;
       let low = 0;
-      let high = this.chunks.length - 1;
+      let high = chunks.length - 1;
       while (low < high) {
         const middle = (low + high + 1) >>> 1;
-        const { ranks, rows } = this.chunks[middle]!;
-        if (isBefore(ranks, rows, 0, suffix, rank)) low = middle;
+        const start = starts[middle]!;
+        if (start < rank || (start === rank && chunks[middle]!.rows[0]!.suffix < suffix)) low = middle;
         else high = middle - 1;
       }
       ({ ranks, rows } = this.chunks[low]!);
@@ -193,24 +205,38 @@ export class SortedRows<R extends SortedRow> {
     return ranks.length === 0 ? -1 : ranks[ranks.length - 1]!;
   }
 
-  private shrink(index: number): void {
+  private removedFrom(index: number, isFirst: boolean): void {
     const chunks = this.chunks!;
-    const chunk = chunks[index]!;
-    if (chunk.rows.length === 0) {
-      chunks.splice(index, 1);
+    const { ranks, rows } = chunks[index]!;
+    if (rows.length >= CHUNK_ROWS_MERGED) {
+      if (isFirst) this.starts[index] = ranks[0]!;
+      return;
+    }
+    if (rows.length === 0) {
+      removeAt(chunks, index);
+      removeAt(this.starts, index);
     } else {
-      const left = index > 0 ? index - 1 : index;
-      const lower = chunks[left]!;
-      const upper = chunks[left + 1];
-      if (upper === undefined || lower.rows.length + upper.rows.length > 2 * CHUNK_ROWS_MERGED) return;
-      for (let i = 0; i < upper.rows.length; i++) {
-        lower.ranks.push(upper.ranks[i]!);
-        lower.rows.push(upper.rows[i]!);
-      }
-      chunks.splice(left + 1, 1);
+      if (isFirst) this.starts[index] = ranks[0]!;
+      this.merge(index > 0 ? index - 1 : index);
     }
     ({ ranks: this.ranks, rows: this.rows } = chunks[0]!);
-    if (chunks.length === 1) this.chunks = null;
+    if (chunks.length > 1) return;
+    this.chunks = null;
+    this.starts = NO_STARTS;
+  }
+
+  /** A chunk and the one behind it become one, if they are small. */
+  private merge(left: number): void {
+    const chunks = this.chunks!;
+    const lower = chunks[left]!;
+    const upper = chunks[left + 1];
+    if (upper === undefined || lower.rows.length + upper.rows.length > 2 * CHUNK_ROWS_MERGED) return;
+    for (let i = 0; i < upper.rows.length; i++) {
+      lower.ranks.push(upper.ranks[i]!);
+      lower.rows.push(upper.rows[i]!);
+    }
+    removeAt(chunks, left + 1);
+    removeAt(this.starts, left + 1);
   }
 }
 
