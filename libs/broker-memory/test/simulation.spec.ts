@@ -1,7 +1,7 @@
 // Whole applications under faults by seed: nothing lost, nothing doubled, and a seed replays.
 import { describe, expect, it } from '@jest/globals';
 import { createMemoryCluster, SeededRandom, VirtualClock } from '#libs/broker-memory';
-import type { MemoryCluster, MemoryClusterOptions } from '#libs/broker-memory';
+import type { MemoryCluster } from '#libs/broker-memory';
 import {
   appendOnes,
   createTopics,
@@ -11,7 +11,7 @@ import {
   sorted,
   startSums,
 } from './sums.ts';
-import type { SumsInstance } from './sums.ts';
+import type { SumsInstance, SumsOptions } from './sums.ts';
 
 const RECORDS = 400;
 const ROUNDS = 8;
@@ -23,7 +23,7 @@ interface Outcome {
 }
 
 /** Two instances under faults of every kind; then all is healed, and what they were given must have come out. */
-async function simulate(seed: number, options: Partial<MemoryClusterOptions> = {}): Promise<Outcome> {
+async function simulate(seed: number, application: SumsOptions = {}): Promise<Outcome> {
   const clock = new VirtualClock({ seed });
   const random = new SeededRandom(seed);
   const cluster = createMemoryCluster({
@@ -40,10 +40,9 @@ async function simulate(seed: number, options: Partial<MemoryClusterOptions> = {
       delayRequest: 0.02,
       delayAnswer: 0.02,
     },
-    ...options,
   });
   createTopics(cluster);
-  const config = { sessionTimeoutMs: 6_000, heartbeatIntervalMs: 1_000 };
+  const config = { sessionTimeoutMs: 6_000, heartbeatIntervalMs: 1_000, ...application };
   const instances: SumsInstance[] = ['one', 'two'].map((id) => startSums(cluster, id, config));
   const failures: Error[] = [];
   for (let round = 0; round < ROUNDS; round++) {
@@ -92,6 +91,15 @@ describe('an application under faults by seed', () => {
       expect(sorted(outputByKey(cluster))).toEqual(sorted(expectedByKey(RECORDS)));
     },
   );
+
+  it('is found out where exactly once is switched off', async () => {
+    let doubled = 0;
+    for (let seed = 1; seed <= 10; seed++) {
+      const { cluster } = await simulate(seed, { processingGuarantee: 'at_least_once' });
+      if (outputCount(cluster) > RECORDS) doubled++;
+    }
+    expect(doubled).toBeGreaterThan(0);
+  });
 
   it('happens the same way again for the same seed, and another way for another', async () => {
     const first = await simulate(77);

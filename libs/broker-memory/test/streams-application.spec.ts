@@ -1,88 +1,95 @@
-// A whole application on the simulated cluster: the real client, the real runtime, virtual time.
+// A whole application on the simulated cluster: the real client, the real runtime.
 import { describe, expect, it } from '@jest/globals';
 import { createBrokerClient } from '#libs/broker';
 import { createMemoryCluster, VirtualClock } from '#libs/broker-memory';
-import type { MemoryCluster, MemoryClusterOptions } from '#libs/broker-memory';
-import { silentLogger, systemClock } from '#libs/core';
-import type { Clock } from '#libs/core';
-import { resolveRuntimeConfig, StreamsRuntime } from '#libs/runtime';
-import { Serdes } from '#libs/serde';
-import { createMemoryStateBackend } from '#libs/state';
-import { checkPartitions, StreamsBuilder } from '#libs/topology';
-import type { Topology } from '#libs/topology';
+import type { MemoryCluster } from '#libs/broker-memory';
+import { systemClock } from '#libs/core';
+import { RawClient } from './raw-client.ts';
+import {
+  appendOnes,
+  createTopics,
+  expectedByKey,
+  outputByKey,
+  outputCount,
+  sorted,
+  startSums,
+} from './sums.ts';
 
-const text = Serdes.string();
-const number = Serdes.json<number>();
+const RECORDS = 200;
 
-function sums(): Topology {
-  const builder = new StreamsBuilder();
-  builder
-    .stream<string, number>('in', { keySerde: text, valueSerde: number })
-    .groupByKey()
-    .aggregate(
-      () => 0,
-      (_key, value, sum) => sum + value,
-      { name: 'sums', keySerde: text, valueSerde: number },
-    )
-    .toStream()
-    .to('out', { keySerde: text, valueSerde: number });
-  return builder.build();
-}
-
-function clusterWithInput(clock: Clock, options: Partial<MemoryClusterOptions> = {}): MemoryCluster {
-  const cluster = createMemoryCluster({ clock, ...options });
-  cluster.topics.create('in', 2);
-  cluster.topics.create('out', 2);
-  for (const partition of [0, 1]) {
-    const records = [];
-    for (let i = partition; i < 200; i += 2)
-      records.push({ key: `k${i % 10}`, value: '1', timestamp: 1_000 + i });
-    cluster.topics.append('in', partition, records);
-  }
+function clusterWithInput(clock: VirtualClock | typeof systemClock, latencyMs = 0): MemoryCluster {
+  const cluster = createMemoryCluster({ clock, latencyMs });
+  createTopics(cluster);
+  appendOnes(cluster, RECORDS);
   return cluster;
 }
-
-function application(cluster: MemoryCluster, instanceId: string): StreamsRuntime {
-  const process = cluster.process(instanceId);
-  return new StreamsRuntime({
-    topology: sums(),
-    config: resolveRuntimeConfig({ applicationId: 'app', instanceId, until: 'latest' }),
-    client: createBrokerClient({ rpc: process.rpc(), clock: process.clock }),
-    backend: createMemoryStateBackend({ clock: process.clock }),
-    checkPartitions: (built, counts) => checkPartitions(built, counts).repartitionCounts,
-    clock: process.clock,
-    logger: silentLogger,
-  });
-}
-
-function latestByKey(cluster: MemoryCluster): Map<string, string> {
-  const latest = new Map<string, string>();
-  for (const partition of [0, 1]) {
-    for (const { key, value } of cluster.inspect.records('out', partition))
-      latest.set(String(key), String(value));
-  }
-  return latest;
-}
-
-const TWENTIES = Array.from({ length: 10 }, () => '20');
 
 describe('a streams application on the simulated cluster', () => {
   it('runs to the end of its input on the system clock', async () => {
     const cluster = clusterWithInput(systemClock);
-    const runtime = application(cluster, 'one');
-    await runtime.start();
+    const { runtime } = startSums(cluster, 'one', { until: 'latest' });
     await runtime.whenEnded();
     expect(runtime.lifecycle.state).toBe('NOT_RUNNING');
-    expect([...latestByKey(cluster).values()]).toEqual(TWENTIES);
+    expect(sorted(outputByKey(cluster))).toEqual(sorted(expectedByKey(RECORDS)));
     expect(cluster.inspect.openTransactions()).toEqual([]);
   });
 
-  it('runs to the end of its input in virtual time', async () => {
+  it('runs to the end of its input in virtual time, within few seconds of it', async () => {
     const clock = new VirtualClock();
-    const cluster = clusterWithInput(clock, { latencyMs: 1 });
-    const runtime = application(cluster, 'one');
-    await clock.run(runtime.start());
+    const cluster = clusterWithInput(clock, 1);
+    const { runtime } = startSums(cluster, 'one', { until: 'latest' });
     await clock.run(runtime.whenEnded());
-    expect([...latestByKey(cluster).values()]).toEqual(TWENTIES);
+    expect(sorted(outputByKey(cluster))).toEqual(sorted(expectedByKey(RECORDS)));
+    expect(clock.monotonic()).toBeLessThan(5_000);
+  });
+
+  it('shares its tasks among instances, and loses nothing when one leaves', async () => {
+    const clock = new VirtualClock();
+    const cluster = clusterWithInput(clock, 1);
+    const one = startSums(cluster, 'one');
+    const two = startSums(cluster, 'two');
+    await clock.advance(5_000);
+    expect(cluster.inspect.group('app')).toMatchObject({ phase: 'Stable', members: [{}, {}] });
+    appendOnes(cluster, RECORDS, RECORDS);
+    await clock.run(one.runtime.stop());
+    appendOnes(cluster, RECORDS, 2 * RECORDS);
+    await clock.runUntil(() => outputCount(cluster) >= 3 * RECORDS, 60_000);
+    expect(two.failure()).toBeUndefined();
+    expect(sorted(outputByKey(cluster))).toEqual(sorted(expectedByKey(3 * RECORDS)));
+  });
+
+  it('goes on after it was fenced in the commit that a rebalance asks for: that is one fencing, not two', async () => {
+    const clock = new VirtualClock();
+    const cluster = clusterWithInput(clock, 1);
+    const options = { requestTimeoutMs: 30_000, sessionTimeoutMs: 30_000, heartbeatIntervalMs: 500 };
+    const one = startSums(cluster, 'one', options);
+    await clock.runUntil(() => outputCount(cluster) === RECORDS, 60_000);
+    const held = cluster.fault({ api: 'TxnOffsetCommit', on: 'request', action: 'hold', clientId: 'one' });
+    appendOnes(cluster, RECORDS, RECORDS);
+    await clock.run(held.hit());
+    await new RawClient(cluster, clock, 'intruder').initPatiently('app-one-0');
+    const two = startSums(cluster, 'two', options);
+    // Both ask for the commit: the epoch, and the hook before the next join.
+    await clock.advance(2_000);
+    held.release();
+    await clock.runUntil(() => outputCount(cluster) >= 2 * RECORDS, 120_000);
+    expect([one.failure(), two.failure()]).toEqual([undefined, undefined]);
+    expect(sorted(outputByKey(cluster))).toEqual(sorted(expectedByKey(2 * RECORDS)));
+  });
+
+  it('may share the cluster with other clients: what one commits another reads', async () => {
+    const clock = new VirtualClock();
+    const cluster = clusterWithInput(clock);
+    startSums(cluster, 'one');
+    const client = createBrokerClient({ rpc: cluster.rpc('reader'), clock });
+    const reader = client.createReader({ isolation: 'read_committed' });
+    for (const partition of [0, 1]) reader.assign('out', partition, 0);
+    let batches = 0;
+    await clock.runUntil(() => {
+      batches += reader.take()?.batches.length ?? 0;
+      return batches > 0 && outputCount(cluster) === RECORDS;
+    }, 60_000);
+    await clock.run(client.close());
+    expect(batches).toBeGreaterThan(0);
   });
 });
