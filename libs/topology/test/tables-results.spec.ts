@@ -6,7 +6,6 @@ import type { Windowed } from '#libs/serde';
 import {
   Consumed,
   Grouped,
-  KeyValue,
   Materialized,
   Produced,
   SessionWindows,
@@ -17,6 +16,7 @@ import {
 } from '#libs/topology';
 import type {
   CogroupedKStream,
+  KeyValue,
   FixedKeyProcessor,
   FixedKeyProcessorContext,
   FixedKeyRecord,

@@ -106,14 +106,14 @@ describe('the DSL beside it', () => {
       stream.to('out', {
         headers: (key, value, { headers }) => [
           ...headers(),
-          { key: 'from', value: Buffer.from(`${key}/${value}`) },
+          { key: 'from', value: Buffer.from(`${String(key)}/${String(value)}`) },
         ],
       });
       stream.to('plain');
     });
     driver.pipe('in', 'a', 'x', 1, undefined, [{ key: 'h', value: null }]);
     const headersOf = (topic: string): (string | undefined)[] =>
-      driver.outputs(topic)[0]!.headers.map(({ key, value }) => `${key}=${value?.toString()}`);
+      driver.outputs(topic)[0]!.headers.map(({ key, value }) => `${key}=${String(value?.toString())}`);
     expect(headersOf('out')).toEqual(['h=undefined', 'from=a/x']);
     expect(headersOf('plain')).toEqual(['h=undefined']);
   });

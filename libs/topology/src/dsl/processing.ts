@@ -48,7 +48,7 @@ export function addProcess(
 export interface DeclaredProcess {
   readonly declared: ProcessDeclaration;
   /** Connects one more store. */
-  connect(store: StoreBuilder<StateStore> | string): void;
+  readonly connect: (store: StoreBuilder<StateStore> | string) => void;
 }
 
 /** What an operator of a supplier needs, with its stores declared. `method` does the work of what the supplier makes. */

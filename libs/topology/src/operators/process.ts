@@ -155,7 +155,7 @@ class RecordInProcess implements ProcessorRecord<unknown, unknown> {
 
   /** `null`: those of the record in process, which need not be decoded. */
   static headersOf(record: ForwardedValue<unknown>): readonly RecordHeader[] | null {
-    return #headers in record ? (record as unknown as RecordInProcess).#headers : (record.headers ?? null);
+    return #headers in record ? record.#headers : (record.headers ?? null);
   }
 
   get headers(): readonly RecordHeader[] {
