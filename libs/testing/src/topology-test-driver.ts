@@ -11,6 +11,7 @@ import {
   formatTopicPartition,
   parseTaskId,
   silentLogger,
+  sleep,
   systemClock,
   yieldToIo,
 } from '#libs/core';
@@ -69,10 +70,13 @@ export interface TopologyTestDriverOptions {
 
 /** A killed instance is missed after this long, of simulated time. */
 const SESSION_TIMEOUT_MS = 6_000;
-/** Simulated time after which a driver that is still busy is given up. */
-const SETTLE_LIMIT_MS = 15 * 60_000;
+/** Simulated time within which all that is simulated comes to rest: sessions and transactions time out long before. */
+const SIMULATED_LIMIT_MS = 5 * 60_000;
+/** What is not simulated is waited for after that, in real time: the file system, calls of the user's. */
+const REAL_LIMIT_MS = 4_000;
+const REAL_PAUSE_MS = 1;
 const STEP_MS_MAX = 1_000;
-/** Rounds without result after which what is not simulated gets a turn: the file system, calls of the user's. */
+/** Rounds without result after which what is not simulated gets a turn. */
 const PATIENT_ROUNDS = 4;
 
 export class TopologyTestDriver {
@@ -227,15 +231,10 @@ export class TopologyTestDriver {
   /** Lets the application process all there is. @throws MillraceError what it failed with, MILLRACE_TEST_STALLED */
   async settle(): Promise<void> {
     this.#refuseIfClosed();
-    for (let elapsedMs = 0, round = 0, stepMs = 0; ; round++) {
-      await this.#network.advance(stepMs);
-      elapsedMs += stepMs;
+    await this.#runUntil(() => {
       this.#throwIfFailed();
-      if (this.#isSettled()) break;
-      if (elapsedMs >= SETTLE_LIMIT_MS) throw stalled(elapsedMs, this.#outstanding());
-      if (round >= PATIENT_ROUNDS) await this.#turnOfTheRealWorld();
-      stepMs = Math.min(STEP_MS_MAX, stepMs === 0 ? 1 : stepMs * 2);
-    }
+      return this.#isSettled();
+    });
     this.#collect();
   }
 
@@ -546,18 +545,36 @@ export class TopologyTestDriver {
       settled = true;
     });
     outcome.catch(() => undefined);
-    for (let elapsedMs = 0, round = 0, stepMs = 0; ; round++) {
-      await this.#network.advance(stepMs);
-      elapsedMs += stepMs;
-      if (settled) return outcome;
-      if (elapsedMs >= SETTLE_LIMIT_MS) throw stalled(elapsedMs, this.#outstanding());
-      if (round >= PATIENT_ROUNDS) await this.#turnOfTheRealWorld();
-      stepMs = Math.min(STEP_MS_MAX, stepMs === 0 ? 1 : stepMs * 2);
-    }
+    await this.#runUntil(() => settled);
+    return outcome;
   }
 
-  /** For what is not simulated: files of another state backend, calls that the user's functions make. */
-  async #turnOfTheRealWorld(): Promise<void> {
-    await yieldToIo(systemClock);
+  /**
+   * Moves simulated time as far as `done` needs: not at all if it can be. @throws MillraceError MILLRACE_TEST_STALLED, or what `done` throws.
+   */
+  async #runUntil(done: () => boolean): Promise<void> {
+    let elapsedMs = 0;
+    let stepMs = 0;
+    for (let round = 0; ; round++) {
+      await this.#network.advance(stepMs);
+      elapsedMs += stepMs;
+      if (done()) return;
+      if (elapsedMs >= SIMULATED_LIMIT_MS) break;
+      if (round >= PATIENT_ROUNDS)
+        await (this.#usesFiles ? sleep(systemClock, REAL_PAUSE_MS) : yieldToIo(systemClock));
+      stepMs = Math.min(STEP_MS_MAX, stepMs === 0 ? 1 : stepMs * 2);
+    }
+    const started = systemClock.monotonic();
+    while (systemClock.monotonic() - started < REAL_LIMIT_MS) {
+      await sleep(systemClock, REAL_PAUSE_MS);
+      await this.#network.advance(REAL_PAUSE_MS);
+      if (done()) return;
+    }
+    throw stalled(elapsedMs, this.#outstanding());
+  }
+
+  get #usesFiles(): boolean {
+    const { stateBackend } = this.#options;
+    return stateBackend !== undefined && stateBackend !== 'memory';
   }
 }
