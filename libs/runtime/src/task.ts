@@ -103,6 +103,8 @@ export class Task {
   private readonly readAheads: readonly (TaskReadAhead | null)[];
   private readonly onChunk: readonly ((batches: readonly RecordColumns[], count: number) => void)[];
   private initialised = false;
+  /** `process` ended at its limit: records, or alarms, may be due. */
+  private mayHaveMore = true;
   private closed = false;
 
   constructor(parts: TaskParts) {
@@ -181,10 +183,11 @@ export class Task {
     return this.alarms.wallDue;
   }
 
-  /** Operators have said all they had to say about what they were given. */
+  /** Operators have done all there was to do with what they were given. */
   get isSettled(): boolean {
     const { hasDeliveries, isHeld, isUnfinished } = this.mailbox;
-    return this.initialised && !hasDeliveries && !isHeld && !isUnfinished;
+    if (!this.initialised || this.mayHaveMore || this.suspended !== null) return false;
+    return !hasDeliveries && !isHeld && !isUnfinished;
   }
 
   /** What the stores keep beside their offsets: says at the next opening whose changelogs those offsets are of. */
@@ -224,6 +227,7 @@ export class Task {
       this.recordCount += records;
       done += records;
     }
+    this.mayHaveMore = done >= limit;
     return done;
   }
 

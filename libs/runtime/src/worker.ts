@@ -306,7 +306,11 @@ export class Worker {
     this.trimmer.turn();
     if (this.runLimit !== null) {
       const idle = processed === 0 && !this.epochs.isCommitting && !this.epochs.hasWork;
-      if (await this.runLimit.isReached(idle)) return true;
+      if (await this.runLimit.isReached(idle)) {
+        // Here, and not in the drain: what cannot be committed is processed again before the run ends.
+        await this.epochs.commitAll();
+        return true;
+      }
     }
     if (processed > 0) {
       await yieldToIo(this.parts.clock);
