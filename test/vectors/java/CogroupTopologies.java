@@ -25,6 +25,10 @@ final class CogroupTopologies extends Words {
         .aggregate(() -> "", kept("s"))));
     Catalog.add("cogroup-tumbling", inputs(), b -> outWindows(cogroup(b)
         .windowedBy(TimeWindows.ofSizeAndGrace(ofMillis(100), ofMillis(50))).aggregate(() -> "", keptWindows("s"))));
+    Catalog.add("cogroup-tumbling-lagging", Inputs.of("in").stream("other").lagging(200).keys("ab"), b -> outWindows(cogroup(b)
+        .windowedBy(TimeWindows.ofSizeAndGrace(ofMillis(100), ofMillis(50))).aggregate(() -> "", keptWindows("s"))));
+    Catalog.add("cogroup-session-lagging", Inputs.of("in").stream("other").lagging(70).keys("ab"), b -> outWindows(cogroup(b)
+        .windowedBy(SessionWindows.ofInactivityGapAndGrace(ofMillis(25), ofMillis(60))).aggregate(() -> "", (k, x, y) -> x + "&" + y, keptSessions("s"))));
     Catalog.add("cogroup-hopping", inputs(), b -> outWindows(cogroup(b)
         .windowedBy(TimeWindows.ofSizeWithNoGrace(ofMillis(100)).advanceBy(ofMillis(50))).aggregate(() -> "", keptWindows("s"))));
     Catalog.add("cogroup-sliding", inputs(), b -> outWindows(cogroup(b)

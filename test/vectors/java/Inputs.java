@@ -16,7 +16,7 @@ final class Inputs {
 
   record Run(String profile, List<Event> events) {}
 
-  private record Source(String topic, int weight, String keys, boolean isTable) {}
+  private record Source(String topic, int weight, String keys, boolean isTable, long lag) {}
 
   private final List<Source> sources = new ArrayList<>();
   private int length = 28;
@@ -39,13 +39,20 @@ final class Inputs {
   Inputs groups(String topic) { return add(topic, 2, "pqr", true); }
 
   private Inputs add(String topic, int weight, String keys, boolean isTable) {
-    sources.add(new Source(topic, weight, keys, isTable));
+    sources.add(new Source(topic, weight, keys, isTable, 0));
     return this;
   }
 
   /** Fewer keys: more records of one key meet. */
   Inputs keys(String keys) {
-    sources.replaceAll(s -> s.keys.equals("abcd") ? new Source(s.topic, s.weight, keys, s.isTable) : s);
+    sources.replaceAll(s -> s.keys.equals("abcd") ? new Source(s.topic, s.weight, keys, s.isTable, s.lag) : s);
+    return this;
+  }
+
+  /** The times of the topic added last are so many milliseconds behind the others'. */
+  Inputs lagging(long ms) {
+    Source s = sources.remove(sources.size() - 1);
+    sources.add(new Source(s.topic, s.weight, s.keys, s.isTable, ms));
     return this;
   }
 
@@ -105,7 +112,7 @@ final class Inputs {
       String key = nulls && random.nextInt(7) == 0 ? null : String.valueOf(source.keys.charAt(random.nextInt(source.keys.length())));
       boolean isNull = random.nextInt(nulls ? 4 : 5) == 0 && (nulls || source.isTable);
       String value = isNull ? null : "pqr".charAt(random.nextInt(3)) + "" + random.nextInt(10);
-      last = new Event(source.topic, key, value, Math.max(0, time));
+      last = new Event(source.topic, key, value, Math.max(0, time - source.lag));
       events.add(last);
     }
     if (withEnd) {

@@ -45,6 +45,10 @@ final class StreamJoinTopologies extends Words {
         .leftJoin(stream(b, "other").selectKey((k, v) -> v == null ? null : String.valueOf(letter(v))), StreamJoinTopologies::both, windows, joined("j"))));
     Catalog.add("stream-join-chain", Inputs.of("in").stream("other").stream("third").keys("ab").length(26), b -> out(stream(b, "in")
         .leftJoin(stream(b, "other"), StreamJoinTopologies::both, windows, joined("j")).join(stream(b, "third"), StreamJoinTopologies::both, windows, joined("k"))));
+    Inputs lagging = Inputs.of("in").stream("other").lagging(90).keys("ab").length(26);
+    Catalog.add("stream-join-lagging", lagging, b -> out(stream(b, "in").join(stream(b, "other"), StreamJoinTopologies::both, windows, joined("j"))));
+    Catalog.add("stream-left-join-lagging", lagging, b -> out(stream(b, "in").leftJoin(stream(b, "other"), StreamJoinTopologies::both, windows, joined("j"))));
+    Catalog.add("stream-outer-join-lagging", lagging, b -> out(stream(b, "in").outerJoin(stream(b, "other"), StreamJoinTopologies::both, windows, joined("j"))));
     Catalog.add("stream-outer-join-to-null", inputs(), b -> out(stream(b, "in")
         .outerJoin(stream(b, "other"), (l, r) -> r == null ? null : both(l, r), windows, joined("j"))));
 

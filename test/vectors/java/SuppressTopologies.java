@@ -32,6 +32,10 @@ final class SuppressTopologies extends Words {
         .suppress(Suppressed.<String>untilTimeLimit(ofMillis(80), BufferConfig.maxRecords(3).emitEarlyWhenFull()).withName("held"))));
     Catalog.add("suppress-filtered", Inputs.ofTable("table"), b -> out(table(b, "table").filter((k, v) -> digit(v) > 3)
         .suppress(Suppressed.<String>untilTimeLimit(ofMillis(60), BufferConfig.unbounded()).withName("held")).mapValues(v -> v + "!")));
+    Catalog.add("suppress-max-bytes", Inputs.ofTable("table"), b -> out(table(b, "table")
+        .suppress(Suppressed.<String>untilTimeLimit(ofMillis(500), BufferConfig.maxBytes(150).emitEarlyWhenFull()).withName("held"))));
+    Catalog.add("suppress-joined", Inputs.of("in").table("table"), b -> out(stream(b, "in").leftJoin(
+        table(b, "table").suppress(Suppressed.<String>untilTimeLimit(ofMillis(60), BufferConfig.unbounded()).withName("held")), (v, r) -> v + "+" + r)));
     Catalog.add("suppress-windows-time-limit", WindowTopologies.inputs(), b -> {
       KTable<Windowed<String>, Long> counts = WindowTopologies.KINDS.get("hopping-grace").over(stream(b, "in").groupByKey()).count(WindowTopologies.counts("s"));
       outWindows(counts.suppress(Suppressed.<Windowed<String>>untilTimeLimit(ofMillis(40), BufferConfig.maxRecords(5).emitEarlyWhenFull()).withName("held")));

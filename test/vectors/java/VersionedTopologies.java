@@ -35,6 +35,7 @@ final class VersionedTopologies extends Words {
     Catalog.add("versioned-join-short", streamAndTable, b -> out(stream(b, "in").leftJoin(versioned(b, "table", 60), VersionedTopologies::both)));
     Catalog.add("versioned-join-grace", streamAndTable, b -> out(stream(b, "in").join(versioned(b, "table", 300), VersionedTopologies::both,
         Joined.with(S, S, S, "j").withGracePeriod(ofMillis(50)))));
+    Catalog.add("versioned-join-lagging", Inputs.of("in").table("table").lagging(100).keys("ab"), b -> out(stream(b, "in").leftJoin(versioned(b, "table", 150), VersionedTopologies::both)));
     // Kafka Streams throws on a null key that waits for its grace.
     Catalog.add("versioned-left-join-grace", streamAndTable, b -> out(stream(b, "in").filter((k, v) -> k != null).leftJoin(versioned(b, "table", 300), VersionedTopologies::both,
         Joined.with(S, S, S, "j").withGracePeriod(ofMillis(50)))));

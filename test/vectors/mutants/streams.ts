@@ -145,7 +145,7 @@ export const ofStreams = [
   ),
   withTable(
     'stream-table left join drops null keys',
-    { from: '} else if (!left) {', to: '} else {' },
+    { from: 'if (!left && (key', to: 'if (true && (key' },
     'stream-table-left-join',
   ),
   withGlobal(

@@ -1,10 +1,16 @@
-// Bugs of tables, their aggregates and joins.
+// Bugs of tables, their aggregates and joins, and of processors and their stores.
 import { bugsOf } from './mutant.ts';
 
 const tables = bugsOf('operators/table.ts');
 const grouped = bugsOf('operators/grouped-table.ts');
 const joins = bugsOf('operators/table-table-join.ts');
 const views = bugsOf('operators/table-view.ts');
+const foreignKeys = bugsOf('operators/foreign-key-join.ts');
+const process = bugsOf('operators/process.ts');
+const punctuations = bugsOf('operators/punctuations.ts');
+const keyValues = bugsOf('stores/key-value-store.ts');
+const windowStore = bugsOf('stores/window-store.ts');
+const sessionStore = bugsOf('stores/session-store.ts');
 
 export const ofTables = [
   tables(
@@ -147,5 +153,100 @@ export const ofTables = [
     },
     'stream-table-left-join-filtered',
     'table-join-filtered',
+  ),
+  foreignKeys(
+    'a foreign-key left join sends no subscription without a foreign key',
+    {
+      within: 'if (left) {',
+      from: 'send(newForeignKey, Instruction.ALWAYS_RESPOND);',
+      to: 'if (newForeignKey !== null) send(newForeignKey, Instruction.ALWAYS_RESPOND);',
+    },
+    'foreign-key-left-join',
+  ),
+  foreignKeys(
+    'a foreign-key join does not delete a result with its foreign key',
+    {
+      from: 'if (oldForeignKey !== null) send(oldForeignKey, Instruction.DELETE_AND_RESPOND);',
+      to: 'if (oldForeignKey !== null) send(oldForeignKey, Instruction.DELETE);',
+    },
+    'foreign-key-join',
+  ),
+  foreignKeys(
+    'a foreign-key join answers without a value',
+    { from: 'if (instruction === Instruction.RESPOND_IF_VALUE && foreignValue === null) return;', to: '' },
+    'foreign-key-join',
+  ),
+  foreignKeys(
+    'an answer has the timestamp of its subscription',
+    { from: 'time = Math.max(timestamp, reader.timestamp);', to: 'time = timestamp;' },
+    'foreign-key-join',
+  ),
+  foreignKeys(
+    'a changed foreign row answers nobody',
+    { within: 'foreignTableJoinOperator(', from: 'store.range(', to: 'void (' },
+    'foreign-key-join',
+  ),
+  foreignKeys(
+    'a subscription is not kept',
+    { from: 'store.set(row, { hash, partition } satisfies StoredSubscription, timestamp);', to: '' },
+    'foreign-key-join',
+  ),
+  foreignKeys(
+    'a foreign-key left join leaves out rows without a partner',
+    { from: '(foreignValue === null && !left)', to: 'foreignValue === null' },
+    'foreign-key-left-join',
+  ),
+  process(
+    'a processor cannot choose the child it forwards to',
+    { from: 'childName === undefined ? this.#all : this.#child(childName)', to: 'this.#all' },
+    'process-to-child',
+  ),
+  process(
+    'a record with other headers keeps those of its source',
+    { within: 'withHeaders(', from: 'this.timestamp, headers,', to: 'this.timestamp, this.#headers,' },
+    'process-headers',
+  ),
+  process(
+    'a transformer never sees deletions',
+    {
+      within: 'transformValuesOperator(',
+      from: 'result = transformer',
+      to: 'if (newValue === null) result = null;\n          else result = transformer',
+    },
+    'table-transform-values',
+  ),
+  punctuations(
+    'a punctuator makes up for missed times',
+    { from: 'due.next = nextAfter(before, due.intervalMs, now);', to: 'due.next = before + due.intervalMs;' },
+    'process-stream-time-punctuator',
+    'process-cancelled-punctuator',
+    'process-wall-clock-punctuator',
+  ),
+  punctuations(
+    'a cancelled punctuator goes on',
+    { from: 'schedule.cancelled = true;', to: '' },
+    'process-cancelled-punctuator',
+  ),
+  punctuations(
+    'a punctuator leaves out a time after a gap',
+    { from: '/ intervalMs) + 1)', to: '/ intervalMs) + 2)' },
+    'process-stream-time-punctuator',
+    'process-wall-clock-punctuator',
+  ),
+  keyValues('putIfAbsent puts', { from: 'if (old !== undefined) return old;', to: '' }, 'process-values'),
+  keyValues(
+    'a range leaves its end out',
+    { from: "(bound + '\\0') as BinaryString", to: 'bound' },
+    'process-ranges',
+  ),
+  windowStore(
+    'a window store shows what is older than its retention',
+    { from: 'return this.#clock.now - this.#retentionMs + 1;', to: 'return -1;' },
+    'process-window-store',
+  ),
+  sessionStore(
+    'a session store finds sessions that start later',
+    { from: 'if (start <= latestStart)', to: 'if (start <= latestStart + 5)' },
+    'process-session-store',
   ),
 ];

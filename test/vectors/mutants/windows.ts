@@ -1,4 +1,4 @@
-// Bugs of windowed aggregates.
+// Bugs of windowed aggregates, cogroups, and what holds results back.
 import { bugsOf } from './mutant.ts';
 
 const aligned = bugsOf('operators/window-aggregate.ts');
@@ -7,6 +7,10 @@ const sliding = bugsOf('operators/window-sliding.ts');
 const session = bugsOf('operators/window-session.ts');
 const emission = bugsOf('operators/window-emission.ts');
 const closing = bugsOf('operators/window-closing.ts');
+const cogroup = bugsOf('dsl/cogrouped.ts');
+const storeTime = bugsOf('operators/store-time.ts');
+const suppress = bugsOf('operators/suppress.ts');
+const held = bugsOf('operators/suppress-buffer.ts');
 
 export const ofWindows = [
   aligned(
@@ -95,7 +99,86 @@ export const ofWindows = [
   ),
   closing(
     'closed windows are emitted twice',
-    { from: 'store.set(emitted, time, time);', to: '' },
+    { from: 'store.set(emitted, orderedTime(time), time);', to: '' },
     'tumbling-count-on-close',
+  ),
+  sliding(
+    'a sliding window takes records when it is closed',
+    { from: 'timeDifferenceMs >= closeTime', to: 'timeDifferenceMs >= closeTime - 5' },
+    'sliding-count',
+    'sliding-grace-count',
+    'sliding-aggregate',
+  ),
+  sliding(
+    'the window behind a record is never made',
+    { from: 'if (!hasRight && rightEncoded', to: 'if (false && rightEncoded' },
+    'sliding-count',
+  ),
+  sliding(
+    'the left window of a record forgets those before it',
+    { from: 'previous !== NONE && start <= previous ? leftEncoded : null', to: 'null' },
+    'sliding-count',
+  ),
+  sliding(
+    'windows that would begin before 1970 are as others',
+    { from: 'if (timestamp < timeDifferenceMs) processEarly();', to: 'if (false) processEarly();' },
+    'sliding-count',
+    'sliding-aggregate',
+  ),
+  sliding(
+    'sliding windows count null values',
+    { from: 'if (recordValue === null || recordValue === undefined) {', to: 'if (false) {' },
+    'sliding-count',
+  ),
+  cogroup(
+    'every stream of a cogroup has the aggregator of the first',
+    {
+      within: 'members.map(({ aggregator }, index)',
+      from: 'operatorOf(aggregator, changes)',
+      to: 'operatorOf(members[0]!.aggregator, changes)',
+    },
+    'cogroup',
+  ),
+  storeTime(
+    'streams of a cogroup go by times of their own in the store',
+    { from: 'return this.#clock.now - this.#retentionMs + 1;', to: 'return -1;' },
+    'cogroup-tumbling-lagging',
+    'cogroup-session-lagging',
+  ),
+  suppress(
+    'suppress waits a millisecond too long',
+    { from: '<= expiry; row', to: '< expiry; row' },
+    'suppress-time-limit',
+    'tumbling-suppressed',
+  ),
+  suppress(
+    'suppress emits deletions when a window closes',
+    { from: 'if (change.newValue === null && untilWindowCloses) return;', to: '' },
+    'tumbling-aggregate-suppressed',
+    'session-suppressed',
+  ),
+  suppress(
+    'a look-up finds what is held back',
+    {
+      within: 'function suppressedReader(',
+      from: 'if (held === null) {',
+      to: 'if (held === null || held !== null) {',
+    },
+    'suppress-joined',
+  ),
+  suppress(
+    'a full buffer emits one record too late',
+    { from: 'buffer.records > maxRecords', to: 'buffer.records > maxRecords + 1' },
+    'suppress-max-records',
+    'suppress-windows-time-limit',
+  ),
+  held(
+    'a change held back moves to its new time',
+    {
+      from: 'if (row === null) {',
+      to: 'if (row !== null && !this.keysTellTime) { store.set(row, null, time); row = null; }\n    if (row === null) {',
+    },
+    'suppress-time-limit',
+    'suppress-aggregate',
   ),
 ];

@@ -2,7 +2,7 @@
 import { SessionWindows, SlidingWindows, TimeWindows } from '#libs/topology';
 import type { CogroupedKStream, StreamsBuilder } from '#libs/topology';
 import { digit, grouped, kept, letter, out, stream } from './words.ts';
-import type { Nullable, Topologies } from './words.ts';
+import type { Draw, Nullable, Topologies } from './words.ts';
 import { outWindows } from './windows.ts';
 
 const empty = (): string => '';
@@ -11,6 +11,15 @@ const cogroup = (b: StreamsBuilder): CogroupedKStream<string, string> =>
     .groupByKey()
     .cogroup<string>((_k, v, x) => (digit(v) === 9 ? null : `${x}${digit(v)}`))
     .cogroup(stream(b, 'other').groupByKey(), (_k, v, x) => x + letter(v));
+
+const tumbling: Draw = (b) =>
+  outWindows(cogroup(b).windowedBy(TimeWindows.ofSizeAndGrace(100, 50)).aggregate(empty, kept('s')));
+const session: Draw = (b) =>
+  outWindows(
+    cogroup(b)
+      .windowedBy(SessionWindows.ofInactivityGapAndGrace(25, 60))
+      .aggregate(empty, (_k, x, y) => `${x}&${y}`, kept('s')),
+  );
 
 export const cogroups: Topologies = {
   cogroup: (b) => out(cogroup(b).aggregate(empty, kept('s')).toStream()),
@@ -35,8 +44,8 @@ export const cogroups: Topologies = {
         .aggregate(empty, kept('s'))
         .toStream(),
     ),
-  'cogroup-tumbling': (b) =>
-    outWindows(cogroup(b).windowedBy(TimeWindows.ofSizeAndGrace(100, 50)).aggregate(empty, kept('s'))),
+  'cogroup-tumbling': tumbling,
+  'cogroup-tumbling-lagging': tumbling,
   'cogroup-hopping': (b) =>
     outWindows(
       cogroup(b).windowedBy(TimeWindows.ofSizeWithNoGrace(100).advanceBy(50)).aggregate(empty, kept('s')),
@@ -45,10 +54,6 @@ export const cogroups: Topologies = {
     outWindows(
       cogroup(b).windowedBy(SlidingWindows.ofTimeDifferenceAndGrace(40, 30)).aggregate(empty, kept('s')),
     ),
-  'cogroup-session': (b) =>
-    outWindows(
-      cogroup(b)
-        .windowedBy(SessionWindows.ofInactivityGapAndGrace(25, 60))
-        .aggregate(empty, (_k, x, y) => `${x}&${y}`, kept('s')),
-    ),
+  'cogroup-session': session,
+  'cogroup-session-lagging': session,
 };

@@ -10,6 +10,7 @@ import { streamJoins } from './stream-joins.ts';
 import { suppress } from './suppress.ts';
 import { tableJoins } from './table-joins.ts';
 import { tables } from './tables.ts';
+import { versions } from './versioned.ts';
 import { windows } from './windows.ts';
 import type { Topologies } from './words.ts';
 
@@ -24,6 +25,7 @@ export const topologies: Topologies = {
   ...cogroups,
   ...foreignKeys,
   ...processors,
+  ...versions,
 };
 
 /** What the driver of libs/topology leaves out: it starts behind the reading of topics. */

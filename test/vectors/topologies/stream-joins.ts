@@ -54,6 +54,9 @@ export const streamJoins: Topologies = {
         .leftJoin(stream(b, 'other'), both, grace, j)
         .join(stream(b, 'third'), both, grace, joined('k')),
     ),
+  'stream-join-lagging': (b) => out(stream(b).join(stream(b, 'other'), both, grace, j)),
+  'stream-left-join-lagging': (b) => out(stream(b).leftJoin(stream(b, 'other'), both, grace, j)),
+  'stream-outer-join-lagging': (b) => out(stream(b).outerJoin(stream(b, 'other'), both, grace, j)),
   'stream-outer-join-to-null': (b) =>
     out(stream(b).outerJoin(stream(b, 'other'), (l, r) => (r === null ? null : both(l, r)), grace, j)),
 

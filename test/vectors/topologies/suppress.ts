@@ -1,7 +1,7 @@
 // Results held back, until windows close, for a time, or while there is room: twins of ../java/SuppressTopologies.java.
 import { BufferConfig, Suppressed } from '#libs/topology';
 import { aggregated, closing, counts, outWindows, sessions } from './windows.ts';
-import { digit, kept, out, stream, table } from './words.ts';
+import { both, digit, kept, out, stream, table } from './words.ts';
 import type { Draw, Topologies } from './words.ts';
 
 const untilClosed = Suppressed.untilWindowCloses(BufferConfig.unbounded()).withName('held');
@@ -47,6 +47,14 @@ export const suppress: Topologies = {
         .mapValues((v) => `${v}!`)
         .toStream(),
     ),
+  'suppress-max-bytes': (b) =>
+    out(
+      table(b)
+        .suppress(held(500, BufferConfig.maxBytes(150).emitEarlyWhenFull()))
+        .toStream(),
+    ),
+  'suppress-joined': (b) =>
+    out(stream(b).leftJoin(table(b).suppress(held(60, BufferConfig.unbounded())), both)),
   'suppress-windows-time-limit': (b) =>
     outWindows(
       closing['hopping-grace'](stream(b).groupByKey())
