@@ -1,9 +1,10 @@
 // Owns what the windows of an aggregation mean for its state: checks, the store and how long it keeps rows, the serde of the result's keys.
 // Whoever aggregates in windows by other means than `windowedBy` (a cogroup) declares its store here and adds `windowedOperator`.
 import type { AnySerde, TopologyGraph } from '../graph.ts';
-import { Serdes, WindowedSerdes } from '#libs/serde';
+import { WindowedSerdes } from '#libs/serde';
 import { INTERNAL_NAME_LENGTH_MAX } from '../names.ts';
 import { windowAggregateOperator } from '../operators/window-aggregate.ts';
+import { CLOSING_SERDE } from '../operators/window-closing.ts';
 import { countWindowAggregateOperator, countedSerde } from '../operators/window-count.ts';
 import { sessionAggregateOperator } from '../operators/window-session.ts';
 import { slidingAggregateOperator } from '../operators/window-sliding.ts';
@@ -17,7 +18,6 @@ export type AnyWindows = FixedWindows | SessionWindows;
 const CHANGELOG_RETENTION_EXTRA_MS = 24 * 60 * 60 * 1000;
 
 const CLOSING_SUFFIX = '-closing';
-const CLOSING_SERDE = Serdes.safeInteger() as AnySerde;
 
 interface WindowRules {
   /** The time that rows are hidden by (the store's, as in Kafka Streams) is so much behind the time that they are dropped by, at most. */

@@ -4,6 +4,7 @@
 // operator saw; the result's timestamp is the highest of the window's records.
 import type { BinaryString } from '#libs/core';
 import { WindowedKey } from '#libs/serde';
+import { ClosingLists } from './window-closing.ts';
 import { emissionOnClose } from './window-emission.ts';
 import { folding, lateness } from './window-fold.ts';
 import type { WindowAggregation, WindowOperator } from './window-fold.ts';
@@ -45,10 +46,16 @@ export function windowAggregateOperator(
       const groups: BinaryString[] = [];
       const suffixes: BinaryString[] = [];
 
-      const emission = emissionOnClose(site, spec, 1, next, (end, group) => {
-        const { window, suffix } = assigned.slotEnding(end);
-        return { group, suffix, window };
-      });
+      const emission = emissionOnClose(
+        site,
+        spec,
+        (rows) => new ClosingLists(rows),
+        next,
+        (end, group) => {
+          const { window, suffix } = assigned.slotEnding(end);
+          return { group, suffix, window };
+        },
+      );
       // Ends are exclusive: a window that ends at the close time is closed.
       const emitClosed = (now: number): void => emission!.emitBelow(now - graceMs + 1);
       const storeClock = site.storeClock(spec.name);
@@ -93,7 +100,7 @@ export function windowAggregateOperator(
             }
           }
         }
-        if (emission !== null && now > timeBefore) emitClosed(now);
+        if (emission !== null && assigned.closesBetween(timeBefore - graceMs, closeTime)) emitClosed(now);
       };
     },
   };

@@ -2,8 +2,9 @@
 import type { BinaryString } from '#libs/core';
 import { compileCodec, WindowedKey } from '#libs/serde';
 import type { TimeWindow } from '#libs/serde';
+import type { OrderedStorePort } from '../ports.ts';
 import type { Site, TableFunction } from './operator.ts';
-import { ClosingWindows } from './window-closing.ts';
+import type { ClosingWindows } from './window-closing.ts';
 import type { WindowStore } from './window-fold.ts';
 
 /** One window of one key, as `ClosingWindows` gives it back. */
@@ -24,13 +25,13 @@ export interface Emission {
 export function emissionOnClose(
   site: Site,
   spec: WindowStore,
-  bucketMs: number,
+  closingOf: (store: OrderedStorePort) => ClosingWindows,
   next: TableFunction,
   locate: (end: number, rest: BinaryString) => ClosedWindow,
 ): Emission | null {
   if (spec.closing === null) return null;
   const store = site.orderedStore(spec.name);
-  const closing = new ClosingWindows(site.orderedStore(spec.closing), bucketMs);
+  const closing = closingOf(site.orderedStore(spec.closing));
   const codec = compileCodec(spec.keySerde);
   return {
     closing,

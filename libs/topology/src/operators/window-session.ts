@@ -9,6 +9,7 @@ import type { SessionWindows } from '../options/windows.ts';
 import type { StoreEntry } from '../ports.ts';
 import { separateCopies } from './aggregate.ts';
 import { toEachTable } from './operator.ts';
+import { ClosingRows } from './window-closing.ts';
 import { emissionOnClose } from './window-emission.ts';
 import { folding, lateness } from './window-fold.ts';
 import type { WindowAggregation, WindowOperator } from './window-fold.ts';
@@ -66,14 +67,20 @@ export function sessionAggregateOperator(
       };
 
       const bucketMs = Math.max(1, Math.ceil((gapMs + graceMs) / 8));
-      const emission = emissionOnClose(site, spec, bucketMs, next, (end, rest) => {
-        const start = readOrderedTime(rest, 0);
-        return {
-          group: rest.slice(TIME_BYTES) as BinaryString,
-          suffix: suffixOf(start, end),
-          window: new TimeWindow(start, end),
-        };
-      });
+      const emission = emissionOnClose(
+        site,
+        spec,
+        (rows) => new ClosingRows(rows, bucketMs),
+        next,
+        (end, rest) => {
+          const start = readOrderedTime(rest, 0);
+          return {
+            group: rest.slice(TIME_BYTES) as BinaryString,
+            suffix: suffixOf(start, end),
+            window: new TimeWindow(start, end),
+          };
+        },
+      );
       // Ends are inclusive: a session that ends at the close time is still open.
       const emitClosed = (now: number): void => emission!.emitBelow(now - graceMs - gapMs);
       const storeClock = site.storeClock(spec.name);

@@ -10,6 +10,7 @@ import type { SlidingWindows } from '../options/windows.ts';
 import type { StoreEntry } from '../ports.ts';
 import { separateCopies } from './aggregate.ts';
 import { toEachTable } from './operator.ts';
+import { ClosingRows } from './window-closing.ts';
 import { emissionOnClose } from './window-emission.ts';
 import { folding, lateness } from './window-fold.ts';
 import type { WindowAggregation, WindowOperator } from './window-fold.ts';
@@ -58,10 +59,16 @@ export function slidingAggregateOperator(
       const copyOf = separateCopies(spec, changes.sendOldValues);
 
       const bucketMs = Math.max(1, Math.ceil((timeDifferenceMs + graceMs) / 8));
-      const emission = emissionOnClose(site, spec, bucketMs, next, (end, group) => {
-        const start = end - timeDifferenceMs;
-        return { group, suffix: orderedTime(start), window: new TimeWindow(start, end) };
-      });
+      const emission = emissionOnClose(
+        site,
+        spec,
+        (rows) => new ClosingRows(rows, bucketMs),
+        next,
+        (end, group) => {
+          const start = end - timeDifferenceMs;
+          return { group, suffix: orderedTime(start), window: new TimeWindow(start, end) };
+        },
+      );
       // Ends are inclusive: a window that ends at the close time is still open.
       const emitClosed = (now: number): void => emission!.emitBelow(now - graceMs);
       const storeClock = site.storeClock(spec.name);

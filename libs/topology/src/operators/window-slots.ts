@@ -30,6 +30,8 @@ export abstract class WindowSlots {
   abstract assign(timestamp: number): void;
   /** The window that ends there. */
   abstract slotEnding(end: number): WindowSlot;
+  /** May a window end after `before` and not after `after`? */
+  abstract closesBetween(before: number, after: number): boolean;
 
   protected slot(start: number, end: number, id: number): WindowSlot {
     let slot = this.made.get(id);
@@ -73,6 +75,11 @@ class HoppingSlots extends WindowSlots {
     this.count = count;
   }
 
+  closesBetween(before: number, after: number): boolean {
+    const { sizeMs, advanceMs } = this;
+    return Math.floor((after - sizeMs) / advanceMs) > Math.floor((before - sizeMs) / advanceMs);
+  }
+
   slotEnding(end: number): WindowSlot {
     const start = end - this.sizeMs;
     return this.slot(start, end, start);
@@ -103,6 +110,10 @@ class CumulativeSlots extends WindowSlots {
     this.count = count;
   }
 
+  closesBetween(before: number, after: number): boolean {
+    return Math.floor(after / this.stepMs) > Math.floor(before / this.stepMs);
+  }
+
   slotEnding(end: number): WindowSlot {
     const start = end - 1 - ((end - 1) % this.maxSizeMs);
     return this.slot(start, end, end);
@@ -124,6 +135,10 @@ class UnlimitedSlot extends WindowSlots {
 
   assign(timestamp: number): void {
     this.count = timestamp >= this.startMs ? 1 : 0;
+  }
+
+  closesBetween(): boolean {
+    return false;
   }
 
   slotEnding(): WindowSlot {
