@@ -87,7 +87,7 @@ const TOPOLOGIES: Readonly<Record<string, () => Topology>> = {
           onTimer(timer, context) {
             const count = context.state.count.get();
             if (count !== null && count % 7 === 0) throw new Error('a seventh');
-            context.emit(`${count} at ${timer.time}`);
+            context.emit(`${count ?? 0} at ${timer.time}`);
             context.state.count.set(0);
           },
         })
