@@ -80,7 +80,8 @@ export class Heartbeats {
   #scheduleExpiry(): void {
     const run = this.#run;
     const { sessionTimeoutMs } = this.#options;
-    const delayMs = Math.max(0, this.#lastContact + sessionTimeoutMs - this.#cluster.clock.monotonic());
+    // One at least: fractions of a millisecond may round so that nothing is left and nothing has expired either.
+    const delayMs = Math.max(1, this.#lastContact + sessionTimeoutMs - this.#cluster.clock.monotonic());
     this.#expiry = this.#cluster.clock.schedule(delayMs, () => {
       if (run !== this.#run) return;
       if (!this.expired) this.#scheduleExpiry();
