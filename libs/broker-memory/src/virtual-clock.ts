@@ -19,6 +19,10 @@ export interface VirtualClockOptions {
 const enqueueMicrotask = queueMicrotask;
 const nextTick = process.nextTick.bind(process);
 
+const { ceil } = Math;
+
+/** A power of two, so that sums and differences of moments are exact: what is due in 6,000 ms is due then, by any reckoning. */
+const MOMENTS_PER_MS = 1_024;
 const START_MS_DEFAULT = Date.UTC(2024, 0, 1);
 const LIMIT_MS_DEFAULT = 24 * 3_600_000;
 /** After so many events the process' own event loop gets a turn. */
@@ -72,7 +76,7 @@ export class VirtualClock implements Clock {
   }
 
   schedule(delayMs: number, action: () => void): Timer {
-    const at = this.#elapsedMs + (delayMs > 0 ? delayMs : 0);
+    const at = this.#elapsedMs + (delayMs > 0 ? ceil(delayMs * MOMENTS_PER_MS) / MOMENTS_PER_MS : 0);
     const entry = new Scheduled(at, this.#order++, action, this.#onCancel);
     this.#push(entry);
     return entry;
@@ -108,7 +112,7 @@ export class VirtualClock implements Clock {
 
   /** Moves time by `ms`, firing what falls due on the way. */
   async advance(ms: number): Promise<void> {
-    const until = this.#elapsedMs + ms;
+    const until = this.#elapsedMs + ceil(ms * MOMENTS_PER_MS) / MOMENTS_PER_MS;
     await this.#run(until, () => false);
     if (until > this.#elapsedMs) this.#elapsedMs = until;
   }

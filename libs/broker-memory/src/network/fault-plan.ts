@@ -13,7 +13,7 @@ export interface FaultPlan {
   /** The request arrives once more, on its own way and later. Nobody waits for its second answer. */
   readonly duplicateRequest?: number;
   /**
-   * What does not arrive twice. Default InitProducerId, of which a late copy fences its own sender; below transaction version 2 also
+   * What does not arrive twice. Default InitProducerId and JoinGroup, of which a late copy fences its own sender; below transaction version 2 also
    * what steers a transaction: a late copy would steer the next one, and nobody could tell (KAFKA-17754, closed by KIP-890).
    */
   readonly neverTwice?: readonly ApiName[];
@@ -36,7 +36,7 @@ export interface LegFate {
   readonly againAfterMs: number;
 }
 
-const NEVER_TWICE: readonly ApiName[] = ['InitProducerId'];
+const NEVER_TWICE: readonly ApiName[] = ['InitProducerId', 'JoinGroup'];
 const NEVER_TWICE_BELOW_VERSION_2: readonly ApiName[] = [
   ...NEVER_TWICE,
   'EndTxn',
