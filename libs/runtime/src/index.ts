@@ -19,5 +19,5 @@ export type { PartitionCheck } from './internal-topics.ts';
 export type { RestoreListener, RestoreProgress } from './store-restorer.ts';
 export type { WorkerFigures } from './worker.ts';
 export { changelogTopic, repartitionTopic, transactionalId } from './names.ts';
-export { decodeOffsetMetadata, encodeOffsetMetadata } from './offset-metadata.ts';
+export { decodeOffsetMetadata, encodeOffsetMetadata, shortHash } from './offset-metadata.ts';
 export type { OffsetMetadata } from './offset-metadata.ts';
