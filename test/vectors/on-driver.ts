@@ -17,6 +17,16 @@ export function firstDifference(build: () => Topology, vectors: Vectors): Differ
   return null;
 }
 
+/** How many records of a run are dropped. */
+export function droppedRecords(topology: Topology, { runs }: Vectors, run: number): number {
+  const driver = new Driver(topology);
+  for (const [topic, key, value, time] of runs[run]!.records) {
+    if (topic === WALL_CLOCK) driver.advanceWallClock(time);
+    else driver.pipe(topic, key, value, time);
+  }
+  return driver.drops.length;
+}
+
 function differenceOf(topology: Topology, vectors: Vectors, run: number): Difference | null {
   const driver = new Driver(topology);
   const read = vectors.outputs.map(() => 0);

@@ -13,7 +13,7 @@ describe('the results of Kafka Streams', () => {
     const runs = sampledRuns(vectors);
     expect(runs).toHaveLength(6);
     for (const run of runs) {
-      const difference = await differenceByRecord(buildTopology(name), vectors, run);
+      const difference = await differenceByRecord(buildTopology(vectors), vectors, run);
       if (difference !== null) throw new Error(explained(vectors, difference));
     }
   });
@@ -23,7 +23,7 @@ describe('the results of Kafka Streams', () => {
     async (name) => {
       const vectors = readVectors(name);
       for (let run = 0; run < vectors.runs.length; run++) {
-        const difference = await differenceOfBatch(buildTopology(name), vectors, run);
+        const difference = await differenceOfBatch(buildTopology(vectors), vectors, run);
         if (difference !== null) throw new Error(explained(vectors, difference));
       }
     },

@@ -44,5 +44,16 @@ final class AggregateTopologies extends Words {
     });
     Catalog.add("count-of-a-merge", Inputs.of("in").stream("other"), b ->
         out(stream(b, "in").filter((k, v) -> v == null || digit(v) > 2).merge(stream(b, "other")).groupByKey().count(counts("s"))));
+    Catalog.add("optimized-repartitions", Inputs.of("in").groups("table"), b -> {
+      KStream<String, String> byLetter = stream(b, "in").selectKey((k, v) -> v == null ? null : String.valueOf(letter(v)));
+      out(byLetter.groupByKey().count(counts("s")));
+      to(byLetter.groupByKey().reduce((x, y) -> x + digit(y), kept("t")).toStream(), "reduced");
+      to(byLetter.leftJoin(table(b, "table").mapValues(v -> "m" + v), (v, r) -> v + "+" + r), "joined");
+    }).outputs("out", "reduced", "joined").optimized();
+    Catalog.add("optimized-table-join", Inputs.of("in").table("table"), b -> {
+      KTable<String, String> rows = table(b, "table");
+      out(stream(b, "in").join(rows.filter((k, v) -> digit(v) > 2), (v, r) -> v + "+" + r));
+      to(rows.groupBy((k, v) -> KeyValue.pair(String.valueOf(letter(v)), v), Grouped.with("g", S, S)).count(counts("s")).toStream(), "counts");
+    }).outputs("out", "counts").optimized();
   }
 }

@@ -72,7 +72,7 @@ async function outcomeOf(mutant: Mutant, index: number): Promise<Outcome> {
   for (const name of mutant.caughtBy) {
     const vectors = readVectors(name);
     try {
-      const difference = firstDifference(() => buildTopology(name), vectors);
+      const difference = firstDifference(() => buildTopology(vectors), vectors);
       if (difference !== null) return { bug, caught: explained(vectors, difference), misplaced: false };
     } catch (error) {
       return { bug, caught: String(error), misplaced: false };

@@ -1,8 +1,10 @@
 // Aggregates of streams without windows: twins of ../java/AggregateTopologies.java.
-import { Grouped, KeyValue, Materialized } from '#libs/topology';
-import { both, digit, grouped, integer, kept, letter, out, stream, text, to } from './words.ts';
+import { Grouped, Joined, KeyValue, Materialized } from '#libs/topology';
+import { both, digit, grouped, integer, kept, letter, out, stream, table, text, to } from './words.ts';
 import type { Topologies } from './words.ts';
 
+/** So that repartition topics may be merged. */
+const unnamed = { keySerde: text, valueSerde: text };
 const counts = Materialized.as('s');
 
 export const aggregates: Topologies = {
@@ -114,4 +116,23 @@ export const aggregates: Topologies = {
         .count(counts)
         .toStream(),
     ),
+  'optimized-repartitions': (b) => {
+    const byLetter = stream(b).selectKey((_k, v) => (v === null ? null : letter(v)));
+    out(byLetter.groupByKey(unnamed).count(counts).toStream());
+    const reduced = byLetter.groupByKey(unnamed).reduce((x, y) => `${x}${digit(y)}`, Materialized.as('t'));
+    to(reduced.toStream(), 'reduced');
+    const rows = table(b).mapValues((v) => `m${v}`);
+    to(byLetter.leftJoin(rows, both, Joined.with(text, text, { name: 'j' })), 'joined');
+  },
+  'optimized-table-join': (b) => {
+    const rows = table(b);
+    out(
+      stream(b).join(
+        rows.filter((_k, v) => digit(v) > 2),
+        both,
+      ),
+    );
+    const byLetter = rows.groupBy((_k, v) => KeyValue.pair(letter(v), v), grouped);
+    to(byLetter.count(counts).toStream(), 'counts');
+  },
 };

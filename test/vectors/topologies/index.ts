@@ -12,6 +12,7 @@ import { tableJoins } from './table-joins.ts';
 import { tables } from './tables.ts';
 import { versions } from './versioned.ts';
 import { windows } from './windows.ts';
+import type { Vectors } from '../vectors.ts';
 import type { Topologies } from './words.ts';
 
 export const topologies: Topologies = {
@@ -31,8 +32,8 @@ export const topologies: Topologies = {
 /** What the driver of libs/topology leaves out: it starts behind the reading of topics. */
 export const needsTheRuntime: ReadonlySet<string> = new Set(['timestamp-extractor']);
 
-export function buildTopology(name: string): Topology {
-  const builder = new StreamsBuilder();
-  topologies[name]!(builder);
+export function buildTopology({ topology, optimized }: Vectors): Topology {
+  const builder = new StreamsBuilder({ optimize: optimized === true ? 'all' : 'none' });
+  topologies[topology]!(builder);
   return builder.build();
 }
