@@ -24,11 +24,15 @@ export interface StoredValue {
   readonly timestamp: number;
 }
 
+export interface StoredRow extends StoredValue {
+  readonly key: BinaryString;
+}
+
 /** Where the bytes of a store are. */
 export interface StoreSource {
   find(key: BinaryString): Promise<StoredValue | undefined>;
   /** All pairs, task by task, within each in the order of the keys' bytes. */
-  scan(): Promise<readonly (StoredValue & { readonly key: BinaryString })[]>;
+  scan(): Promise<readonly StoredRow[]>;
 }
 
 /** What is known of a store from the topology. */
@@ -86,6 +90,11 @@ export class TestStore<K = unknown, V = unknown> {
   async all(): Promise<Map<K, V>> {
     return new Map((await this.entries()).map(({ key, value }) => [key, value]));
   }
+}
+
+/** Is a row of an ordered store of a time before? Such rows are gone for whoever reads; when they are dropped says nothing. */
+export function isExpired(shape: Pick<StoreShape, 'kind'>, key: BinaryString, expireBefore: number): boolean {
+  return shape.kind === 'ordered' && readOrderedTime(suffixOfKey(key), 0) < expireBefore;
 }
 
 function keyShapeOf({ kind, keySerde, layout = '' }: StoreShape): KeyShape {

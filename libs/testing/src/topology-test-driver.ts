@@ -16,12 +16,18 @@ import {
   yieldToIo,
 } from '#libs/core';
 import type { BinaryString, Logger, TopicPartition } from '#libs/core';
-import { changelogTopic, decodeOffsetMetadata, repartitionTopic, resolveRuntimeConfig } from '#libs/runtime';
+import {
+  changelogTopic,
+  decodeOffsetMetadata,
+  repartitionTopic,
+  resolveRuntimeConfig,
+  shortHash,
+} from '#libs/runtime';
 import type { ExceptionHandlers, ProcessingGuarantee, RuntimeOptions } from '#libs/runtime';
 import type { Serde } from '#libs/serde';
 import type { TaskState } from '#libs/state';
 import { userTopics } from '#libs/topology';
-import type { StreamsBuilder, Topology } from '#libs/topology';
+import type { SourceSpec, StoreSpec, StreamsBuilder, Topology } from '#libs/topology';
 import { ApplicationTime } from './application-time.ts';
 import {
   driverClosed,
@@ -36,8 +42,8 @@ import { Instance } from './instance.ts';
 import type { StateBackendFactory } from './instance.ts';
 import { SimulatedCluster } from './simulated-cluster.ts';
 import { TopicRecords } from './test-records.ts';
-import { TestStore } from './test-store.ts';
-import type { StoredValue } from './test-store.ts';
+import { TestStore, isExpired } from './test-store.ts';
+import type { StoredRow } from './test-store.ts';
 import { tableOf } from './topic-table.ts';
 import { TestInputTopic, TestOutputTopic } from './test-topics.ts';
 import type { EncodedInput, InputTopicOptions } from './test-topics.ts';
@@ -192,8 +198,23 @@ export class TopologyTestDriver {
     }
     const { spec, subTopology } = this.#findStore(name);
     return new TestStore<K, V>(spec, {
-      find: (key) => this.#findInTasks(subTopology, name, key),
-      scan: () => this.#scanTasks(subTopology, name),
+      find: async (key) => {
+        for (const [partition, state] of this.#statesOf(subTopology)) {
+          const found = await this.#run(state.committed(name, key));
+          if (found !== undefined && !isExpired(spec, key, this.#expireBefore(spec, subTopology, partition)))
+            return found;
+        }
+        return undefined;
+      },
+      scan: async () => {
+        const rows: StoredRow[] = [];
+        for (const [partition, state] of this.#statesOf(subTopology)) {
+          const expireBefore = this.#expireBefore(spec, subTopology, partition);
+          for (const row of await this.#run(readAll(state, name)))
+            if (!isExpired(spec, row.key, expireBefore)) rows.push(row);
+        }
+        return rows;
+      },
     });
   }
 
@@ -224,7 +245,7 @@ export class TopologyTestDriver {
   get streamTime(): number {
     let streamTime = -1;
     for (const { metadata } of this.#cluster.committedOffsets(this.applicationId).values())
-      streamTime = Math.max(streamTime, decodeOffsetMetadata(metadata ?? '')?.streamTime ?? -1);
+      streamTime = Math.max(streamTime, decodeOffsetMetadata(metadata)?.streamTime ?? -1);
     return streamTime;
   }
 
@@ -443,8 +464,7 @@ export class TopologyTestDriver {
     for (const { sources } of this.#topology.subTopologies) {
       let highest = 0;
       for (const source of sources) {
-        const topic =
-          source.kind === 'repartition' ? repartitionTopic(this.applicationId, source.topic) : source.topic;
+        const topic = this.#topicOf(source);
         const count = this.#cluster.partitionCount(topic);
         if (count === undefined) return false;
         for (let partition = 0; partition < count; partition++) inputs.push({ topic, partition });
@@ -499,32 +519,8 @@ export class TopologyTestDriver {
     throw storeMissing(name, known);
   }
 
-  async #findInTasks(
-    subTopology: number,
-    store: string,
-    key: BinaryString,
-  ): Promise<StoredValue | undefined> {
-    for (const state of this.#statesOf(subTopology)) {
-      const found = await this.#run(state.committed(store, key));
-      if (found !== undefined) return found;
-    }
-    return undefined;
-  }
-
-  async #scanTasks(
-    subTopology: number,
-    store: string,
-  ): Promise<(StoredValue & { readonly key: BinaryString })[]> {
-    const rows: (StoredValue & { readonly key: BinaryString })[] = [];
-    const scan = async (state: TaskState): Promise<void> => {
-      for await (const row of state.scan(store)) rows.push(row);
-    };
-    for (const state of this.#statesOf(subTopology)) await this.#run(scan(state));
-    return rows;
-  }
-
-  /** Open state of a sub-topology's tasks, in order of their partitions. */
-  #statesOf(subTopology: number): TaskState[] {
+  /** Open state of a sub-topology's tasks, by partition. */
+  #statesOf(subTopology: number): (readonly [partition: number, state: TaskState])[] {
     this.#refuseIfClosed();
     if (!this.#instances.some(({ isRunning }) => isRunning)) throw noRunningInstance('Reading a store');
     const states = new Map<number, TaskState>();
@@ -535,7 +531,25 @@ export class TopologyTestDriver {
         if (id.subTopology === subTopology) states.set(id.partition, state);
       }
     }
-    return [...states].sort(([a], [b]) => a - b).map(([, state]) => state);
+    return [...states].sort(([a], [b]) => a - b);
+  }
+
+  /** Rows of the store that begin with an earlier time are expired, whether they are dropped yet or not. */
+  #expireBefore(store: StoreSpec, subTopology: number, partition: number): number {
+    if (store.kind !== 'ordered' || store.expiry === null) return -Infinity;
+    const committed = this.#cluster.committedOffsets(this.applicationId);
+    const clock = shortHash(store.expiry.clock);
+    let now = -Infinity;
+    for (const source of this.#topology.subTopologies.find(({ id }) => id === subTopology)!.sources) {
+      const metadata =
+        committed.get(formatTopicPartition(this.#topicOf(source), partition))?.metadata ?? null;
+      now = Math.max(now, decodeOffsetMetadata(metadata)?.clocks.get(clock) ?? -Infinity);
+    }
+    return now - store.expiry.retentionMs;
+  }
+
+  #topicOf({ kind, topic }: SourceSpec): string {
+    return kind === 'repartition' ? repartitionTopic(this.applicationId, topic) : topic;
   }
 
   /** Gives what `promise` gives, moving simulated time as far as it needs. */
@@ -577,4 +591,10 @@ export class TopologyTestDriver {
     const { stateBackend } = this.#options;
     return stateBackend !== undefined && stateBackend !== 'memory';
   }
+}
+
+async function readAll(state: TaskState, store: string): Promise<StoredRow[]> {
+  const rows: StoredRow[] = [];
+  for await (const row of state.scan(store)) rows.push(row);
+  return rows;
 }
