@@ -25,7 +25,7 @@ beforeEach(() => {
 const lookUp = (ports: TaskPorts): HandMade => {
   const rates = ports.globalStore('rates');
   return {
-    process: (key, value, timestamp) => {
+    process: (key, _value, timestamp) => {
       const rate = rates.get(encodeText(String(key)));
       const at = rates.timestampOf(encodeText(String(key)));
       ports.sink(0).send(key, rate === undefined ? 'none' : `${JSON.stringify(rate)}@${at}`, timestamp);
