@@ -7,6 +7,7 @@
 // A store's number is given once, when its name is first seen, so that stores may come, go and be reordered.
 import type { StateCheckpoint } from '#libs/state';
 import { STORE_NUMBER_BYTES } from './store-keys.ts';
+import type { StoreKeys } from './store-keys.ts';
 
 export const FORMAT_VERSION = 1;
 export const TIMESTAMP_BYTES = 8;
@@ -69,25 +70,38 @@ export function storeRange(storeNumber: number): { readonly gte: Buffer; readonl
   return { gte, lt };
 }
 
-export function encodeCheckpoint(checkpoint: StateCheckpoint): Buffer {
+/** With the newest time of each store in segments, which says what cannot be on disk. */
+export function encodeCheckpoint(checkpoint: StateCheckpoint, stores: readonly StoreKeys[]): Buffer {
+  const newestTimes: [number, number][] = [];
+  for (const { number, isSegmented, newestTime } of stores) {
+    if (isSegmented && Number.isFinite(newestTime)) newestTimes.push([number, newestTime]);
+  }
   return Buffer.from(
     JSON.stringify({
       epochId: checkpoint.epochId,
       changelogOffsets: [...checkpoint.changelogOffsets],
       metadata: checkpoint.metadata,
+      newestTimes,
     }),
     'utf8',
   );
 }
 
+export interface StoredCheckpoint {
+  readonly checkpoint: StateCheckpoint;
+  /** By number of the store. */
+  readonly newestTimes: ReadonlyMap<number, number>;
+}
+
 /** @throws Error the bytes are not a checkpoint. */
-export function decodeCheckpoint(bytes: Uint8Array): StateCheckpoint {
+export function decodeCheckpoint(bytes: Uint8Array): StoredCheckpoint {
   const parsed = JSON.parse(Buffer.from(bytes).toString('utf8')) as {
     readonly epochId: unknown;
     readonly changelogOffsets: unknown;
     readonly metadata: unknown;
+    readonly newestTimes?: unknown;
   };
-  const { epochId, changelogOffsets, metadata } = parsed;
+  const { epochId, changelogOffsets, metadata, newestTimes = [] } = parsed;
   if (!Number.isSafeInteger(epochId) || !Array.isArray(changelogOffsets) || !isObject(metadata)) {
     throw new Error('the checkpoint does not have its fields');
   }
@@ -98,7 +112,10 @@ export function decodeCheckpoint(bytes: Uint8Array): StateCheckpoint {
     }
     offsets.set(pair[0], pair[1] as number);
   }
-  return { epochId: epochId as number, changelogOffsets: offsets, metadata };
+  return {
+    checkpoint: { epochId: epochId as number, changelogOffsets: offsets, metadata },
+    newestTimes: new Map(newestTimes as [number, number][]),
+  };
 }
 
 export function encodeIdentity(identity: DatabaseIdentity): Buffer {

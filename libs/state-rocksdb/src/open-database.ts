@@ -19,7 +19,7 @@ import {
   encodeIdentity,
   storeRange,
 } from './key-format.ts';
-import type { DatabaseIdentity, KnownStore } from './key-format.ts';
+import type { DatabaseIdentity, KnownStore, StoredCheckpoint } from './key-format.ts';
 import { NativeDatabase } from './native-database.ts';
 import type { NativeOptions } from './native-database.ts';
 import { NativeOperation } from './native-operation.ts';
@@ -43,6 +43,8 @@ export interface OpenedDatabase {
   readonly stores: readonly StoreKeys[];
   readonly empty: readonly boolean[];
 }
+
+const NOTHING_STORED: StoredCheckpoint = { checkpoint: EMPTY_CHECKPOINT, newestTimes: new Map() };
 
 /** Why a directory cannot be used as it is, though another in its place could. */
 class Unusable extends Error {}
@@ -84,7 +86,7 @@ async function openFound(
   const native = await openLocked(path, task, parts, found.kind !== 'database');
   try {
     const identity = await readIdentity(native, task);
-    const checkpoint = identity === undefined ? EMPTY_CHECKPOINT : await readCheckpoint(native);
+    const checkpoint = identity === undefined ? NOTHING_STORED : await readCheckpoint(native);
     return await prepare(native, identity, checkpoint, task);
   } catch (error) {
     await native.close();
@@ -142,7 +144,7 @@ async function readIdentity(
   return known;
 }
 
-async function readCheckpoint(native: NativeDatabase): Promise<StateCheckpoint> {
+async function readCheckpoint(native: NativeDatabase): Promise<StoredCheckpoint> {
   const bytes = await native.get(RESERVED_KEYS.checkpoint);
   if (bytes === null) throw new Unusable('the database has no checkpoint');
   try {
@@ -156,7 +158,7 @@ async function readCheckpoint(native: NativeDatabase): Promise<StateCheckpoint> 
 async function prepare(
   native: NativeDatabase,
   known: DatabaseIdentity | undefined,
-  checkpoint: StateCheckpoint,
+  { checkpoint, newestTimes }: StoredCheckpoint,
   task: TaskStateOptions,
 ): Promise<OpenedDatabase> {
   const stores: Record<string, KnownStore> = Object.assign(Object.create(null) as object, known?.stores);
@@ -179,18 +181,20 @@ async function prepare(
     const { number, segmentMs = 0 } = stores[spec.name]!;
     return new StoreKeys(number, segmentMs);
   });
+  for (const one of keys) one.newestTime = newestTimes.get(one.number) ?? Infinity;
   if (changed) {
     const identity = encodeIdentity({ applicationId: task.applicationId, taskId: task.taskId, stores });
     await native.write([
       reserved(native, RESERVED_KEYS.format, Uint8Array.of(FORMAT_VERSION)),
       reserved(native, RESERVED_KEYS.identity, identity),
-      reserved(native, RESERVED_KEYS.checkpoint, encodeCheckpoint(checkpoint)),
+      reserved(native, RESERVED_KEYS.checkpoint, encodeCheckpoint(checkpoint, keys)),
     ]);
   }
   const empty: boolean[] = [];
   for (const [i, spec] of task.stores.entries()) {
     const isEmpty = await emptied(native, spec, keys[i]!.number, known);
-    if (!isEmpty && keys[i]!.isSegmented) await findSegments(native, keys[i]!);
+    if (isEmpty) keys[i]!.newestTime = -Infinity;
+    else if (keys[i]!.isSegmented) await findSegments(native, keys[i]!);
     empty.push(isEmpty);
   }
   return { native, checkpoint, stores: keys, empty };

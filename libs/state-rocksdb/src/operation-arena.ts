@@ -52,8 +52,7 @@ export class OperationArena {
   }
 
   put(store: StoreKeys, key: BinaryString, value: BinaryString, timestamp: number): void {
-    const segment = store.isSegmented ? store.segmentOf(key) : 0;
-    if (store.isSegmented) store.note(segment);
+    const segment = store.isSegmented ? store.segmentFor(key) : 0;
     const i = this.appendKey(store, segment, key);
     const start = this.valuesUsed;
     const end = start + TIMESTAMP_BYTES + value.length;
@@ -82,11 +81,7 @@ export class OperationArena {
       const keyFrom = keyStart[i]!;
       const keyLength = keyEnd[i]! - keyFrom;
       keyStarts[operation] = keysUsed;
-      let segment = 0;
-      if (isSegmented) {
-        segment = store.segmentOfBytes(bytes, keyFrom, keyFrom + keyLength);
-        store.note(segment);
-      }
+      const segment = isSegmented ? store.segmentForBytes(bytes, keyFrom, keyFrom + keyLength) : 0;
       store.writePrefix(keys, keysUsed, segment);
       copyBytes(source, keyFrom, keys, keysUsed + prefixBytes, keyLength);
       keysUsed += prefixBytes + keyLength;

@@ -128,6 +128,11 @@ export class RocksDatabase implements StateDatabase {
     }
   }
 
+  newestTime(store: number): number | null {
+    const { isSegmented, newestTime } = this.stores[store]!;
+    return isSegmented && Number.isFinite(newestTime) ? newestTime : null;
+  }
+
   async flush(): Promise<void> {
     await this.lastWrite;
     await this.native.flush();
@@ -180,7 +185,7 @@ export class RocksDatabase implements StateDatabase {
   private async write(arena: OperationArena, checkpoint: StateCheckpoint): Promise<void> {
     const operation = new NativeOperation(this.native.layout.put, this.native.layout.columnFamily);
     operation.key = RESERVED_KEYS.checkpoint;
-    operation.value = encodeCheckpoint(checkpoint);
+    operation.value = encodeCheckpoint(checkpoint, this.stores);
     await this.native.write(arena.complete(operation));
     arena.reset();
     if (this.arenas.length < ARENAS_KEPT && arena.reusable) this.arenas.push(arena);

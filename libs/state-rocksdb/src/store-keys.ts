@@ -36,6 +36,8 @@ export class StoreKeys {
   readonly prefixBytes: number;
   /** Ascending. */
   readonly segments: number[] = [];
+  /** Of all rows ever written; infinite: not known, or a row without a time. */
+  newestTime = -Infinity;
   private lastNoted = -1;
 
   constructor(number: number, segmentMs: number) {
@@ -50,22 +52,33 @@ export class StoreKeys {
 
   /** The segment of a row; a key without a time goes with the newest, which is never dropped. */
   segmentOf(key: BinaryString): number {
-    const at = GROUP_LENGTH_BYTES + readOrderedUint32(key, 0);
-    return at + TIME_BYTES > key.length ? SEGMENT_MAX : this.segmentAt(readOrderedTime(key, at));
+    return this.segmentAt(timeOf(key));
+  }
+
+  /** The segment of a row that will be written. */
+  segmentFor(key: BinaryString): number {
+    return this.noted(timeOf(key));
   }
 
   /** The same for a key in bytes. */
-  segmentOfBytes(bytes: Uint8Array, start: number, end: number): number {
+  segmentForBytes(bytes: Uint8Array, start: number, end: number): number {
     const at = start + GROUP_LENGTH_BYTES + uint32(bytes, start);
-    if (at + TIME_BYTES > end) return SEGMENT_MAX;
-    return this.segmentAt(uint32(bytes, at) * TWO_32 + uint32(bytes, at + 4) - TIME_BIAS);
+    if (at + TIME_BYTES > end) return this.noted(Infinity);
+    return this.noted(uint32(bytes, at) * TWO_32 + uint32(bytes, at + 4) - TIME_BIAS);
   }
 
   segmentAt(time: number): number {
     return Math.min(SEGMENT_MAX, Math.max(0, Math.floor(time / this.segmentMs)));
   }
 
-  /** A row is written to the segment. */
+  private noted(time: number): number {
+    if (time > this.newestTime) this.newestTime = time;
+    const segment = this.segmentAt(time);
+    this.note(segment);
+    return segment;
+  }
+
+  /** Rows are, or will be, in the segment. */
   note(segment: number): void {
     if (segment === this.lastNoted) return;
     const { segments } = this;
@@ -136,6 +149,12 @@ export class StoreKeys {
     // A bound without a time is below all times, but rows without one are in the last segment.
     return this.segments.filter((one) => (one >= lowest && one <= highest) || one === SEGMENT_MAX);
   }
+}
+
+/** The time a row's suffix begins with; infinite: it has none. */
+function timeOf(key: BinaryString): number {
+  const at = GROUP_LENGTH_BYTES + readOrderedUint32(key, 0);
+  return at + TIME_BYTES > key.length ? Infinity : readOrderedTime(key, at);
 }
 
 function uint32(bytes: Uint8Array, at: number): number {

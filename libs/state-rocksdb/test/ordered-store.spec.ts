@@ -2,10 +2,10 @@ import { afterAll, describe, expect, it } from '@jest/globals';
 import { orderedTime } from '#libs/core';
 import type { BinaryString } from '#libs/core';
 import { Serdes } from '#libs/serde';
-import { groupOfKey, rowKey, suffixOfKey } from '#libs/state';
+import { StateMiss, groupOfKey, rowKey, suffixOfKey } from '#libs/state';
 import type { OrderedStoreSpec, StateStoreSpec, TaskState } from '#libs/state';
 import { createRocksStateBackend } from '#libs/state-rocksdb';
-import { bin, counts, taskOptions } from '../../state/test/support.ts';
+import { bin, counts, restoreBatch, taskOptions } from '../../state/test/support.ts';
 import { removeTemporaryDirectories, temporaryDirectory } from './support.ts';
 
 afterAll(removeTemporaryDirectories);
@@ -113,6 +113,28 @@ describe('an ordered store with expiry in RocksDB', () => {
     await epoch(state, 2, [], 20);
     expect(await stored(state)).toEqual(['b@25']);
     await state.close();
+  });
+
+  it('knows after a restart that there is nothing newer than what was written or restored', async () => {
+    const stateDir = temporaryDirectory();
+    const backend = createRocksStateBackend({ stateDir });
+    const options = taskOptions({ stores: [windows], cacheBytesMax: 0 });
+    let state = await backend.open(options);
+    await state.restored({});
+    await epoch(state, 1, [['a', 5]], 0);
+    await state.close();
+    for (const newest of [5, 9, 9]) {
+      state = await backend.open(options);
+      if (newest === 9) {
+        const records = [{ key: rowKey(bin('b'), second(9)), value: '9' }];
+        await state.restore('windows', restoreBatch(records), 2);
+      }
+      await state.restored({});
+      const store = state.orderedStore<number>('windows');
+      expect(store.row(bin('new'), second(newest + 1)).encoded).toBeNull();
+      expect(() => store.row(bin('new'), second(newest))).toThrow(StateMiss);
+      await state.close();
+    }
   });
 
   it.each([

@@ -52,6 +52,8 @@ export interface StateDatabase {
   scan(store: number, range?: ScanRange): AsyncIterable<DatabaseRow>;
   /** Rows of an ordered store with expiry whose time is below may be dropped, some time. A failure shows in the next write. */
   expire(store: number, before: number): void;
+  /** Of an ordered store with expiry: no row it holds now has a later time. `null`: it cannot tell. */
+  newestTime(store: number): number | null;
   flush(): Promise<void>;
   /** Waits for what is running and gives the lock back. `clean` false: nothing needs to be made durable. */
   close(clean: boolean): Promise<void>;

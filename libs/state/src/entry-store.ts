@@ -72,6 +72,11 @@ export abstract class EntryStore {
     this.complete = true;
   }
 
+  /** The database may hold what the cache never heard of. */
+  unknown(): void {
+    this.complete = false;
+  }
+
   /** A read of the key is under way, until `readEnded`. */
   readStarted(_key: BinaryString): void {
     // Only ordered stores need to know.

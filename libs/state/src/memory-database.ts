@@ -1,6 +1,6 @@
 // Owns a task's committed state in memory, for tests and for users who restore from the changelog at every start.
 // Like a disk it answers in a later turn, and keeps apart what a crash may lose, so that a test can lose it.
-import { assert, orderedTime, yieldToIo } from '#libs/core';
+import { assert, orderedTime, readOrderedTime, yieldToIo } from '#libs/core';
 import type { BinaryString, Clock } from '#libs/core';
 import { binaryFromBytes } from '#libs/serde';
 import type { RestoreBatch, StateCheckpoint, StateStoreSpec } from './contract.ts';
@@ -76,6 +76,9 @@ export class MemoryDisk {
     }
   }
 }
+
+/** Of a suffix that begins with a time. */
+const TIME_BYTES = 8;
 
 interface MemoryChange {
   readonly table: MemoryTable;
@@ -165,6 +168,11 @@ export class MemoryDatabase implements StateDatabase {
 
   expire(store: number, before: number): void {
     this.tables[store]!.expire(orderedTime(before));
+  }
+
+  newestTime(store: number): number | null {
+    const { highest } = this.tables[store]!;
+    return highest === null || highest.length < TIME_BYTES ? null : readOrderedTime(highest, 0);
   }
 
   async flush(): Promise<void> {

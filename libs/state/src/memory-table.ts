@@ -15,6 +15,8 @@ export interface MemoryTable {
   set(key: BinaryString, stored: Stored): void;
   delete(key: BinaryString): void;
   clear(): void;
+  /** The highest suffix that was ever set. */
+  readonly highest: BinaryString | null;
   /** In order of keys, as of now. */
   scan(range: ScanRange): DatabaseRow[];
   /** Drops rows whose suffix is below; looks at so many as were set meanwhile, and goes on from there the next time. */
@@ -22,6 +24,7 @@ export interface MemoryTable {
 }
 
 export class PlainTable implements MemoryTable {
+  readonly highest = null;
   private readonly pairs = new Map<BinaryString, Stored>();
 
   get isEmpty(): boolean {
@@ -64,6 +67,7 @@ interface StoredRow extends Stored {
 const EXPIRED_ROWS_MIN = 2_000;
 
 export class OrderedTable implements MemoryTable {
+  highest: BinaryString | null = null;
   private readonly groups = new Map<BinaryString, SortedRows<StoredRow>>();
   /** Rows set since the last look for expired ones. */
   private added = 0;
@@ -87,6 +91,7 @@ export class OrderedTable implements MemoryTable {
     const suffix = suffixOfKey(key);
     rows.insert({ suffix, value, timestamp }, rankOf(suffix));
     this.added++;
+    if (this.highest === null || suffix > this.highest) this.highest = suffix;
   }
 
   delete(key: BinaryString): void {

@@ -57,7 +57,7 @@ export class StoreCache extends EntryStore implements KeyValueStoreCache {
 
   clear(): void {
     for (const entry of this.entries.values()) {
-      if (entry.encoded !== null) this.complete = false;
+      if (entry.encoded !== null) this.unknown();
       this.residency.drop(entry);
     }
     this.entries.clear();

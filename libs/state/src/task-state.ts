@@ -3,7 +3,7 @@
 //
 //   RESTORING ─restored─► RUNNING ─close, closeDirty─► CLOSED
 //       ▲────────restore────┘        (a restore drops the cache: the database is ahead of it)
-import { MillraceError, assert, silentLogger, systemClock } from '#libs/core';
+import { MillraceError, assert, orderedTime, silentLogger, systemClock } from '#libs/core';
 import type { BinaryString, Clock, Logger } from '#libs/core';
 import { compileCodec } from '#libs/serde';
 import type {
@@ -183,7 +183,7 @@ export class TaskStateImpl implements TaskState {
     const cache = this.storeCache(store);
     assert(!this.layers.hasUnsettled, 'a store is restored only when no epoch is open or sealed');
     if (this.account.cached > 0) this.restoring = this.restoring.then(() => this.dropCache());
-    if (batch.count > 0) cache.complete = false;
+    if (batch.count > 0) cache.unknown();
     this.restoredRecords[cache.index] = (this.restoredRecords[cache.index] ?? 0) + batch.count;
     const changelogOffsets = new Map(this.writeBehind.reached.changelogOffsets);
     changelogOffsets.set(store, nextOffset);
@@ -205,6 +205,10 @@ export class TaskStateImpl implements TaskState {
       // As many keys as that, or many updates of few: the first is the common case, and not worth a look.
       const isLarge = (this.restoredRecords[cache.index] ?? 0) * ENTRY_BYTES > this.preloadBytesMax;
       if (!isLarge) await this.load(cache, this.account.cached + this.preloadBytesMax);
+      if (!cache.complete && cache instanceof OrderedCache && cache.expires) {
+        const newest = this.database.newestTime(cache.index);
+        if (newest !== null) cache.coverFrom(orderedTime(newest + 1));
+      }
     }
   }
 

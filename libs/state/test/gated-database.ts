@@ -92,6 +92,10 @@ export class GatedDatabase implements StateDatabase {
     this.inner.expire(store, before);
   }
 
+  newestTime(store: number): number | null {
+    return this.inner.newestTime(store);
+  }
+
   flush(): Promise<void> {
     return this.inner.flush();
   }

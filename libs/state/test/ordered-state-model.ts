@@ -182,8 +182,8 @@ export const orderedSteps: fc.Arbitrary<OrderedStep[]> = fc.array(
     { weight: 2, arbitrary: fc.constant({ kind: 'flush' as const }) },
     { weight: 2, arbitrary: fc.constant({ kind: 'due' as const }) },
     { weight: 2, arbitrary: fc.constant({ kind: 'turn' as const }) },
-    { weight: 1, arbitrary: fc.constant({ kind: 'reopen' as const }) },
-    { weight: 1, arbitrary: fc.constant({ kind: 'kill' as const }) },
+    { weight: 2, arbitrary: fc.constant({ kind: 'reopen' as const }) },
+    { weight: 2, arbitrary: fc.constant({ kind: 'kill' as const }) },
     {
       weight: 2,
       arbitrary: fc.record({ kind: fc.constant('check' as const), store: fc.constantFrom(...STORES) }),

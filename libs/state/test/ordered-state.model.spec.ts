@@ -39,13 +39,13 @@ describe('ordered stores, compared with a naive model', () => {
     let misses = 0;
     await fc.assert(
       fc.asyncProperty(orderedSteps, fc.integer({ min: 0, max: 3 }), async (list, lost) => {
-        const run = new OrderedModelRun(memory(lost), { cacheBytesMax: 1_200, writeBehindBytes: 1 });
+        const run = new OrderedModelRun(memory(lost), { cacheBytesMax: 0, writeBehindBytes: 1 });
         await run.run(list);
         misses += run.misses;
       }),
       { numRuns: 100, interruptAfterTimeLimit: 20_000 },
     );
-    expect(misses).toBeGreaterThan(100);
+    expect(misses).toBeGreaterThan(20);
   }, 60_000);
 
   it('agree when reads go on for long beside sets, evictions and deletions of the same rows', async () => {

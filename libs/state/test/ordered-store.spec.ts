@@ -35,7 +35,8 @@ async function restored(
 ): Promise<TaskState> {
   const state = await opened(spec, overrides);
   const records = keys.map((key, i) => {
-    const [group, suffix] = key.split('/') as [string, string];
+    const slash = key.indexOf('/');
+    const [group, suffix] = [key.slice(0, slash), key.slice(slash + 1)];
     return { key: rowKey(bin(group), bin(suffix)), value: String(i) };
   });
   await state.restore('rows', restoreBatch(records), keys.length);
@@ -161,6 +162,40 @@ describe('looking rows up', () => {
     const other = await opened(counts);
     expect(() => other.orderedStore('counts')).toThrow(/key-value|ordered/);
     expect(() => other.readAheadRanges('counts', [])).toThrow(/ordered/);
+  });
+});
+
+describe('a store larger than memory whose rows expire', () => {
+  const at = (second: number): BinaryString => orderedTime(second * 1_000);
+
+  it('knows after a restart that there is nothing newer than what was stored, whatever the group', async () => {
+    const state = await restored(expiring, [`g/${at(1)}`, `g/${at(5)}`, `h/${at(3)}`], NO_PRELOAD);
+    expect(state.isResident('rows')).toBe(false);
+    for (const group of ['g', 'h', 'never seen']) {
+      expect(visit(state, group, orderedTime(5_001))).toEqual([]);
+      expect(() => visit(state, group, at(5))).toThrow(StateMiss);
+      expect(state.orderedStore('rows').row(bin(group), at(6)).encoded).toBeNull();
+      expect(() => state.orderedStore('rows').row(bin(group), at(5))).toThrow(StateMiss);
+    }
+    await epoch(state, [['h', at(8), 8]]);
+    expect(visit(state, 'h', at(6))).toEqual([`${at(8)}=8`]);
+    await state.readAheadRanges('rows', [{ group: bin('h'), from: bin('') }]);
+    expect(visit(state, 'h')).toEqual([`${at(3)}=2`, `${at(8)}=8`]);
+  });
+
+  it('knows that there is nothing newer than what was evicted, and all of a group that was not', async () => {
+    const state = await opened(expiring, { cacheBytesMax: 60_000 });
+    await state.restored({});
+    for (let second = 1; second <= 200; second++) {
+      await epoch(state, [
+        [`group ${second}`, at(second), second],
+        ['hot', at(second), second],
+      ]);
+    }
+    expect(state.isResident('rows')).toBe(false);
+    expect(() => visit(state, 'group 1')).toThrow(StateMiss);
+    expect(visit(state, 'never seen', at(199))).toEqual([]);
+    expect(visit(state, 'hot', at(199))).toHaveLength(2);
   });
 });
 

@@ -1,4 +1,5 @@
-// Owns what the cache keeps of one group of an ordered store: its rows in order, and from where on they are all there.
+// Owns what the cache keeps of one group of an ordered store: its rows in order, and from where on they are all there, where more is known
+// of it than of all groups (coverage.ts).
 //
 // 1. Every row of the database from `coveredFrom` on is in it, or is known to be deleted.
 // 2. Rows stay in it when they are deleted or taken back: they then have no value and are passed over.
@@ -43,9 +44,9 @@ export class Group extends SortedRows<Row> implements Resident {
   readonly key: BinaryString;
   /** What the keys of its rows begin with. */
   readonly prefix: BinaryString;
-  /** `''`: all rows are there. Says nothing while `coveredRank` is infinite: none need be. */
+  /** Besides what the whole store covers. Says nothing while `coveredRank` is infinite: none need be there. */
   coveredFrom = '' as BinaryString;
-  coveredRank: number;
+  coveredRank = Infinity;
   frontier: Row | null = null;
   usedAt: number;
   ringAt = -1;
@@ -55,13 +56,12 @@ export class Group extends SortedRows<Row> implements Resident {
   /** It waits for its expired rows to be dropped. */
   isDue = false;
 
-  constructor(store: OrderedCache, key: BinaryString, isCovered: boolean, usedAt: number) {
+  constructor(store: OrderedCache, key: BinaryString, usedAt: number) {
     super();
     this.usedAt = usedAt;
     this.store = store;
     this.key = key;
     this.prefix = groupPrefix(key);
-    this.coveredRank = isCovered ? 0 : Infinity;
   }
 
   get bytes(): number {

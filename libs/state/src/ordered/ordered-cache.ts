@@ -1,8 +1,8 @@
 // Owns the synchronous face of an ordered store: rows by group and suffix, visits in order. It keeps an index only: a row is an entry,
 // so layers, undo, abandon and write-behind are those of any entry. It never reads the database (range-reader.ts does).
 //
-// 1. What is known of a group is in its `Group`; a group that is not there is empty if the store is complete, else unknown.
-// 2. When a row with a value is evicted, its group covers only what is behind it.
+// 1. What is known of a group is in its `Group`, and in the coverage of the whole store: the store is complete when that begins at ''.
+// 2. When a row with a value is evicted, its group and the store cover only what is behind it.
 // 3. While a group is being read none of its rows leaves: an answer cannot be older than what the cache knew meanwhile.
 // 4. An expired row is as good as absent: who reads passes over it by its time.
 // 5. A row that is deleted, here and in the database, leaves index and memory when an epoch ends, if its absence is known without it.
@@ -18,6 +18,7 @@ import { EntryStore } from '../entry-store.ts';
 import type { Layers } from '../layers.ts';
 import type { Residency } from '../residency.ts';
 import type { Resident } from '../resident.ts';
+import { Coverage } from './coverage.ts';
 import { Expiry } from './expiry.ts';
 import { Group, Row, isSettled } from './group.ts';
 import { groupOfKey, rankOf, rowKey, suffixOfKey } from './row-key.ts';
@@ -31,6 +32,8 @@ type RowVisitor = (row: StateEntry) => boolean | void;
 export class OrderedCache extends EntryStore implements OrderedStoreCache {
   /** All rows are in memory, beside the bound. */
   readonly resident: boolean;
+  /** Of all groups, known or not. */
+  private readonly coverage: Coverage;
   private readonly groups = new Map<BinaryString, Group>();
   /** How many reads of a group's rows are under way. */
   private readonly reading = new Map<BinaryString, number>();
@@ -49,24 +52,30 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
   ) {
     super(spec, index, complete, codec, layers, residency);
     this.resident = spec.resident;
+    this.coverage = new Coverage(complete);
     this.expiry = spec.expiry === null ? null : new Expiry(this, this.groups);
   }
 
+  /** Do suffixes begin with a time? */
+  get expires(): boolean {
+    return this.expiry !== null;
+  }
+
   row(groupKey: BinaryString, suffix: BinaryString): Row {
+    const { batch } = this.residency;
+    const rank = rankOf(suffix);
     let group = this.groups.get(groupKey);
     if (group === undefined) {
-      if (!this.complete) throw new StateMiss(this.name, [rowKey(groupKey, suffix)]);
+      if (!this.coverage.has(suffix, rank)) throw new StateMiss(this.name, [rowKey(groupKey, suffix)]);
       group = this.addGroup(groupKey);
     }
-    const { batch } = this.residency;
     group.usedAt = batch;
-    const rank = rankOf(suffix);
     const found = group.find(suffix, rank);
     if (found !== undefined) {
       found.usedAt = batch;
       return found;
     }
-    if (!group.covers(suffix, rank)) throw new StateMiss(this.name, [rowKey(groupKey, suffix)]);
+    if (!this.covers(group, suffix, rank)) throw new StateMiss(this.name, [rowKey(groupKey, suffix)]);
     const key = detachBinary((group.prefix + suffix) as BinaryString);
     const row = this.addRow(group, key, key.slice(group.prefix.length) as BinaryString, rank, null, -1);
     this.idle.push(row);
@@ -147,26 +156,31 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
   knowsAbsent(key: BinaryString): boolean {
     if (this.complete) return true;
     const suffix = suffixOfKey(key);
-    return this.groups.get(groupOfKey(key))?.covers(suffix, rankOf(suffix)) === true;
+    return this.covers(this.groups.get(groupOfKey(key)), suffix, rankOf(suffix));
   }
 
   touch(key: BinaryString, batch: number): boolean {
     const group = this.groups.get(groupOfKey(key));
-    if (group === undefined) return this.complete;
-    group.usedAt = batch;
     const suffix = suffixOfKey(key);
     const rank = rankOf(suffix);
-    const row = group.find(suffix, rank);
-    if (row !== undefined) row.usedAt = batch;
-    return row !== undefined || this.complete || group.covers(suffix, rank);
+    if (group !== undefined) {
+      group.usedAt = batch;
+      const row = group.find(suffix, rank);
+      if (row !== undefined) {
+        row.usedAt = batch;
+        return true;
+      }
+    }
+    return this.covers(group, suffix, rank);
   }
 
   admit(key: BinaryString, encoded: BinaryString | null, timestamp: number): void {
-    const group = this.groupFor(groupOfKey(key));
+    const groupKey = groupOfKey(key);
+    const group = this.groups.get(groupKey) ?? this.addGroup(groupKey);
     const suffix = suffixOfKey(key);
     const rank = rankOf(suffix);
     // Known already, as a row or as absent.
-    if (group.find(suffix, rank) !== undefined || group.covers(suffix, rank)) return;
+    if (group.find(suffix, rank) !== undefined || this.covers(group, suffix, rank)) return;
     const row = this.addRow(group, key, suffix, rank, encoded, timestamp);
     if (encoded !== null) group.revived(row);
   }
@@ -182,6 +196,7 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
     this.removeFromIndex(row);
     if (row.encoded === null || this.expiry?.isExpired(row) === true) return;
     this.complete = false;
+    this.coverage.startBehind(row.suffix);
     row.group.uncover(row);
   }
 
@@ -191,7 +206,7 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
 
   clear(): void {
     for (const row of this.allEntries()) {
-      if (row.encoded !== null) this.complete = false;
+      if (row.encoded !== null) this.unknown();
       row.indexed = false;
       this.residency.drop(row);
     }
@@ -202,7 +217,18 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
 
   override loaded(): void {
     super.loaded();
-    for (const group of this.groups.values()) group.coverFrom(ALL);
+    this.coverFrom(ALL);
+  }
+
+  override unknown(): void {
+    super.unknown();
+    this.coverage.lose();
+  }
+
+  /** All that the database holds from this suffix on is in memory. */
+  coverFrom(suffix: BinaryString): void {
+    this.coverage.startAt(suffix);
+    for (const group of this.groups.values()) this.adopt(group);
   }
 
   override mayForget(entry: Entry): boolean {
@@ -233,7 +259,7 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
       if (row === undefined) break;
       if (!row.indexed || row.encoded !== null || !isSettled(row)) continue;
       if (this.isBeingRead(row.group)) kept.push(row);
-      else if (row.group.covers(row.suffix, rankOf(row.suffix))) this.drop(row);
+      else if (this.covers(row.group, row.suffix, rankOf(row.suffix))) this.drop(row);
     }
     for (const row of kept) idle.push(row);
     this.expiry?.sweep();
@@ -250,9 +276,9 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
     this.residency.drop(row);
   }
 
-  /** Rows left the group. Without its last row it says what the store says; where the store says nothing, eviction decides. */
+  /** Rows left the group. Without its last row it may say no more than the store says; where it does, eviction decides. */
   left(group: Group): void {
-    if (!this.complete || !group.mayLeave()) return;
+    if (!group.mayLeave() || !this.saysAll(group)) return;
     this.residency.drop(group);
     this.groups.delete(group.key);
   }
@@ -279,9 +305,21 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
     return this.reading.size > 0 && this.reading.has(group.key);
   }
 
-  /** The group as it is known, or a new one of which nothing is. */
-  groupFor(key: BinaryString): Group {
-    return this.groups.get(key) ?? this.addGroup(key);
+  /** The group of which more is to be known than is; `undefined`: nothing, there are no rows from `from` on. */
+  groupToCover(key: BinaryString, from: BinaryString): Group | undefined {
+    return this.groups.get(key) ?? (this.coverage.has(from, rankOf(from)) ? undefined : this.addGroup(key));
+  }
+
+  /** Is every row of the group from there on in memory? */
+  covers(group: Group | undefined, suffix: BinaryString, rank: number): boolean {
+    return this.coverage.has(suffix, rank) || (group !== undefined && group.covers(suffix, rank));
+  }
+
+  /** What the store covers now the group covers, whatever leaves other groups. */
+  adopt(group: Group): void {
+    if (!this.saysAll(group)) return;
+    group.coveredFrom = this.coverage.from;
+    group.coveredRank = this.coverage.rank;
   }
 
   /** `null`: nothing to visit. @throws StateMiss */
@@ -294,8 +332,8 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
     const group = this.groups.get(key);
     if (group !== undefined) {
       group.usedAt = this.residency.batch;
-      if (group.covers(from, fromRank)) return group;
-    } else if (this.complete) {
+      if (this.covers(group, from, fromRank)) return group;
+    } else if (this.coverage.has(from, fromRank)) {
       return null;
     }
     if (to !== null && to <= from) return null;
@@ -361,13 +399,18 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
   }
 
   private isKnown(group: Group | undefined, suffix: BinaryString): boolean {
-    if (group === undefined) return false;
     const rank = rankOf(suffix);
-    return group.covers(suffix, rank) || group.find(suffix, rank) !== undefined;
+    return this.covers(group, suffix, rank) || group?.find(suffix, rank) !== undefined;
+  }
+
+  /** Does the store cover all that the group covers? */
+  private saysAll(group: Group): boolean {
+    return group.coveredRank === Infinity || this.coverage.has(group.coveredFrom, group.coveredRank);
   }
 
   private addGroup(key: BinaryString): Group {
-    const group = new Group(this, detachBinary(key), this.complete, this.residency.batch);
+    const group = new Group(this, detachBinary(key), this.residency.batch);
+    this.adopt(group);
     this.groups.set(group.key, group);
     this.account(group);
     return group;

@@ -34,9 +34,10 @@ export class RangeReader {
     let wanted: Map<Group, BinaryString> | null = null;
     for (let i = 0; i < ranges.length; i++) {
       const { group: key, from } = ranges[i]!;
-      const group = store.groupFor(key);
+      const group = store.groupToCover(key, from);
+      if (group === undefined) continue;
       group.want(from, batch, pinnedFrom);
-      if (group.covers(from, rankOf(from))) continue;
+      if (store.covers(group, from, rankOf(from))) continue;
       wanted ??= new Map();
       const before = wanted.get(group);
       if (before === undefined || from < before) wanted.set(group, from);
@@ -65,7 +66,7 @@ export class RangeReader {
   }
 
   private async cover(group: Group, from: BinaryString, generation: number): Promise<void> {
-    while (generation === this.generation && !group.covers(from, rankOf(from))) {
+    while (generation === this.generation && !this.store.covers(group, from, rankOf(from))) {
       const running = this.scanning.get(group);
       if (running !== undefined) {
         await running;
@@ -82,6 +83,7 @@ export class RangeReader {
   }
 
   private async scan(group: Group, from: BinaryString, generation: number): Promise<void> {
+    this.store.adopt(group);
     const { prefix, coveredFrom, coveredRank } = group;
     const to = coveredRank === Infinity ? groupEnd(group.key) : ((prefix + coveredFrom) as BinaryString);
     const found: DatabaseRow[] = [];
