@@ -46,11 +46,20 @@ export function describeAsMermaid(groups: readonly NodeGroup[]): string {
             : 'chosen by record';
         arrows.push(`  ${nodeId(node)} --> ${topicId(target)}`);
       }
-      for (const child of node.children) arrows.push(`  ${nodeId(node)} --> ${nodeId(child)}`);
+      for (const child of node.children) {
+        const side = child.kind === 'processor' ? child.side : undefined;
+        const arrow = side === undefined ? '-->' : `-. ${mermaidText(side)} .->`;
+        arrows.push(`  ${nodeId(node)} ${arrow} ${nodeId(child)}`);
+      }
     }
     for (const store of stores) boxes.push(`    ${idOf('s', store)}[("${store}")]`);
     boxes.push('  end');
   }
   const topicLines = [...topics].map(([id, topic]) => `  ${id}[/"${topic}"/]`);
   return ['flowchart TD', ...topicLines, ...boxes, ...arrows, ''].join('\n');
+}
+
+/** A tag may be any text; a label of a chart may not. */
+function mermaidText(text: string): string {
+  return `"${text.replaceAll(/["\n\r]/g, "'")}"`;
 }

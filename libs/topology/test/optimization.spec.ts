@@ -29,6 +29,11 @@ describe('the reuse of source topics as changelogs', () => {
     expect(sourceTopic(storeOf(rows, 'all'))).toBe('in');
   });
 
+  it('is part of the identity of the store, so that switching it is refused where there is state', () => {
+    expect(storeOf(rows, 'none').layout).toBeUndefined();
+    expect(storeOf(rows, 'all').layout).toBe('restored from its topic');
+  });
+
   it.each<[string, (builder: StreamsBuilder) => unknown]>([
     [
       'kept with another serde',

@@ -27,6 +27,8 @@ export function addProcess(
   const label = named === undefined ? '' : JSON.stringify(typeof named === 'string' ? named : named.name);
   const path = `${stream.path}.${fixedKey ? 'processValues' : 'process'}(${label})`;
   const name = graph.nodeName(fixedKey ? 'KSTREAM-PROCESSVALUES-' : 'KSTREAM-PROCESSOR-', named, path);
+  // Unlike all others, processors with a name of their own do not advance Kafka Streams' counter.
+  if (named !== undefined) graph.skipNames(-1);
   const forwards = fixedKey ? 'its key' : 'any key';
   const operator = processOperator(
     declareProcess(graph, supplier, stores, 'process', forwards, path).declared,

@@ -12,13 +12,15 @@ export function reuseSourceTopic(
 ): void {
   const index = graph.stores.findIndex(({ spec }) => spec.name === store);
   const declared = graph.stores[index];
-  if (declared === undefined || !canReuse(source, declared.spec)) return;
-  graph.stores[index] = { ...declared, spec: { ...declared.spec, sourceTopic: topic } as StoreSpec };
+  if (declared?.spec.kind !== 'keyValue' || !canReuse(source, declared.spec)) return;
+  // The layout is part of the store's identity: to switch this on or off under one name would lose what the other topic has.
+  const spec: StoreSpec = { ...declared.spec, sourceTopic: topic, layout: 'restored from its topic' };
+  graph.stores[index] = { ...declared, spec };
 }
 
 function canReuse(source: SourceNode, spec: StoreSpec): boolean {
-  if (spec.kind !== 'keyValue' || !spec.logged) return false;
-  if (source.timestampExtractor !== null || (source.futureTimestamps ?? null) !== null) return false;
+  if (!spec.logged || source.timestampExtractor !== null) return false;
+  if ((source.futureTimestamps ?? null) !== null) return false;
   return (
     encodesAs([{ keySerde: source.keySerde, canonical: isCanonical(source.keySerde.name) }], spec.keySerde) &&
     sameEncoding(source.valueSerde, spec.valueSerde)
