@@ -5,6 +5,7 @@ import type { MillraceError, RecordMetadata } from '#libs/core';
 /** Where in the way of a record it failed. */
 export type FailureStage = 'deserialization' | 'processing' | 'production';
 
+/** Of an alarm or a delivery the topic is '' and the offset -1. */
 export interface RecordFailure extends RecordMetadata {
   readonly stage: FailureStage;
   readonly taskId: string;
@@ -20,7 +21,10 @@ export type ExceptionHandler = (failure: RecordFailure) => FailureResponse;
 export const logAndFail: ExceptionHandler = () => 'fail';
 export const logAndContinue: ExceptionHandler = () => 'continue';
 
-/** Sends the original record with the error in its headers to `topic`, which must exist. */
+/**
+ * Sends the original record with the error in its headers to `topic`, which must exist. Where no record of the task's failed (a timer, a
+ * delivery, a record of a global store) there is nothing to send: it continues, and says so in the log.
+ */
 export function deadLetter(topic: string): ExceptionHandler {
   const response: FailureResponse = { deadLetterTopic: topic };
   return () => response;

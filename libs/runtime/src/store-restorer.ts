@@ -48,6 +48,7 @@ interface TaskRestore {
 }
 
 export interface RestoreProgress {
+  /** `global` for a global store. */
   readonly taskId: string;
   readonly store: string;
   readonly startOffset: number;
