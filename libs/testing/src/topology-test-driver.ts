@@ -81,6 +81,8 @@ const SIMULATED_LIMIT_MS = 5 * 60_000;
 /** What is not simulated is waited for after that, in real time: the file system, calls of the user's. */
 const REAL_LIMIT_MS = 4_000;
 const REAL_PAUSE_MS = 1;
+/** A producer waits 3 ms for more before it sends. */
+const STEP_MS_FIRST = 4;
 const STEP_MS_MAX = 1_000;
 /** Rounds without result after which what is not simulated gets a turn. */
 const PATIENT_ROUNDS = 4;
@@ -576,7 +578,7 @@ export class TopologyTestDriver {
       if (elapsedMs >= SIMULATED_LIMIT_MS) break;
       if (round >= PATIENT_ROUNDS)
         await (this.#usesFiles ? sleep(systemClock, REAL_PAUSE_MS) : yieldToIo(systemClock));
-      stepMs = Math.min(STEP_MS_MAX, stepMs === 0 ? 1 : stepMs * 2);
+      stepMs = Math.min(STEP_MS_MAX, stepMs === 0 ? STEP_MS_FIRST : stepMs * 2);
     }
     const started = systemClock.monotonic();
     while (systemClock.monotonic() - started < REAL_LIMIT_MS) {

@@ -19,7 +19,7 @@ import type { TopologyTestDriverOptions } from '../src/index.ts';
 type Nullable = string | null;
 const text = Serdes.string();
 const consumed = Consumed.with(text, text);
-const plus = (a: Nullable, b: Nullable): string => `${a}+${b}`;
+const plus = (a: Nullable, b: Nullable): string => `${String(a)}+${String(b)}`;
 const stream = (b: StreamsBuilder, topic: string): KStream<string, string> =>
   b.stream<string, string>(topic, consumed);
 const table = (b: StreamsBuilder, topic: string): KTable<string, string> =>
@@ -31,7 +31,9 @@ const windows = JoinWindows.ofTimeDifferenceAndGrace(15, 5);
 const joined = StreamJoined.with(text, text, text, { storeName: 'j' });
 const foreignKey = (value: string): Nullable => (value === 'v0' ? null : value < 'v3' ? 'a' : 'b');
 
-const JOINS: Readonly<Record<string, (b: StreamsBuilder) => KStream<string, Nullable>>> = {
+const JOINS: Readonly<
+  Record<string, (b: StreamsBuilder) => KStream<string, string> | KStream<string, Nullable>>
+> = {
   'stream join': (b) => stream(b, 'left').join(stream(b, 'right'), plus, windows, joined),
   'stream outerJoin': (b) => stream(b, 'left').outerJoin(stream(b, 'right'), plus, windows, joined),
   'table outerJoin': (b) => table(b, 'left').outerJoin(table(b, 'right'), plus, kept).toStream(),
