@@ -19,7 +19,7 @@ interface Result {
 
 /** A result as the vectors write it. `output`: its topic's place in `Vectors.outputs`. */
 export function shown(vectors: Vectors, output: number, result: Result): string {
-  const topic = output === 0 ? '' : `${vectors.outputs[output]}: `;
+  const topic = output === 0 ? '' : `${vectors.outputs[output]!}: `;
   const headers = result.headers.map(
     ({ key, value }) => ` ${key}:${value === null ? '' : Buffer.from(value).toString()}`,
   );

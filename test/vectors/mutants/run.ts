@@ -5,6 +5,8 @@ import { registerHooks, stripTypeScriptTypes } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { explained } from '../difference.ts';
+import type * as DriverModule from '../on-driver.ts';
+import type * as TopologyModule from '../topologies/index.ts';
 import { mutants } from './index.ts';
 import { planted } from './mutant.ts';
 import type { Mutant } from './mutant.ts';
@@ -45,7 +47,7 @@ registerHooks({
     if (query === undefined || !(resolved.url.startsWith(TOPOLOGY) || resolved.url.startsWith(VECTORS))) {
       return resolved;
     }
-    return { ...resolved, url: `${resolved.url.split('?')[0]}${QUERY}${query}` };
+    return { ...resolved, url: `${resolved.url.split('?')[0]!}${QUERY}${query}` };
   },
   load(url, context, nextLoad) {
     const [address, query] = url.split(QUERY);
@@ -67,8 +69,8 @@ async function outcomeOf(mutant: Mutant, index: number): Promise<Outcome> {
   const { bug } = mutant;
   if (planted(mutant, sourceOf(fileOf(mutant))) === null) return { bug, caught: null, misplaced: true };
   const load = (file: string): Promise<unknown> => import(`${VECTORS}${file}${QUERY}${index}`);
-  const { buildTopology } = (await load('topologies/index.ts')) as typeof import('../topologies/index.ts');
-  const { firstDifference } = (await load('on-driver.ts')) as typeof import('../on-driver.ts');
+  const { buildTopology } = (await load('topologies/index.ts')) as typeof TopologyModule;
+  const { firstDifference } = (await load('on-driver.ts')) as typeof DriverModule;
   for (const name of mutant.caughtBy) {
     const vectors = readVectors(name);
     try {

@@ -9,7 +9,6 @@ import type {
   ProcessorContext,
   ProcessorRecord,
   PunctuationType,
-  ReadOnlyKeyValueStore,
   VersionedPutResult,
   VersionedRecord,
 } from '#libs/topology';
@@ -228,10 +227,10 @@ export const processors: Topologies = {
     );
   },
   'process-global-store': (b) => {
-    b.globalTable('global', consumed, Materialized.as('global-rows'));
+    const rows = b.globalTable('global', consumed, Materialized.as('global-rows'));
     out(
       stream(b).process((record, context) => {
-        const store = context.getStateStore('global-rows' as never) as ReadOnlyKeyValueStore<string, string>;
+        const store = context.getStateStore(rows);
         const row = record.value === null ? null : store.getWithTimestamp(letter(record.value));
         context.forward(record.withValue(row === null ? 'none' : `${row.value}@${row.timestamp}`));
       }, 'enrich'),
