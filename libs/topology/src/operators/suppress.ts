@@ -6,6 +6,7 @@ import { compileCodec } from '#libs/serde';
 import type { Windowed } from '#libs/serde';
 import type { AnySerde } from '../graph.ts';
 import type { BufferConfig } from '../options/suppressed.ts';
+import { dueEmission } from './due-emission.ts';
 import type { Operator, Site } from './operator.ts';
 import { toEachTable } from './operator.ts';
 import { changeBytes, SuppressBuffer } from './suppress-buffer.ts';
@@ -78,16 +79,26 @@ export function suppressOperator(spec: SuppressSpec): Extract<Operator, { takes:
 
       const isOver = (): boolean => buffer.records > maxRecords || buffer.bytes > maxBytes;
 
-      const emitDue = (now: number): void => {
-        const expiry = now - waitMs;
-        for (let row = buffer.first(); row !== null && buffer.timeOf(row) <= expiry; row = buffer.first()) {
-          emitFirst();
-        }
+      const isDue = (): boolean => {
+        const row = buffer.first();
+        return row !== null && buffer.timeOf(row) <= clock.now - waitMs;
       };
-      const clock = site.clock(emitDue);
+      const emitDue = dueEmission(site, {
+        emit(resultsMax) {
+          for (let count = 0; isDue(); count++) {
+            if (count === resultsMax) return true;
+            emitFirst();
+          }
+          return false;
+        },
+        drop() {
+          if (isDue()) buffer.take(buffer.first()!);
+        },
+      });
+      const clock = site.clock(() => emitDue());
 
       return (key, newValue, oldValue, timestamp) => {
-        const now = clock.observe(timestamp);
+        clock.observe(timestamp);
         const time = untilWindowCloses ? (key as Windowed<unknown>).window.end : timestamp;
         const keyBytes = fromSource ? context.rawKey! : codec.toBinary(key);
         const held = buffer.held(keyBytes, time);
@@ -104,7 +115,7 @@ export function suppressOperator(spec: SuppressSpec): Extract<Operator, { takes:
           change.bytes = changeBytes(keyBytes, values, context.topic, headers);
         }
         buffer.put(keyBytes, time, change, held);
-        emitDue(now);
+        emitDue();
         if (!isLimited || !isOver()) return;
         if (whenFull === 'shutDown') throw bufferFull(site.node, buffer, spec.buffer);
         while (isOver()) emitFirst();

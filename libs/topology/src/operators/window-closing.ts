@@ -16,6 +16,8 @@ const BUCKETS = '' as BinaryString;
 const NOTHING = '' as BinaryString;
 /** Behind every bucket; as a time it never expires. */
 const EMITTED_UP_TO = orderedTime(2 ** 52 - 1);
+/** Nothing was emitted yet. */
+const ORIGIN = orderedTime(0);
 const TIME_BYTES = 8;
 const LENGTH_BYTES = 4;
 
@@ -31,8 +33,10 @@ export interface ClosingWindows {
   add(end: number, rest: BinaryString): void;
   /** The window is no more: it became part of another. */
   remove(end: number, rest: BinaryString): void;
-  /** The windows whose end is below `time` and was not below the times given before, in order; `null`: there are none. */
-  take(time: number): DueWindows | null;
+  /** Windows whose end is below `time` are due. */
+  close(time: number): void;
+  /** The first windows that are due and were not taken before, in order; `null`: there are none. */
+  take(windowsMax: number): DueWindows | null;
 }
 
 /** Rows are packed by this file itself. */
@@ -52,25 +56,52 @@ abstract class Closing implements ClosingWindows {
 
   abstract add(end: number, rest: BinaryString): void;
   abstract remove(end: number, rest: BinaryString): void;
-  /** Adds the windows of a bucket that are due, in order. */
-  protected abstract collect(bucket: BinaryString, from: number, to: number, due: DueWindows): void;
+  /** Adds the windows of a bucket in [from, to) to `due` as end and rest, in order, at least the first `windowsMax`. */
+  protected abstract collect(
+    bucket: BinaryString,
+    from: BinaryString,
+    to: BinaryString,
+    windowsMax: number,
+    due: BinaryString[],
+  ): void;
   protected abstract bucketOf(end: number): number;
 
-  take(time: number): DueWindows | null {
-    if (time <= 0) return null;
+  close(time: number): void {
+    if (time <= 0) return;
+    const row = this.store.row(BUCKETS, EMITTED_UP_TO);
+    const progress = (this.store.value(row) as BinaryString | undefined) ?? ORIGIN;
+    if (time <= readOrderedTime(progress, 0)) return;
+    // All below the time before was taken, or up to some window, which stays behind.
+    const reached = progress.length > TIME_BYTES ? progress.slice(TIME_BYTES) : progress;
+    this.store.set(row, orderedTime(time) + reached, time);
+  }
+
+  take(windowsMax: number): DueWindows | null {
     const { store } = this;
-    const emitted = store.row(BUCKETS, EMITTED_UP_TO);
-    const packed = store.value(emitted) as BinaryString | undefined;
-    const before = packed === undefined ? 0 : readOrderedTime(packed, 0);
-    if (time <= before) return null;
-    store.set(emitted, orderedTime(time), time);
+    const row = store.row(BUCKETS, EMITTED_UP_TO);
+    const progress = store.value(row) as BinaryString | undefined;
+    if (progress === undefined || progress.length === TIME_BYTES) return null;
+    const to = progress.slice(0, TIME_BYTES) as BinaryString;
+    const from = progress.slice(TIME_BYTES) as BinaryString;
     const buckets: BinaryString[] = [];
-    store.range(BUCKETS, orderedTime(this.bucketOf(before)), orderedTime(time), (row) => {
-      buckets.push(store.suffixOf(row));
+    store.range(BUCKETS, orderedTime(this.bucketOf(readOrderedTime(from, 0))), to, (entry) => {
+      buckets.push(store.suffixOf(entry));
     });
+    const found: BinaryString[] = [];
+    for (let index = 0; index < buckets.length && found.length < windowsMax; index++) {
+      this.collect(buckets[index]!, from, to, windowsMax - found.length, found);
+    }
+    const count = Math.min(found.length, windowsMax);
+    // Above the last window taken, with all below `to` taken if there were fewer than asked for.
+    const reached = count < windowsMax ? '' : `${found[count - 1]!}\0`;
+    store.set(row, to + reached, readOrderedTime(to, 0));
+    if (count === 0) return null;
     const due: DueWindows = { ends: [], rests: [] };
-    for (let index = 0; index < buckets.length; index++) this.collect(buckets[index]!, before, time, due);
-    return due.ends.length === 0 ? null : due;
+    for (let index = 0; index < count; index++) {
+      due.ends.push(readOrderedTime(found[index]!, 0));
+      due.rests.push(found[index]!.slice(TIME_BYTES) as BinaryString);
+    }
+    return due;
   }
 
   /** Nobody has rows in a new bucket: one look makes that known, and the rows to come need none. */
@@ -107,12 +138,18 @@ export class ClosingRows extends Closing {
     if (store.value(row) !== undefined) store.set(row, null, end);
   }
 
-  protected collect(bucket: BinaryString, from: number, to: number, { ends, rests }: DueWindows): void {
+  protected collect(
+    bucket: BinaryString,
+    from: BinaryString,
+    to: BinaryString,
+    windowsMax: number,
+    due: BinaryString[],
+  ): void {
     const { store } = this;
-    store.range(bucket, orderedTime(from), orderedTime(to), (row) => {
-      const suffix = store.suffixOf(row);
-      ends.push(readOrderedTime(suffix, 0));
-      rests.push(suffix.slice(TIME_BYTES) as BinaryString);
+    let count = 0;
+    store.range(bucket, from, to, (row) => {
+      due.push(store.suffixOf(row));
+      return ++count < windowsMax;
     });
   }
 
@@ -123,6 +160,14 @@ export class ClosingRows extends Closing {
 
 /** Windows in one row. */
 const LISTED_MAX = 32;
+/** So many windows of a bucket are not read and sorted anew for each part of them that is taken. */
+const SORTED_KEPT_MIN = 1024;
+
+interface Sorted {
+  readonly bucket: BinaryString;
+  readonly count: BinaryString;
+  readonly windows: readonly BinaryString[];
+}
 
 /**
  * Windows of which many have the same end and none is removed: a bucket per end, many windows in a row. A window costs few bytes more than
@@ -131,6 +176,7 @@ const LISTED_MAX = 32;
 export class ClosingLists extends Closing {
   private bucketEnd = -1;
   private bucket: BinaryString = NOTHING;
+  private sorted: Sorted | null = null;
 
   add(end: number, rest: BinaryString): void {
     const { store } = this;
@@ -154,26 +200,48 @@ export class ClosingLists extends Closing {
     throw new Error('Millrace invariant broken: windows that are listed are never removed');
   }
 
-  protected collect(bucket: BinaryString, _from: number, _to: number, { ends, rests }: DueWindows): void {
-    const { store } = this;
-    const end = readOrderedTime(bucket, 0);
+  protected collect(
+    bucket: BinaryString,
+    from: BinaryString,
+    _to: BinaryString,
+    windowsMax: number,
+    due: BinaryString[],
+  ): void {
+    const sorted = this.sortedOf(bucket);
+    let index = 0;
+    if (bucket < from) {
+      // The first that is not below `from`.
+      let high = sorted.length;
+      while (index < high) {
+        const middle = (index + high) >>> 1;
+        if (sorted[middle]! < from) index = middle + 1;
+        else high = middle;
+      }
+    }
+    for (let last = index + windowsMax; index < sorted.length && index < last; index++)
+      due.push(sorted[index]!);
+  }
+
+  /** End and rest of all windows of a bucket. What was made once stays right as long as none is added. */
+  private sortedOf(bucket: BinaryString): readonly BinaryString[] {
+    const { store, sorted } = this;
+    const count = store.value(store.row(BUCKETS, bucket)) as BinaryString;
+    if (sorted !== null && sorted.bucket === bucket && sorted.count === count) return sorted.windows;
     const found: BinaryString[] = [];
     store.range(bucket, null, null, (row) => {
       const listed = store.value(row) as BinaryString;
       for (let at = 0; at < listed.length;) {
         const start = at + LENGTH_BYTES;
         at = start + readOrderedUint32(listed, at);
-        found.push(listed.slice(start, at) as BinaryString);
+        found.push((bucket + listed.slice(start, at)) as BinaryString);
       }
     });
     // By code unit, which is by byte here.
     found.sort();
-    for (let index = 0; index < found.length; index++) {
-      // One that its aggregator deleted and that came back was added twice.
-      if (index > 0 && found[index] === found[index - 1]) continue;
-      ends.push(end);
-      rests.push(found[index]!);
-    }
+    // One that its aggregator deleted and that came back was added twice.
+    const windows = found.filter((window, index) => index === 0 || window !== found[index - 1]);
+    this.sorted = windows.length > SORTED_KEPT_MIN ? { bucket, count, windows } : null;
+    return windows;
   }
 
   protected bucketOf(end: number): number {

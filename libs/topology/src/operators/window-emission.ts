@@ -4,6 +4,7 @@ import { compileCodec, WindowedKey } from '#libs/serde';
 import type { TimeWindow } from '#libs/serde';
 import type { OrderedStorePort } from '../ports.ts';
 import type { Site, TableFunction } from './operator.ts';
+import { dueEmission } from './due-emission.ts';
 import type { ClosingWindows } from './window-closing.ts';
 import type { WindowStore } from './window-fold.ts';
 
@@ -33,27 +34,33 @@ export function emissionOnClose(
   const store = site.orderedStore(spec.name);
   const closing = closingOf(site.orderedStore(spec.closing));
   const codec = compileCodec(spec.keySerde);
+  const emit = (windowsMax: number): boolean => {
+    const due = closing.take(windowsMax);
+    if (due === null) return false;
+    const { ends, rests } = due;
+    const closed: ClosedWindow[] = [];
+    for (let index = 0; index < ends.length; index++) closed.push(locate(ends[index]!, rests[index]!));
+    store.require(
+      closed.map(({ group }) => group),
+      closed.map(({ suffix }) => suffix),
+    );
+    for (let index = 0; index < closed.length; index++) {
+      const { group, suffix, window } = closed[index]!;
+      const row = store.row(group, suffix);
+      const value = store.value(row);
+      // Deleted by its aggregator.
+      if (value === undefined) continue;
+      const key = codec.fromBinary(group, false);
+      next(new WindowedKey(key, window, group, codec.name), value, null, row.timestamp);
+    }
+    return ends.length === windowsMax;
+  };
+  const emitDue = dueEmission(site, { emit, drop: () => void closing.take(1) });
   return {
     closing,
     emitBelow(time) {
-      const due = closing.take(time);
-      if (due === null) return;
-      const { ends, rests } = due;
-      const closed: ClosedWindow[] = [];
-      for (let index = 0; index < ends.length; index++) closed.push(locate(ends[index]!, rests[index]!));
-      store.require(
-        closed.map(({ group }) => group),
-        closed.map(({ suffix }) => suffix),
-      );
-      for (let index = 0; index < closed.length; index++) {
-        const { group, suffix, window } = closed[index]!;
-        const row = store.row(group, suffix);
-        const value = store.value(row);
-        // Deleted by its aggregator.
-        if (value === undefined) continue;
-        const key = codec.fromBinary(group, false);
-        next(new WindowedKey(key, window, group, codec.name), value, null, row.timestamp);
-      }
+      closing.close(time);
+      emitDue();
     },
   };
 }
