@@ -23,7 +23,7 @@ const table = (b: StreamsBuilder, topic: string): KTable<string, string> =>
   b.table(topic, consumed, Materialized.as(`${topic}-rows`));
 const kept = (name: string): Materialized<string, string> =>
   Materialized.as(name, { keySerde: text, valueSerde: text });
-const plus = (a: string | null, b: string | null): string => `${a}${b}`;
+const plus = (a: string | null, b: string | null): string => `${String(a)}${String(b)}`;
 const windows = JoinWindows.ofTimeDifferenceWithNoGrace(60_000);
 const stored = (storeName: string, name?: string): StreamJoined<string, string, string> =>
   StreamJoined.with(text, text, text, { storeName, name });

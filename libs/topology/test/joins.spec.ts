@@ -28,7 +28,7 @@ const out = <K extends Nullable, V extends Nullable>(results: KStream<K, V>): vo
     .selectKey((key): Nullable => key)
     .mapValues((value): Nullable => value)
     .to('out', Produced.with(text, text));
-const plus = (a: Nullable, b: Nullable): string => `${a}+${b}`;
+const plus = (a: Nullable, b: Nullable): string => `${String(a)}+${String(b)}`;
 const within = (differenceMs: number, graceMs = 0): JoinWindows =>
   JoinWindows.ofTimeDifferenceAndGrace(differenceMs, graceMs);
 const joined = StreamJoined.with(text, text, text, { storeName: 's', name: 'j' });
@@ -56,7 +56,7 @@ const versioned = (b: StreamsBuilder): KTable<string, string> =>
     consumed,
     Materialized.as('v', { keySerde: text, valueSerde: text, versioned: { historyRetentionMs: 60 } }),
   );
-const notV1 = (a: Nullable, b: Nullable): Nullable => (a === 'v1' ? null : `${a}+${b}`);
+const notV1 = (a: Nullable, b: Nullable): Nullable => (a === 'v1' ? null : `${String(a)}+${String(b)}`);
 const keyOf = (value: Nullable): Nullable => (value === null || value === 'v1' ? null : 'a');
 
 const TOPOLOGIES: Readonly<Record<string, (builder: StreamsBuilder) => void>> = {

@@ -25,6 +25,9 @@ export interface AsyncRetries {
   readonly retryOn?: ((error: unknown) => boolean) | undefined;
 }
 
+/** Compared both ways round, as methods are: else a `KStream<string, string>` would be no `KStream<string, string | null>`. */
+type FailureHandler<K, V, R> = { handle(error: Error, value: V, key: K): R }['handle'];
+
 export interface AsyncOptions<K, V, R> {
   /** Names the node and its store `<name>-in-flight`. Must not change between versions. */
   readonly name: string;
@@ -48,7 +51,7 @@ export interface AsyncOptions<K, V, R> {
    * When the last try has failed. `fail` (default): as any error in processing, MILLRACE_ASYNC_CALL_FAILED. `skip`: the record has no result;
    * counted and logged. A function: its result is the call's.
    */
-  readonly onFailure?: 'fail' | 'skip' | ((error: Error, value: V, key: K) => R) | undefined;
+  readonly onFailure?: 'fail' | 'skip' | FailureHandler<K, V, R> | undefined;
   /** Of the records on their way; default: the stream's own. */
   readonly keySerde?: SerdeOf<NonNullable<K>> | undefined;
   readonly valueSerde?: SerdeOf<NonNullable<V>> | undefined;

@@ -21,6 +21,13 @@ export function addSuppression(dsl: DslFactory, table: TableState, suppressed: S
   const given = (suppressed ?? {}) as Partial<Suppressed>;
   const label = typeof given.name === 'string' ? JSON.stringify(given.name) : '';
   const path = `${table.path}.suppress(${label})`;
+  if (table.isVersioned === true) {
+    graph.addFault(
+      path,
+      'a versioned table cannot be suppressed: changes of its past would be lost.',
+      'Suppress a table that is not versioned.',
+    );
+  }
   const name = checkedName(graph, path, given.name);
   const waitMs = waitOf(graph, path, given, table.node);
   const buffer = checkedBuffer(graph, path, given);

@@ -58,7 +58,10 @@ export interface TableReader {
 /** The stores that a view reads, each once. */
 export function storesOfView(view: TableView): string[] {
   const { joined, custom, unkept } = view;
-  unkept?.();
+  if (unkept !== undefined) {
+    unkept();
+    return [];
+  }
   if (custom !== undefined) return [...custom.stores];
   if (joined === undefined) return [view.store];
   return [...new Set([...storesOfView(joined.left), ...storesOfView(joined.right)])];

@@ -63,7 +63,7 @@ export function unmatchedSerde(left: AnySerde, right: AnySerde): AnySerde {
 }
 
 /** Groups are single characters of our own. */
-export const unmatchedKeySerde: AnySerde = Serdes.bytes() as AnySerde;
+export const unmatchedKeySerde: AnySerde = Serdes.bytes();
 
 export type GiveOut = (side: Side, key: unknown, value: unknown, timestamp: number) => void;
 

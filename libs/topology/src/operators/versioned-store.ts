@@ -217,15 +217,13 @@ export function latestOnly(operator: Operator, isCounted: boolean): Operator {
     };
   };
   if (operator.gives === 'table') {
-    const { fold } = operator;
     return {
       ...operator,
-      fold: (site: Site, children: readonly TableFunction[]) => guard(site, fold(site, children)),
+      fold: (site: Site, children: readonly TableFunction[]) => guard(site, operator.fold(site, children)),
     };
   }
-  const { fold } = operator;
   return {
     ...operator,
-    fold: (site: Site, children: readonly StreamFunction[]) => guard(site, fold(site, children)),
+    fold: (site: Site, children: readonly StreamFunction[]) => guard(site, operator.fold(site, children)),
   };
 }

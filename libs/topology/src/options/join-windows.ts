@@ -40,15 +40,15 @@ export const JoinWindows = {
 
 /** What is wrong with the windows; `null`: nothing. */
 export function joinWindowsFault(given: unknown): { problem: string; remedy: string } | null {
-  const { beforeMs, afterMs, graceMs } = (given ?? {}) as Partial<JoinWindows>;
+  const { beforeMs = NaN, afterMs = NaN, graceMs = NaN } = (given ?? {}) as Partial<JoinWindows>;
   const remedy =
     'Use JoinWindows.ofTimeDifferenceWithNoGrace(…) or ofTimeDifferenceAndGrace(…), in milliseconds.';
   if (!Number.isSafeInteger(beforeMs) || !Number.isSafeInteger(afterMs) || !Number.isSafeInteger(graceMs)) {
     return { problem: 'the join windows are missing, or not in whole milliseconds.', remedy };
   }
-  if (beforeMs! + afterMs! < 0) {
-    return { problem: `the window from -${beforeMs} to ${afterMs} ms is empty.`, remedy };
+  if (beforeMs + afterMs < 0) {
+    return { problem: `the window from ${-beforeMs} to ${afterMs} ms is empty.`, remedy };
   }
-  if (graceMs! < 0) return { problem: `the grace period is ${graceMs} ms.`, remedy };
+  if (graceMs < 0) return { problem: `the grace period is ${graceMs} ms.`, remedy };
   return null;
 }
