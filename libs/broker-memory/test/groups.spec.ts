@@ -358,3 +358,33 @@ it('groups survive their coordinator: the next one loads, and knows them then', 
   await bench.clock.advance(SESSION_MS);
   expect(bench.cluster.inspect.group('g')!.members).toEqual([]);
 });
+
+it('a generation that nobody has synced is unknown to the next coordinator, and the one before it is in force', async () => {
+  bench = newBench({ brokers: 2 });
+  bench.cluster.topics.create('t');
+  const { clock, cluster, client } = bench;
+  const find = async (): Promise<number> =>
+    (await client.call('FindCoordinator', { keyType: 'group', key: 'g' }, 'bootstrap')).nodeId;
+  const nodeId = await find();
+  const ask = (request: JoinGroupRequest): Promise<JoinGroupAnswer> =>
+    new RawClient(cluster, clock, 'raw').send('JoinGroup', request, nodeId);
+  const { memberId } = await clock.run(ask(joining()));
+  const { generationId } = await clock.run(ask(joining({ memberId })));
+  const sync = { groupId: 'g', groupInstanceId: null, protocolType: 'consumer', protocolName: 'p' };
+  await client.call('SyncGroup', { ...sync, memberId, generationId, assignments: [] }, nodeId);
+  const { memberId: late } = await clock.run(ask(joining()));
+  const joins = [ask(joining({ memberId: late })), ask(joining({ memberId }))];
+  const [second] = await clock.run(Promise.all(joins));
+  expect(second!.generationId).toBe(generationId + 1);
+  cluster.stopBroker(nodeId);
+  const next = await find();
+  const synced = { ...sync, memberId: late, generationId: second!.generationId, assignments: [] };
+  expect(await client.call('SyncGroup', synced, next)).toMatchObject({ errorCode: UNKNOWN_MEMBER_ID });
+  const heartbeat = { groupId: 'g', memberId, groupInstanceId: null, generationId };
+  expect(await client.call('Heartbeat', heartbeat, next)).toMatchObject({ errorCode: 0 });
+  expect(cluster.inspect.group('g')).toMatchObject({
+    phase: 'Stable',
+    generationId,
+    members: [{ memberId }],
+  });
+});

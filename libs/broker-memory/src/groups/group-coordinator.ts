@@ -158,6 +158,7 @@ export class GroupCoordinator {
         if (group.selectProtocol() !== group.protocolName) return this.#rebalanceOrComplete(group);
         // Its assignment is still its own: nobody else need know (KIP-345).
         member.awaitingJoin = undefined;
+        group.write();
         return reply(group.joinAnswer(memberId, group.leaderId === memberId));
       case 'CompletingRebalance':
         // The leader may have been told the old id.
@@ -230,7 +231,10 @@ export class GroupCoordinator {
     if (group.members.size > 0 && !group.electJoinedLeader()) return this.#awaitJoins(group);
     group.nextGeneration();
     this.#note(group);
-    if (group.phase === 'Empty') return;
+    if (group.phase === 'Empty') {
+      group.write();
+      return;
+    }
     for (const member of group.members.values()) {
       const reply = member.awaitingJoin;
       member.awaitingJoin = undefined;
@@ -297,6 +301,7 @@ export class GroupCoordinator {
       member.assignment = given === undefined ? Buffer.alloc(0) : Buffer.from(given);
     }
     group.to('Stable');
+    group.write();
     this.#note(group);
     for (const member of group.members.values()) {
       this.#answerSync(member, { errorCode: Errors.NONE, assignment: member.assignment });
@@ -400,8 +405,8 @@ export class GroupCoordinator {
   // --- coordinators come and go --------------------------------------------------------------------------------
 
   /**
-   * Another broker coordinates these groups now, or none: who waits is told. The new one knows what was written: the members and
-   * generation of a group that is stable, and of any other only that it must begin anew.
+   * Another broker coordinates these groups now, or none: who waits is told. The new one knows what was written: the last generation
+   * that was stable or empty. Whoever was joining since is unknown to it.
    */
   onMoved(leadership: Leadership): void {
     for (const group of this.#groups.values()) {
@@ -409,16 +414,13 @@ export class GroupCoordinator {
       for (const member of group.members.values()) {
         member.awaitingJoin?.(joinRefused(Errors.NOT_COORDINATOR, member.memberId));
         member.awaitingSync?.(syncRefused(Errors.NOT_COORDINATOR));
-        member.awaitingJoin = undefined;
-        member.awaitingSync = undefined;
-        this.#extend(member, this.#core.settings.coordinatorLoadMs + member.sessionTimeoutMs);
       }
-      group.pending.clear();
-      group.wait++;
-      if (group.phase === 'Stable' || group.phase === 'Empty') continue;
-      for (const member of [...group.members.values()]) if (member.isNew) group.remove(member.memberId);
-      if (group.members.size === 0) group.to('Empty');
-      else group.to('Stable');
+      group.load();
+      this.#note(group);
+      for (const member of group.members.values()) {
+        this.#extend(member, this.#core.settings.coordinatorLoadMs + member.sessionTimeoutMs);
+        this.#watch(group, member);
+      }
     }
   }
 

@@ -27,7 +27,14 @@ export class GroupMemberState {
   awaitingJoin: ((answer: JoinGroupAnswer) => void) | undefined;
   awaitingSync: ((answer: SyncGroupAnswer) => void) | undefined;
 
-  constructor(memberId: string, clientId: string, request: JoinGroupRequest) {
+  constructor(
+    memberId: string,
+    clientId: string,
+    request: Pick<
+      JoinGroupRequest,
+      'groupInstanceId' | 'sessionTimeoutMs' | 'rebalanceTimeoutMs' | 'protocols'
+    >,
+  ) {
     this.memberId = memberId;
     this.clientId = clientId;
     this.groupInstanceId = request.groupInstanceId;
@@ -41,6 +48,22 @@ export class GroupMemberState {
     this.sessionTimeoutMs = request.sessionTimeoutMs;
     this.rebalanceTimeoutMs = request.rebalanceTimeoutMs;
     this.awaitingJoin = awaitingJoin;
+  }
+
+  /** As a coordinator finds it that has just loaded the group. */
+  loaded(): GroupMemberState {
+    const copy = new GroupMemberState(this.memberId, this.clientId, this.#asRequest());
+    copy.assignment = this.assignment;
+    copy.isNew = false;
+    return copy;
+  }
+
+  #asRequest(): Pick<
+    JoinGroupRequest,
+    'groupInstanceId' | 'sessionTimeoutMs' | 'rebalanceTimeoutMs' | 'protocols'
+  > {
+    const { groupInstanceId, sessionTimeoutMs, rebalanceTimeoutMs, protocols } = this;
+    return { groupInstanceId, sessionTimeoutMs, rebalanceTimeoutMs, protocols };
   }
 
   /** Has it joined with just these protocols? */
@@ -65,6 +88,22 @@ export class GroupMemberState {
   }
 }
 
+interface WrittenGroup {
+  readonly generationId: number;
+  readonly protocolType: string | null;
+  readonly protocolName: string | null;
+  readonly leaderId: string | undefined;
+  readonly members: readonly GroupMemberState[];
+}
+
+const NOTHING_WRITTEN: WrittenGroup = {
+  generationId: 0,
+  protocolType: null,
+  protocolName: null,
+  leaderId: undefined,
+  members: [],
+};
+
 export class GroupState {
   readonly groupId: string;
   phase: GroupPhase = 'Empty';
@@ -84,9 +123,33 @@ export class GroupState {
   /** Grows with each wait for joins or syncs: an older wait's end is of no account. */
   wait = 0;
   newMemberAdded = false;
+  #written: WrittenGroup = NOTHING_WRITTEN;
 
   constructor(groupId: string) {
     this.groupId = groupId;
+  }
+
+  /** Writes down what the next coordinator is to find: a broker does so for a stable group, and for one that is empty. */
+  write(): void {
+    const { generationId, protocolType, protocolName, leaderId } = this;
+    const members = [...this.members.values()].map((member) => member.loaded());
+    this.#written = { generationId, protocolType, protocolName, leaderId, members };
+  }
+
+  /** What was not written down is forgotten. */
+  load(): void {
+    const { members, ...written } = this.#written;
+    Object.assign(this, written);
+    this.members = new Map(members.map((member) => [member.memberId, member.loaded()]));
+    this.statics.clear();
+    for (const { memberId, groupInstanceId } of members) {
+      if (groupInstanceId !== null) this.statics.set(groupInstanceId, memberId);
+    }
+    this.pending.clear();
+    this.pendingSync.clear();
+    this.newMemberAdded = false;
+    this.wait++;
+    this.to(members.length === 0 ? 'Empty' : 'Stable');
   }
 
   to(phase: GroupPhase): void {
