@@ -60,16 +60,16 @@ function mistakes(): void {
   orders().windowedBy(hour).aggregate(start, add, { name: 'sums', valueSerde: text });
 
   // Late records are as they came.
-  const late = orders().windowedBy(hour).lateRecords();
-  same<typeof late, KStream<string, { amount: number }>>(true);
+  const _late = orders().windowedBy(hour).lateRecords();
+  same<typeof _late, KStream<string, { amount: number }>>(true);
 
   // @ts-expect-error a strategy, not its name
   orders().windowedBy(hour).emitStrategy('onWindowClose');
   orders().windowedBy(hour).emitStrategy(EmitStrategy.onWindowClose());
 
   // Final results are never deleted.
-  const finalVisits = visits.suppress(final);
-  same<typeof finalVisits, KTable<Windowed<string>, number, never>>(true);
+  const _finalVisits = visits.suppress(final);
+  same<typeof _finalVisits, KTable<Windowed<string>, number, never>>(true);
   const rows = orders().count(Materialized.as('plain'));
   // @ts-expect-error there are no windows that could close
   rows.suppress(final);

@@ -405,7 +405,7 @@ describe('windows that cannot be', () => {
         group.windowedBy(hour).aggregate(
           () => 0,
           (_key, _value, sum) => sum,
-          function merger() {} as never,
+          function merger() {},
           { name: 'sums', valueSerde: integer } as never,
         );
       }),

@@ -1,5 +1,5 @@
 // Owns how a suppression is drawn: its buffer, the grace of the windows above it, its node.
-import type { AnySerde, GraphNode, TopologyGraph } from '../graph.ts';
+import type { GraphNode, TopologyGraph } from '../graph.ts';
 import { INTERNAL_NAME_LENGTH_MAX } from '../names.ts';
 import { heldChangesSerde } from '../operators/suppress-buffer.ts';
 import { suppressedView, suppressOperator } from '../operators/suppress.ts';
@@ -34,7 +34,7 @@ export function addSuppression(dsl: DslFactory, table: TableState, suppressed: S
   const spec: SuppressSpec = {
     store: name + STORE_SUFFIX,
     keySerde: table.keySerde,
-    valueSerde: graph.checkedSerde('value', path, given.valueSerde as AnySerde | undefined, table.valueSerde),
+    valueSerde: graph.checkedSerde('value', path, given.valueSerde, table.valueSerde),
     waitMs,
     untilWindowCloses: given.kind === 'untilWindowCloses',
     buffer,
@@ -150,7 +150,7 @@ function checkedBuffer(
   path: string,
   suppressed: Partial<Suppressed>,
 ): typeof NO_BUFFER {
-  const buffer = suppressed.bufferConfig as BufferConfig | undefined;
+  const buffer = suppressed.bufferConfig;
   if (buffer === undefined || buffer === null) {
     graph.addFault(
       path,

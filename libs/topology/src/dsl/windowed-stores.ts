@@ -125,16 +125,16 @@ export function checkedWindows(graph: TopologyGraph, path: string, windows: AnyW
 export function windowedKeySerde(windows: AnyWindows, inner: AnySerde): AnySerde {
   switch (windows.kind) {
     case 'time':
-      return WindowedSerdes.timeWindowed(inner, windows.sizeMs) as AnySerde;
+      return WindowedSerdes.timeWindowed(inner, windows.sizeMs);
     case 'sliding':
-      return WindowedSerdes.timeWindowed(inner, windows.timeDifferenceMs) as AnySerde;
+      return WindowedSerdes.timeWindowed(inner, windows.timeDifferenceMs);
     case 'unlimited':
-      return WindowedSerdes.timeWindowed(inner, Infinity) as AnySerde;
+      return WindowedSerdes.timeWindowed(inner, Infinity);
     case 'count':
-      return WindowedSerdes.timeWindowed(inner, windows.size) as AnySerde;
+      return WindowedSerdes.timeWindowed(inner, windows.size);
     case 'session':
     case 'cumulative':
-      return WindowedSerdes.sessionWindowed(inner) as AnySerde;
+      return WindowedSerdes.sessionWindowed(inner);
   }
 }
 

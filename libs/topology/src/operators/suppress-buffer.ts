@@ -38,7 +38,7 @@ export function heldChangesSerde(values: AnySerde): AnySerde {
     name: `held(${values.name})`,
     toBinary: (packed) => packed,
     fromBinary: (packed) => packed,
-  }) as AnySerde;
+  });
 }
 
 export class SuppressBuffer {
