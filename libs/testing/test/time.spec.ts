@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import '../src/jest.ts';
-import { Consumed, StreamsBuilder } from '#libs/topology';
-import type { Topology } from '#libs/topology';
+import { Consumed, Produced, StreamsBuilder } from '#libs/topology';
+import type { ProcessorContext, Topology } from '#libs/topology';
 import { TopologyTestDriver } from '../src/index.ts';
 import { number, sums, text } from './topologies.ts';
 
@@ -92,6 +92,34 @@ describe('time in the driver', () => {
       ['ann', '1'],
       ['ann', `silent at ${MINUTE}`],
     ]);
+  });
+
+  it('calls a punctuator of the wall clock once for each move of the clock, as Kafka Streams does', async () => {
+    const builder = new StreamsBuilder();
+    builder
+      .stream('orders', Consumed.with(text, number))
+      .process<string, string>(
+        () => ({
+          init(context: ProcessorContext<string, string>) {
+            context.schedule(10, 'wall-clock', (now) =>
+              context.forward({ key: 'tick', value: String(now), timestamp: now }),
+            );
+          },
+          process() {},
+        }),
+        { name: 'ticker' },
+      )
+      .to('ticks', Produced.with(text, text));
+    await using driver = await TopologyTestDriver.start(builder, { startTimeMs: 0 });
+    const ticks = driver.outputTopic('ticks', text, text);
+    await driver.advanceWallClockTime(9);
+    expect(ticks).toHaveEmitted([]);
+    await driver.advanceWallClockTime(1);
+    expect(ticks).toHaveEmitted([['tick', '10', 10]]);
+    await driver.advanceWallClockTime(35);
+    expect(ticks).toHaveEmitted([['tick', '45']]);
+    await driver.advanceWallClockTime(5);
+    expect(ticks).toHaveEmitted([['tick', '50']]);
   });
 
   it('moves by years at once', async () => {
