@@ -225,8 +225,10 @@ export class OrderedModelRun {
     this.options = taskOptions({ stores: specs, ...overrides });
   }
 
-  async run(list: readonly OrderedStep[]): Promise<void> {
+  /** `stored`: each group has rows from before, of which nothing is in memory if the cache is small. */
+  async run(list: readonly OrderedStep[], stored = false): Promise<void> {
     await this.start();
+    if (stored) await this.store();
     for (const step of list) {
       await this.step(step);
       this.checkInside();
@@ -252,6 +254,23 @@ export class OrderedModelRun {
     }
     await this.state.restored({});
     expect(this.state.isResident('buffer')).toBe(true);
+  }
+
+  private async store(): Promise<void> {
+    for (const store of STORES) {
+      const suffixes = store === 'maps' ? MAP_SUFFIXES : TIMES;
+      for (const [i, group] of GROUPS.entries()) {
+        const operations = [0, 3, 4, 7].map((at): Operation => ({
+          kind: 'set',
+          store,
+          group,
+          suffix: suffixes[(at + i) % 9]!,
+          value: at,
+        }));
+        await this.process(operations, false, 'no');
+      }
+    }
+    for (const kind of ['seal', 'commit', 'reopen'] as const) await this.step({ kind });
   }
 
   private async step(step: OrderedStep): Promise<void> {

@@ -31,7 +31,7 @@ describe('ordered stores, compared with a naive model', () => {
       fc.asyncProperty(orderedSteps, fc.integer({ min: 0, max: 3 }), async (list, lost) => {
         await new OrderedModelRun(memory(lost), {}).run(list);
       }),
-      { numRuns: 100, interruptAfterTimeLimit: 20_000 },
+      { numRuns: 60, interruptAfterTimeLimit: 20_000 },
     );
   }, 60_000);
 
@@ -40,21 +40,22 @@ describe('ordered stores, compared with a naive model', () => {
     await fc.assert(
       fc.asyncProperty(orderedSteps, fc.integer({ min: 0, max: 3 }), async (list, lost) => {
         const run = new OrderedModelRun(memory(lost), { cacheBytesMax: 0, writeBehindBytes: 1 });
-        await run.run(list);
+        await run.run(list, true);
         misses += run.misses;
       }),
-      { numRuns: 100, interruptAfterTimeLimit: 20_000 },
+      { numRuns: 60, interruptAfterTimeLimit: 20_000 },
     );
-    expect(misses).toBeGreaterThan(20);
+
+    expect(misses).toBeGreaterThan(50);
   }, 60_000);
 
   it('agree when reads go on for long beside sets, evictions and deletions of the same rows', async () => {
     await fc.assert(
       fc.asyncProperty(orderedSteps, async (list) => {
         const slow = memory(0, new SlowClock());
-        await new OrderedModelRun(slow, { cacheBytesMax: 600, writeBehindBytes: 1 }).run(list);
+        await new OrderedModelRun(slow, { cacheBytesMax: 600, writeBehindBytes: 1 }).run(list, true);
       }),
-      { numRuns: 100, interruptAfterTimeLimit: 20_000 },
+      { numRuns: 60, interruptAfterTimeLimit: 20_000 },
     );
   }, 60_000);
 });
