@@ -77,6 +77,37 @@ describe('a streams application on the simulated cluster', () => {
     expect(sorted(outputByKey(cluster))).toEqual(sorted(expectedByKey(2 * RECORDS)));
   });
 
+  it('hands over what a static member was to give up as it was killed, once that is back', async () => {
+    const clock = new VirtualClock();
+    const cluster = createMemoryCluster({ clock, latencyMs: 1 });
+    createTopics(cluster, 4);
+    const start = (name: string): ReturnType<typeof startSums> =>
+      startSums(cluster, name, { groupInstanceId: name, sessionTimeoutMs: 60_000, heartbeatIntervalMs: 500 });
+    start('one');
+    await clock.advance(2_000);
+    const two = start('two');
+    await clock.runUntil(() => cluster.inspect.group('app')!.members.length === 2, 60_000);
+    await clock.advance(5_000);
+    // The third takes a task of each; the second never hears of it.
+    const synced = cluster.fault({
+      api: 'SyncGroup',
+      on: 'answer',
+      action: 'drop',
+      times: Infinity,
+      clientId: 'two',
+    });
+    start('three');
+    await clock.run(synced.hit());
+    two.process.kill();
+    synced.remove();
+    await clock.advance(1_000);
+    start('two');
+    await clock.advance(5_000);
+    appendOnes(cluster, RECORDS);
+    await clock.runUntil(() => outputCount(cluster) === RECORDS, 30_000);
+    expect(sorted(outputByKey(cluster))).toEqual(sorted(expectedByKey(RECORDS)));
+  });
+
   it('may share the cluster with other clients: what one commits another reads', async () => {
     const clock = new VirtualClock();
     const cluster = clusterWithInput(clock);

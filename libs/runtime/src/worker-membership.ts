@@ -123,9 +123,11 @@ export class WorkerMembership implements GroupMemberHandler {
     const departed = this.live.filter((id) => !live.includes(id));
     const assignments = new Map<string, Assignment>();
     for (const [memberId, tasks] of assigned) {
+      const own = data.find(({ member }) => member.memberId === memberId)?.data.tasks ?? [];
+      const givesUp = withheld.filter((task) => own.includes(task));
       assignments.set(memberId, {
         partitions: this.partitionsOf(tasks),
-        userData: encodeAssignmentData({ tasks, live, departed }),
+        userData: encodeAssignmentData({ tasks, live, departed, givesUp }),
       });
     }
     return Promise.resolve(assignments);
@@ -134,7 +136,7 @@ export class WorkerMembership implements GroupMemberHandler {
   onAssigned(assignment: Assignment, group: GroupMetadata): Promise<void> {
     const { controls, registry, epochs, logger } = this.parts;
     return controls.post(async () => {
-      const { tasks, live, departed } = decodeAssignmentData(assignment.userData);
+      const { tasks, live, departed, givesUp } = decodeAssignmentData(assignment.userData);
       this.live = live;
       const wanted = new Set(tasks);
       const revoked = registry.assignedNames.filter((name) => !wanted.has(name));
@@ -148,14 +150,16 @@ export class WorkerMembership implements GroupMemberHandler {
       if (revoked.length > 0) {
         await this.guarded(() => epochs.commitAll());
         await this.guarded(() => registry.close(revoked));
-        this.parts.requestRejoin('tasks were given up');
       }
+      // A static member may hear of what it is to give up only after a restart, and others wait for its word.
+      const handsOver = revoked.length > 0 || givesUp.length > 0;
+      if (handsOver) this.parts.requestRejoin('tasks were given up');
       if (added.length > 0) {
         // Beside the loop: tasks that stay go on meanwhile.
         const settled = this.settler.settle(added, departed, () => this.live);
         registry.openAll(added, this.parts.onFailed, settled);
       }
-      this.settled = revoked.length === 0;
+      this.settled = !handsOver;
     });
   }
 

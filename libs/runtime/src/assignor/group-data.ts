@@ -23,6 +23,8 @@ export interface AssignmentData {
   readonly live: readonly string[];
   /** Transactional ids of members of an earlier generation that are gone: new owners settle their transactions first. */
   readonly departed: readonly string[];
+  /** Tasks that wait for this member to give them up, by joining again; also if it has restarted since and runs them no more. */
+  readonly givesUp: readonly TaskIdText[];
 }
 
 export function encodeMemberData(data: MemberData): Uint8Array {
@@ -53,6 +55,7 @@ export function decodeAssignmentData(bytes: Uint8Array): AssignmentData {
     tasks: texts(fields?.['tasks']),
     live: texts(fields?.['live']),
     departed: texts(fields?.['departed']),
+    givesUp: texts(fields?.['givesUp']),
   };
 }
 
