@@ -134,7 +134,7 @@ export interface TaskPorts {
   /** A record dropped by rule (null key, late, join without key): counted and logged with a bounded rate. */
   drop(node: string, code: ErrorCode, reason: string): void;
   /**
-   * One per operator that goes by event time; `name` is the node's. `onAdvance` runs in a scope of its own when time moved without a
+   * One per operator that goes by event time; `name` is what its time is committed under, made of a store's name (clock-names.ts). `onAdvance` runs in a scope of its own when time moved without a
    * record (watermarks with idleness, a bound on quiet inputs): what is due by `now` is to be emitted.
    */
   clock(name: string, onAdvance: ((now: number) => void) | null): OperatorClock;

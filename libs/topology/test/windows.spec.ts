@@ -301,7 +301,7 @@ describe('the store of windows', () => {
         .count(Materialized.as('counts', { retentionMs: days(2) })),
     );
     expect(store).toMatchObject({
-      expiry: { clock: 'KSTREAM-AGGREGATE-0000000001', retentionMs: days(2) },
+      expiry: { clock: 'of/counts', retentionMs: days(2) },
       changelogConfig: { 'retention.ms': String(days(3)) },
     });
   });

@@ -8,6 +8,7 @@ import type { CoPartitionGroup, ReadAhead, SinkSpec, SourceSpec, SubTopology, To
 import { encodesAs, incomingKey, storeBehind, traceProvenance } from '../provenance.ts';
 import type { Provenance } from '../provenance.ts';
 import { checkGraph } from './checks.ts';
+import { clockNames, withClockName } from './clock-names.ts';
 import { compileTask } from './compile.ts';
 import type { StoreLookUp } from './compile.ts';
 import { groupNodes } from './sub-topologies.ts';
@@ -21,8 +22,10 @@ export function buildTopology(graph: TopologyGraph): Topology {
   const nodes = Object.freeze([...graph.nodes]);
   const traced = traceProvenance(nodes);
   const groups = groupNodes(nodes);
+  const clocks = clockNames(nodes);
   const stores: StoreLookUp = {
-    specs: new Map(graph.stores.map(({ spec }) => [spec.name, Object.freeze(spec)])),
+    clocks,
+    specs: new Map(graph.stores.map(({ spec }) => [spec.name, Object.freeze(withClockName(spec, clocks))])),
     globalSpecs: new Map(graph.globalStores.map(({ spec }) => [spec.name, Object.freeze(spec)])),
   };
   return Object.freeze({
@@ -54,7 +57,7 @@ function coPartitionGroup(declared: { operator: string; sources: readonly Source
 function subTopology(
   { id, nodes }: NodeGroup,
   traced: ReadonlyMap<GraphNode, Provenance>,
-  { specs, globalSpecs }: StoreLookUp,
+  look: StoreLookUp,
 ): SubTopology {
   const sinks = nodes.filter((node): node is SinkNode => node.kind === 'sink');
   const sources = nodes.filter((node): node is SourceNode => node.kind === 'source');
@@ -63,8 +66,8 @@ function subTopology(
     id,
     sources: Object.freeze(sources.flatMap((source) => sourceSpecs(source))),
     sinks: Object.freeze(sinks.map((sink) => sinkSpec(sink, traced))),
-    stores: Object.freeze([...stores].map((name) => specs.get(name)!)),
-    compile: (ports) => compileTask(nodes, sinks, traced, ports, { specs, globalSpecs }),
+    stores: Object.freeze([...stores].map((name) => look.specs.get(name)!)),
+    compile: (ports) => compileTask(nodes, sinks, traced, ports, look),
   } satisfies SubTopology);
 }
 

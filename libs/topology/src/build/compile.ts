@@ -8,6 +8,7 @@ import type { GlobalStoreSpec, RecordHeadersFunction, StoreSpec } from '../plan.
 import type { CompiledTask, OperatorClock, RecordContext, TaskPorts } from '../ports.ts';
 import { encodesAs, incomingKey } from '../provenance.ts';
 import type { Provenance } from '../provenance.ts';
+import type { ClockNames } from './clock-names.ts';
 
 /** Which user function threw an error, by node. The innermost site notes it; the error itself stays untouched. */
 class Blame {
@@ -28,6 +29,7 @@ class Blame {
 export interface StoreLookUp {
   readonly specs: ReadonlyMap<string, StoreSpec>;
   readonly globalSpecs: ReadonlyMap<string, GlobalStoreSpec>;
+  readonly clocks: ClockNames;
 }
 
 interface ScopeHooks {
@@ -104,6 +106,11 @@ export function compileTask(
     const children = node.children.filter((child) => sideOf(child) === null);
     const site: Site = {
       ...siteOf(node, traced, ports, blame, scopes),
+      clock: (onAdvance) =>
+        ports.clock(
+          stores.clocks.get(node.name) ?? node.name,
+          onAdvance === undefined ? null : (now) => scopes.run(() => onAdvance(now)),
+        ),
       childNames: children.map(({ name }) => name),
       storeClock,
       storeSpec: (name) => (operator.stores.includes(name) ? (stores.specs.get(name) ?? null) : null),
@@ -170,6 +177,7 @@ function siteOf(
   scopes: Scopes,
 ): Omit<
   Site,
+  | 'clock'
   | 'side'
   | 'sides'
   | 'childNames'
@@ -190,15 +198,10 @@ function siteOf(
     store: (store) => ports.store(store),
     orderedStore: (store) => ports.orderedStore(store),
     globalStore: (store) => ports.globalStore(store),
-    clock: (onAdvance) =>
-      ports.clock(name, onAdvance === undefined ? null : (now) => scopes.run(() => onAdvance(now))),
     alarm: (kind, fire) => ports.alarm(kind, (now, skip) => scopes.run(() => fire(now, skip))),
     wallTime: () => ports.wallTime(),
     post: (deliver, skip) =>
-      ports.post(
-        () => scopes.run(deliver),
-        skip === undefined ? undefined : () => scopes.run(skip),
-      ),
+      ports.post(() => scopes.run(deliver), skip === undefined ? undefined : () => scopes.run(skip)),
     intake: ports.intake,
     unfinished: (holder, isUnderWay) => ports.unfinished?.(holder, isUnderWay),
     keyEncoder: (keySerde) => ({
