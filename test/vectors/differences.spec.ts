@@ -9,6 +9,7 @@ import {
   JoinWindows,
   KeyValue,
   Materialized,
+  SessionWindows,
   StreamJoined,
   StreamsBuilder,
   Suppressed,
@@ -164,6 +165,20 @@ describe('unlike Kafka Streams', () => {
     );
     driver.pipe('in', 'a', 'p1', 0);
     expect(ends).toEqual([Infinity]);
+  });
+
+  it('a session has the headers of the record that changed it', () => {
+    const driver = driverOf((b) =>
+      outWindows(
+        stream(b)
+          .groupByKey()
+          .windowedBy(SessionWindows.ofInactivityGapWithNoGrace(10))
+          .count(Materialized.as('s')),
+      ),
+    );
+    const headers = [{ key: 'trace', value: Buffer.from('1') }];
+    driver.pipe('in', 'a', 'p1', 0, undefined, headers);
+    expect(driver.outputs('out').map((record) => record.headers)).toEqual([headers]);
   });
 
   it('a null key that is not sent to a repartition topic is counted as dropped', () => {

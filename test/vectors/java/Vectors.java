@@ -36,6 +36,7 @@ public final class Vectors {
     TableJoinTopologies.add();
     ForeignKeyTopologies.add();
     VersionedTopologies.add();
+    HeaderTopologies.add();
     Path folder = Path.of(arguments[0]);
     List<String> wanted = List.of(arguments).subList(1, arguments.length);
     int done = 0;

@@ -106,6 +106,14 @@ final class WindowTopologies extends Words {
         .filter((k, v) -> v % 2 == 0).mapValues((k, v) -> k.window().start() + v))).cached();
     Catalog.add("count-of-tumbling", inputs(), b -> out(KINDS.get("tumbling-grace").over(stream(b, "in").groupByKey()).count(counts("s"))
         .toStream((k, v) -> k.key() + v).groupByKey(Grouped.with("g", S, L)).count(AggregateTopologies.counts("t"))));
+    // Without a cache the initializer's value is forwarded as the old value of a new window.
+    Catalog.add("windowed-table-join", Inputs.of("in").stream("other").keys("ab"), b -> outWindows(
+        aggregated(KINDS.get("tumbling-grace").over(stream(b, "in").groupByKey()))
+            .outerJoin(KINDS.get("tumbling").over(stream(b, "other").groupByKey()).count(counts("t")), (x, n) -> x + "+" + n))).cached();
+    // Without a cache the initializer's value is forwarded as the old value of a new window, and is subtracted.
+    Catalog.add("windowed-table-group-by", inputs(), b -> out(aggregated(KINDS.get("tumbling-grace").over(stream(b, "in").groupByKey()))
+        .groupBy((k, v) -> KeyValue.pair(k.key(), v), Grouped.with("g", S, S))
+        .aggregate(() -> "", (k, v, x) -> x + "+" + v, (k, v, x) -> x + "-" + v, kept("t")))).cached();
     Catalog.add("two-window-sizes", inputs(), b -> {
       KGroupedStream<String, String> grouped = stream(b, "in").groupByKey();
       outWindows(KINDS.get("tumbling-grace").over(grouped).count(counts("s")));

@@ -6,7 +6,7 @@ import type { Draw, Nullable, Topologies } from './words.ts';
 import { outWindows } from './windows.ts';
 
 const empty = (): string => '';
-const cogroup = (b: StreamsBuilder): CogroupedKStream<string, string> =>
+export const cogroup = (b: StreamsBuilder): CogroupedKStream<string, string> =>
   stream(b)
     .groupByKey()
     .cogroup<string>((_k, v, x) => (digit(v) === 9 ? null : `${x}${digit(v)}`))

@@ -4,6 +4,7 @@ import type { Topology } from '#libs/topology';
 import { aggregates } from './aggregates.ts';
 import { cogroups } from './cogroups.ts';
 import { foreignKeys } from './foreign-keys.ts';
+import { headers } from './headers.ts';
 import { processors } from './processors.ts';
 import { stateless } from './stateless.ts';
 import { streamJoins } from './stream-joins.ts';
@@ -27,6 +28,7 @@ export const topologies: Topologies = {
   ...foreignKeys,
   ...processors,
   ...versions,
+  ...headers,
 };
 
 /** What the driver of libs/topology leaves out: it starts behind the reading of topics. */

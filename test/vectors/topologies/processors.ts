@@ -5,10 +5,12 @@ import type {
   FixedKeyProcessorContext,
   FixedKeyRecord,
   KeyValue,
+  KStream,
   OrderedKeyValueStore,
   ProcessorContext,
   ProcessorRecord,
   PunctuationType,
+  StreamsBuilder,
   VersionedPutResult,
   VersionedRecord,
 } from '#libs/topology';
@@ -88,6 +90,12 @@ class Flush {
   }
 }
 
+export const flushed = (
+  b: StreamsBuilder,
+  type: PunctuationType,
+  intervalMs: number,
+): KStream<Nullable, Nullable> => stream(b).process(() => new Flush(type, intervalMs), 'flush', keyValues);
+
 /** A punctuator that a record with a high digit cancels, and the next one starts again. */
 class Cancelled {
   #context!: Context;
@@ -143,10 +151,8 @@ export const processors: Topologies = {
   process: (b) => out(stream(b).process(plain, 'plain')),
   'process-with-store': (b) => out(stream(b).process(collect, 'collect', keyValues)),
   'process-values': (b) => out(stream(b).processValues(collectValues, 'collect', keyValues)),
-  'process-stream-time-punctuator': (b) =>
-    out(stream(b).process(() => new Flush('stream-time', 50), 'flush', keyValues)),
-  'process-wall-clock-punctuator': (b) =>
-    out(stream(b).process(() => new Flush('wall-clock', 60), 'flush', keyValues)),
+  'process-stream-time-punctuator': (b) => out(flushed(b, 'stream-time', 50)),
+  'process-wall-clock-punctuator': (b) => out(flushed(b, 'wall-clock', 60)),
   'process-cancelled-punctuator': (b) => out(stream(b).process(Cancelled, 'cancelled')),
   'process-headers': (b) =>
     out(

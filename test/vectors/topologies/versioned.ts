@@ -9,7 +9,7 @@ const keptVersions = (name: string, historyRetentionMs: number): Materialized<st
   ...kept(name),
   versioned: { historyRetentionMs },
 });
-const versioned = (b: StreamsBuilder, topic: string, historyMs: number): KTable<string, string> =>
+export const versioned = (b: StreamsBuilder, topic: string, historyMs: number): KTable<string, string> =>
   b.table(topic, consumed, keptVersions(`${topic}-versions`, historyMs));
 const waiting = Joined.with(text, text, { name: 'j', gracePeriodMs: 50 });
 

@@ -3,6 +3,7 @@ import {
   days,
   EmitStrategy,
   Grouped,
+  KeyValue,
   Materialized,
   SessionWindows,
   SlidingWindows,
@@ -40,7 +41,7 @@ export const counts = { name: 's', keySerde: text, valueSerde: integer };
 const FOREVER = '9223372036854775807';
 const onClose = EmitStrategy.onWindowClose();
 // As in the twins: Kafka Streams forgets windows unemitted when time moves by more than the retention at once.
-const countsForADay = Materialized.as<string, number>('s', { retentionMs: days(1) });
+export const countsForADay = Materialized.as<string, number>('s', { retentionMs: days(1) });
 const keptForADay = { ...kept('s'), retentionMs: days(1) };
 
 export const shown = ({ key, window }: Windowed<string>): string =>
@@ -139,6 +140,25 @@ export const windows: Topologies = {
         .toStream((k, v) => `${k.key}${v}`)
         .groupByKey(Grouped.with(text, integer, { name: 'g' }))
         .count(Materialized.as('t'))
+        .toStream(),
+    ),
+  'windowed-table-join': (b) =>
+    outWindows(
+      aggregated(kinds['tumbling-grace'](stream(b).groupByKey())).outerJoin(
+        kinds.tumbling(stream(b, 'other').groupByKey()).count({ ...counts, name: 't' }),
+        (x, n) => `${String(x)}+${String(n)}`,
+      ),
+    ),
+  'windowed-table-group-by': (b) =>
+    out(
+      aggregated(kinds['tumbling-grace'](stream(b).groupByKey()))
+        .groupBy((k, v) => KeyValue.pair(k.key, v), grouped)
+        .aggregate(
+          () => '',
+          (_k, v, x) => `${x}+${v}`,
+          (_k, v, x) => `${x}-${v}`,
+          kept('t'),
+        )
         .toStream(),
     ),
   'two-window-sizes': (b) => {
