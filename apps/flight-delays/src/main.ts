@@ -41,7 +41,9 @@ function describe(given: unknown): string {
   const error = given instanceof Error && given.name.startsWith('KafkaJS') ? ofLoader(given) : given;
   if (!(error instanceof MillraceError))
     return error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return `${error.message.replace(' Remedy: ', '\nWhat to do: ')}\nMore: docs/errors/${error.code}.md`;
+  const withoutBroker =
+    error.code === 'MILLRACE_NO_BROKER_AVAILABLE' ? '\nWithout any broker: npm start -- --simulated' : '';
+  return `${error.message.replace(' Remedy: ', '\nWhat to do: ')}${withoutBroker}\nMore: docs/errors/${error.code}.md`;
 }
 
 /** The loader is an outside client with errors of its own. */

@@ -127,6 +127,8 @@ export class Instance {
   async stop(): Promise<void> {
     const process = this.#process;
     if (process === null) return;
+    // What stands still cannot stop.
+    process.life.thaw();
     await process.runtime.stop();
     await process.client.close();
     await process.backend.close();
