@@ -2,7 +2,8 @@ import { afterAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { createRocksStateBackend } from '#libs/state-rocksdb';
 import { ManualClock } from '../../state/test/manual-clock.ts';
-import { OrderedModelRun, orderedSteps } from '../../state/test/ordered-state-model.ts';
+import { OrderedModelRun } from '../../state/test/ordered-state-model.ts';
+import { orderedSteps } from '../../state/test/ordered-state-steps.ts';
 import { removeTemporaryDirectories, temporaryDirectory } from './support.ts';
 
 afterAll(removeTemporaryDirectories);

@@ -2,7 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { createMemoryStateBackend } from '#libs/state';
 import { ManualClock } from './manual-clock.ts';
-import { OrderedModelRun, orderedSteps } from './ordered-state-model.ts';
+import { OrderedModelRun } from './ordered-state-model.ts';
+import { orderedSteps } from './ordered-state-steps.ts';
 
 /** Reads and writes take many turns, so that much happens meanwhile. */
 class SlowClock extends ManualClock {
