@@ -12,7 +12,7 @@ import {
 } from '#libs/topology';
 import type { KGroupedStream, KTable, SessionWindowedKStream, TimeWindowedKStream } from '#libs/topology';
 import type { Windowed } from '#libs/serde';
-import { digit, grouped, integer, kept, letter, out, stream, text, to } from './words.ts';
+import { both, digit, grouped, integer, kept, letter, out, stream, text, to } from './words.ts';
 import type { Draw, Topologies } from './words.ts';
 
 type Windowing = (group: KGroupedStream<string, string>) => TimeWindowedKStream<string, string>;
@@ -52,8 +52,11 @@ export function outWindows<V, D extends null>(results: KTable<Windowed<string>, 
 }
 
 const joinedDigits = (x: string, y: string): string | null => (digit(y) === 9 ? null : `${x}${digit(y)}`);
-const reduced = (windowed: TimeWindowedKStream<string, string>): KTable<Windowed<string>, string, never> =>
-  windowed.reduce(joinedDigits as (x: string, y: string) => string, kept('s'));
+const reduced = (
+  windowed: TimeWindowedKStream<string, string>,
+  store = 's',
+): KTable<Windowed<string>, string, never> =>
+  windowed.reduce(joinedDigits as (x: string, y: string) => string, kept(store));
 
 export const aggregated = (
   windowed: TimeWindowedKStream<string, string>,
@@ -144,10 +147,9 @@ export const windows: Topologies = {
     ),
   'windowed-table-join': (b) =>
     outWindows(
-      aggregated(kinds['tumbling-grace'](stream(b).groupByKey())).outerJoin(
-        kinds.tumbling(stream(b, 'other').groupByKey()).count({ ...counts, name: 't' }),
-        (x, n) => `${String(x)}+${String(n)}`,
-      ),
+      kinds['tumbling-grace'](stream(b).groupByKey())
+        .reduce((x, y) => `${x}${digit(y)}`, kept('s'))
+        .outerJoin(reduced(kinds.tumbling(stream(b, 'other').groupByKey()), 't'), both),
     ),
   'windowed-table-group-by': (b) =>
     out(
