@@ -114,6 +114,7 @@ export class MemoryCluster {
     this.#network = new Network(core, handlers);
     this.topics = new TopicAdministration(core, admin);
     this.inspect = new Inspection(core, groups, offsets, transactions);
+    this.#scheduleCleaning();
   }
 
   get clock(): Clock {
@@ -124,7 +125,8 @@ export class MemoryCluster {
 
   /** The RPC port of one client, in a process of its own that runs on the cluster's clock. */
   rpc(clientId: string): RpcPort {
-    return new MemoryRpc(this.#core, this.#network, this.#network.newProcess(clientId));
+    const process = this.#network.newProcess(clientId);
+    return new MemoryRpc(this.#core, this.#network, process, () => this.#network.forgetProcess(process));
   }
 
   process(clientId: string): SimulatedProcess {
@@ -218,6 +220,16 @@ export class MemoryCluster {
     node.up = true;
     node.life++;
     this.#reelect();
+  }
+
+  #scheduleCleaning(): void {
+    const { cleanIntervalMs } = this.#core.settings;
+    if (cleanIntervalMs <= 0) return;
+    const clean = (): void => {
+      this.topics.clean();
+      this.#scheduleCleaning();
+    };
+    this.#core.clock.schedule(cleanIntervalMs, clean, true);
   }
 
   #reelect(): void {

@@ -39,6 +39,8 @@ export interface MemoryClusterOptions {
   readonly transactionTimeoutSweepMs?: number;
   /** How long a new coordinator answers COORDINATOR_LOAD_IN_PROGRESS. Default 0. */
   readonly coordinatorLoadMs?: number;
+  /** How often logs are cleaned by their policies. Default 0: only when `topics.clean` is called. */
+  readonly cleanIntervalMs?: number;
   /** Default time-out of a call, milliseconds. Default 30,000. */
   readonly requestTimeoutMs?: number;
   /** Told of every event that goes into the hash. */
@@ -73,6 +75,7 @@ export function resolveOptions(options: MemoryClusterOptions): ClusterSettings {
     transactionMaxTimeoutMs: 900_000,
     transactionTimeoutSweepMs: 0,
     coordinatorLoadMs: 0,
+    cleanIntervalMs: 0,
     requestTimeoutMs: 30_000,
     ...options,
     brokers,

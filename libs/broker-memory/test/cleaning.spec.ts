@@ -143,6 +143,16 @@ describe('compaction', () => {
   });
 });
 
+it('is done by itself as often as the cluster is told to', async () => {
+  const { clock, cluster } = newBench({ cleanIntervalMs: 1_000 });
+  cluster.topics.create('t', 1, { 'retention.ms': '500' });
+  cluster.topics.append('t', 0, [{ key: 'k', value: 'v' }]);
+  await clock.advance(999);
+  expect(cluster.inspect.ends('t', 0).logStartOffset).toBe(0);
+  await clock.advance(1);
+  expect(cluster.inspect.ends('t', 0).logStartOffset).toBe(1);
+});
+
 describe('retention', () => {
   it('takes what is older than the topic keeps', () => {
     const { clock, cluster } = bench;

@@ -49,12 +49,19 @@ export class MemoryRpc implements RpcPort {
   readonly #process: ClientProcess;
   readonly #lanes: Lanes = new Map();
   readonly #nodes = new Set<number>();
+  readonly #onClosed: () => void;
   #closed = false;
 
-  constructor(core: ClusterCore, network: Network, process: ClientProcess) {
+  constructor(
+    core: ClusterCore,
+    network: Network,
+    process: ClientProcess,
+    onClosed: () => void = () => undefined,
+  ) {
     this.#core = core;
     this.#network = network;
     this.#process = process;
+    this.#onClosed = onClosed;
   }
 
   call<K extends ApiName>(
@@ -138,6 +145,7 @@ export class MemoryRpc implements RpcPort {
       for (const connection of connections) connection.close('the client is closed');
     }
     this.#lanes.clear();
+    this.#onClosed();
     return Promise.resolve();
   }
 }

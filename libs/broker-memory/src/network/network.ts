@@ -82,11 +82,16 @@ export class Network implements Carrier {
     return [...this.#processes].filter((process) => process.clientId === clientId);
   }
 
+  /** A process that will not be asked for any more. */
+  forgetProcess(process: ClientProcess): void {
+    this.#processes.delete(process);
+    this.#connections.delete(process);
+  }
+
   endProcess(process: ClientProcess): void {
     process.kill();
-    this.#processes.delete(process);
     for (const connection of this.#connections.get(process) ?? []) connection.orphan();
-    this.#connections.delete(process);
+    this.forgetProcess(process);
   }
 
   /** A broker has gone: its connections break. */
