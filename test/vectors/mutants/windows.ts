@@ -99,7 +99,7 @@ export const ofWindows = [
   ),
   closing(
     'closed windows are emitted twice',
-    { from: 'store.set(emitted, orderedTime(time), time);', to: '' },
+    { from: 'progress.slice(TIME_BYTES) as BinaryString;', to: 'orderedTime(0);' },
     'tumbling-count-on-close',
   ),
   sliding(
@@ -147,7 +147,7 @@ export const ofWindows = [
   ),
   suppress(
     'suppress waits a millisecond too long',
-    { from: '<= expiry; row', to: '< expiry; row' },
+    { from: '<= clock.now - waitMs', to: '< clock.now - waitMs' },
     'suppress-time-limit',
     'tumbling-suppressed',
   ),
