@@ -72,7 +72,8 @@ export class StreamsBuilder {
   }
 
   /**
-   * Reads a topic as a table: the newest value of each key, kept in the named store. A null value deletes. The store has a changelog
+   * Reads a topic as a table: the newest value of each key, kept in the named store. A null value deletes. With `versioned` the store keeps
+   * older values too: updates are placed by their timestamps, and streams are joined as of theirs. The store has a changelog
    * of its own, unless the topic is reused as one (`Optimization.REUSE_KTABLE_SOURCE_TOPICS`).
    */
   table<K, V>(topic: string, consumed: Consumed<K, V>, materialized: Materialized<K, V>): KTable<K, V> {

@@ -132,7 +132,10 @@ export interface KStream<K, V> {
 
   /**
    * Joins each record with the table's value of its key at that moment; without one the record has no result. Updates of the table
-   * alone give no result. Null keys and values are dropped. Repartitions when the key was changed on the way here.
+   * alone give no result. Null keys and values are dropped. Repartitions when the key was changed on the way here. A versioned table is
+   * looked up as of the record's own time; with `gracePeriodMs` records wait for late updates of it, in a store that is in memory too.
+   *
+   *     orders.join(customers, (order, customer) => ({ ...order, name: customer.name }), Joined.as('named-orders'))
    */
   join<VT, VR, Deleted extends null>(
     table: KTable<NonNullable<K>, VT, Deleted>,
@@ -182,8 +185,8 @@ export interface KStream<K, V> {
     joined: StreamJoined<NonNullable<K>, NonNullable<V>, NonNullable<VO>>,
   ): KStream<NonNullable<K>, VR>;
   /**
-   * As `join`; and a record of this stream for which nothing came meets `null` once, when its window and the grace period are over: with the
-   * next record of either stream. Then it comes with its own key and timestamp, the oldest first. Null keys meet `null` at once (KIP-962).
+   * As `join`; and a record of this stream for which nothing came meets `null` once, when its window and the grace period are over: with a
+   * later record of either stream. Then it comes with its own key and timestamp, the oldest first. Null keys meet `null` at once (KIP-962).
    * State: also the records not yet matched, which are in memory.
    */
   leftJoin<VO, VR>(
@@ -343,18 +346,7 @@ export interface KTable<K, V, Deleted extends null = null> {
     selector: (key: K, value: V, metadata: RecordMetadata) => KeyValue<KR, VR> | null,
     grouped: Grouped<NonNullable<KR>, NonNullable<VR>>,
   ): KGroupedTable<NonNullable<KR>, NonNullable<VR>>;
-  /**
-   * Joins the two tables' values of each key; a key that one of them has not is not in the result. A change of either table gives a
-   * new result, with the higher of the two timestamps; `null` of the joiner leaves the key out. Kept in a store only when `materialized` is given.
-   *
-   *     orders.join(payments, (order, payment) => ({ ...order, payment }), Materialized.as('paid-orders', { valueSerde }))
-   */
-  join<VO, VR, DeletedO extends null>(
-    other: KTable<K, VO, DeletedO>,
-    joiner: (value: V, otherValue: VO, key: K, metadata: RecordMetadata) => VR,
-    materialized?: Materialized<K, NonNullable<VR>>,
-    named?: Named,
-  ): KTable<K, NonNullable<VR>, Deleted | DeletedO | Extract<VR, null>>;
+  // By foreign key first: a function has a name, so it would pass for a Materialized.
   /**
    * Joins each row with the other table's row of its foreign key: a change of either gives new results, one for each row with that foreign
    * key, with the higher of the two timestamps. A row with a null foreign key is dropped; a changed one moves. The tables need not have
@@ -379,6 +371,18 @@ export interface KTable<K, V, Deleted extends null = null> {
     joined: TableJoined<K, KO, V, VO>,
     materialized?: Materialized<K, NonNullable<VR>>,
   ): KTable<K, NonNullable<VR>, null>;
+  /**
+   * Joins the two tables' values of each key; a key that one of them has not is not in the result. A change of either table gives a
+   * new result, with the higher of the two timestamps; `null` of the joiner leaves the key out. Kept in a store only when `materialized` is given.
+   *
+   *     orders.join(payments, (order, payment) => ({ ...order, payment }), Materialized.as('paid-orders', { valueSerde }))
+   */
+  join<VO, VR, DeletedO extends null>(
+    other: KTable<K, VO, DeletedO>,
+    joiner: (value: V, otherValue: VO, key: K, metadata: RecordMetadata) => VR,
+    materialized?: Materialized<K, NonNullable<VR>>,
+    named?: Named,
+  ): KTable<K, NonNullable<VR>, Deleted | DeletedO | Extract<VR, null>>;
   /** As `join`, but a key that only this table has meets `null`. */
   leftJoin<VO, VR, DeletedO extends null>(
     other: KTable<K, VO, DeletedO>,
