@@ -66,7 +66,9 @@ export class OperationArena {
 
   delete(store: StoreKeys, key: BinaryString): void {
     const segment = store.isSegmented ? store.segmentOf(key) : 0;
-    this.valueStarts[this.appendKey(store, segment, key)] = DELETED;
+    // Not in one expression: the columns may be others once the key is appended.
+    const i = this.appendKey(store, segment, key);
+    this.valueStarts[i] = DELETED;
   }
 
   /** Copies the columns of changelog records. */

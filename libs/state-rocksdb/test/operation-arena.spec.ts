@@ -34,6 +34,13 @@ const change = fc.record({
 const latin1 = (s: string): string => Buffer.from(s, 'utf8').toString('latin1');
 
 describe('a batch of operations', () => {
+  it('deletes also what makes its memory grow', () => {
+    const arena = new OperationArena(layout);
+    for (let i = 0; i < 2_000; i++) arena.delete(stores[0]!, bin(`key-${i}`));
+    const types = arena.complete(first).slice(1).map(({ type }) => type);
+    expect(types).toEqual(Array.from({ length: 2_000 }, () => layout.delete));
+  });
+
   it('does in its own order what the changes do in theirs, batch after batch in the same memory', () => {
     fc.assert(
       fc.property(
