@@ -37,7 +37,10 @@ describe('a batch of operations', () => {
   it('deletes also what makes its memory grow', () => {
     const arena = new OperationArena(layout);
     for (let i = 0; i < 2_000; i++) arena.delete(stores[0]!, bin(`key-${i}`));
-    const types = arena.complete(first).slice(1).map(({ type }) => type);
+    const types = arena
+      .complete(first)
+      .slice(1)
+      .map(({ type }) => type);
     expect(types).toEqual(Array.from({ length: 2_000 }, () => layout.delete));
   });
 
