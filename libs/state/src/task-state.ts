@@ -166,7 +166,7 @@ export class TaskStateImpl implements TaskState {
     this.writeBehind.take(this.layers.takeCommitted(epochId), commit);
     for (const [store, time] of commit.expireBefore ?? []) {
       const cache = this.byName.get(store);
-      if (cache instanceof OrderedCache) cache.expireBefore(time);
+      if (cache instanceof OrderedCache && Number.isFinite(time)) cache.expireBefore(time);
     }
   }
 

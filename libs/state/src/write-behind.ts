@@ -260,7 +260,7 @@ export class WriteBehind {
     this.checkpointPending = true;
     for (const [store, time] of commit.expireBefore ?? []) {
       const index = this.storeIndex.get(store);
-      if (index !== undefined) this.expireBefore.set(index, time);
+      if (index !== undefined && Number.isFinite(time)) this.expireBefore.set(index, time);
     }
   }
 }

@@ -23,20 +23,21 @@ interface Chunk<R> {
   readonly rows: R[];
 }
 
-/** Never changed: shared by all lists of one chunk. */
-const NO_STARTS: number[] = [];
+/** Never changed: shared by all lists that are empty, or of one chunk. */
+const NO_NUMBERS: number[] = [];
+const NO_ROWS: never[] = [];
 
 export class SortedRows<R extends SortedRow> {
   size = 0;
   /** Counts insertions and removals. */
   changes = 0;
   // The first chunk; the list itself is it while there is no other.
-  private ranks: number[] = [];
-  private rows: R[] = [];
+  private ranks: number[] = NO_NUMBERS;
+  private rows: R[] = NO_ROWS;
   /** All chunks, once there is more than one. */
   private chunks: Chunk<R>[] | null = null;
   /** The first rank of each of them, so that the search for a chunk touches one array. */
-  private starts: number[] = NO_STARTS;
+  private starts: number[] = NO_NUMBERS;
   /** -1: there is no row. */
   private lastRank = -1;
 
@@ -101,7 +102,11 @@ export class SortedRows<R extends SortedRow> {
 
   /** Adds a row; none has its suffix. */
   insert(row: R, rank: number): void {
-    if (this.chunks === null && rank > this.lastRank && this.rows.length < CHUNK_ROWS_MAX) {
+    if (this.size === 0) {
+      // Of this length: an empty array that is added to makes room for seventeen, and many groups have one row.
+      this.ranks = [rank];
+      this.rows = [row];
+    } else if (this.chunks === null && rank > this.lastRank && this.rows.length < CHUNK_ROWS_MAX) {
       this.ranks.push(rank);
       this.rows.push(row);
     } else {
@@ -222,7 +227,7 @@ export class SortedRows<R extends SortedRow> {
     ({ ranks: this.ranks, rows: this.rows } = chunks[0]!);
     if (chunks.length > 1) return;
     this.chunks = null;
-    this.starts = NO_STARTS;
+    this.starts = NO_NUMBERS;
   }
 
   /** A chunk and the one behind it become one, if they are small. */
