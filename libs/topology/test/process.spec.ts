@@ -332,6 +332,25 @@ describe('a processor', () => {
     expect(() => later!.forward({ key: 'a', value: 'x' })).toThrow(/MILLRACE_PROCESSOR_MISUSE/);
   });
 
+  it('does not keep a task from closing', () => {
+    const closed: string[] = [];
+    const driver = driverOverStream((stream) => {
+      for (const name of ['first', 'second']) {
+        const close = (): void => {
+          closed.push(name);
+          throw new Error('cannot');
+        };
+        stream.process(() => ({ process: () => undefined, close }), name);
+      }
+    });
+    driver.tasks[0]!.close();
+    expect(closed).toEqual(['first', 'second']);
+    expect(driver.drops.map(({ node, reason }) => `${node}: ${reason}`)).toEqual([
+      'first: close of the processor threw: cannot',
+      'second: close of the processor threw: cannot',
+    ]);
+  });
+
   it('must be one for each task', () => {
     const shared = { process: () => undefined };
     const builder = new StreamsBuilder();

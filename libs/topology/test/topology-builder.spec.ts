@@ -124,13 +124,16 @@ describe('the DSL beside it', () => {
     builder
       .stream<string, string>('in', textToText)
       .processValues((record, context) => {
-        context.forward({ value: context.getStateStore(airports).get(record.value) ?? 'unknown' });
+        const store = context.getStateStore(airports);
+        const { timestamp } = store.getWithTimestamp(record.value)!;
+        context.forward({ value: `${store.get(record.value)!} of ${[...store.all()].length}`, timestamp });
       })
       .to('out', { valueSerde: text });
     const driver = new Driver(builder.build());
-    driver.pipe('airports', 'JFK', 'New York');
-    driver.pipe('in', 'k', 'JFK', 1);
-    expect(driver.lines('out')).toEqual(['k=New York@1']);
+    driver.pipe('airports', 'JFK', 'New York', 7);
+    driver.pipe('airports', 'LHR', 'London', 8);
+    driver.pipe('in', 'k', 'JFK', 10);
+    expect(driver.lines('out')).toEqual(['k=New York of 2@7']);
   });
 
   it('says in which store a table is', () => {

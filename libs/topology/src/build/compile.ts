@@ -47,11 +47,11 @@ class Scopes {
 
   run<R>(action: () => R): R {
     if (this.#hooks.length === 0) return action();
-    for (const { begin } of this.#hooks) begin();
+    this.#begin();
     try {
       return action();
     } catch (error) {
-      for (const { undo } of this.#hooks) undo();
+      this.#undo();
       throw error;
     }
   }
@@ -59,7 +59,24 @@ class Scopes {
   /** The function itself where nobody asks: records pay nothing for it. */
   around(source: StreamFunction): StreamFunction {
     if (this.#hooks.length === 0) return source;
-    return (key, value, timestamp) => this.run(() => source(key, value, timestamp));
+    return (key, value, timestamp) => {
+      this.#begin();
+      try {
+        source(key, value, timestamp);
+      } catch (error) {
+        this.#undo();
+        throw error;
+      }
+    };
+  }
+
+  #begin(): void {
+    const hooks = this.#hooks;
+    for (let index = 0; index < hooks.length; index++) hooks[index]!.begin();
+  }
+
+  #undo(): void {
+    for (const { undo } of this.#hooks) undo();
   }
 }
 
@@ -113,6 +130,7 @@ export function compileTask(
         ),
       childNames: children.map(({ name }) => name),
       storeClock,
+      ownClock: (store) => ports.clock(`own/${store}`, null, true),
       storeSpec: (name) => (operator.stores.includes(name) ? (stores.specs.get(name) ?? null) : null),
       globalStoreSpec: (name) => stores.globalSpecs.get(name) ?? null,
       onScope: (hooks) => scopes.add(hooks),
@@ -182,6 +200,7 @@ function siteOf(
   | 'sides'
   | 'childNames'
   | 'storeClock'
+  | 'ownClock'
   | 'storeSpec'
   | 'globalStoreSpec'
   | 'onScope'

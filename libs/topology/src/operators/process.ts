@@ -257,7 +257,15 @@ class Processing
     if (before.has(made)) throw this.#misuse('its supplier gave the same processor twice');
     before.add(made);
     this.#site.onInit(() => this.run('init', -1, () => made.init?.(this)));
-    this.#site.onClose(() => made.close?.());
+    this.#site.onClose(() => {
+      try {
+        made.close?.();
+      } catch (error) {
+        // The task closes all the same; what is committed is committed.
+        const why = error instanceof Error ? error.message : String(error);
+        this.#site.drop('MILLRACE_PROCESSING_FAILED', `close of the processor threw: ${why}`);
+      }
+    });
     return made;
   }
 

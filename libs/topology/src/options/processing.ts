@@ -3,7 +3,7 @@ import type { RecordHeader } from '#libs/core';
 import type { OutputTag } from '../keyed/keyed-process.ts';
 import type { RecordMetadata } from '../ports.ts';
 import type { GlobalKTable } from '../dsl/global-table.ts';
-import type { ReadOnlyKeyValueStore, StateStore, StoreBuilder } from './stores.ts';
+import type { ReadOnlyGlobalStore, StateStore, StoreBuilder } from './stores.ts';
 
 /** What may be forwarded. A timestamp left out is that of the record in process; headers left out are its headers. */
 export interface ForwardedRecord<K, V> {
@@ -73,7 +73,7 @@ export interface ProcessingContext<Connected extends StoresByName> {
   currentSystemTimeMs(): number;
   /** A store connected with this processor, by its builder or its name. A global table's store needs no connection. */
   getStateStore<S extends StateStore>(store: StoreBuilder<S>): S;
-  getStateStore<K, V>(table: GlobalKTable<K, V>): ReadOnlyKeyValueStore<K, V>;
+  getStateStore<K, V>(table: GlobalKTable<K, V>): ReadOnlyGlobalStore<K, V>;
   getStateStore<N extends keyof Connected & string>(name: N): Connected[N];
   /**
    * Calls `punctuator` every `intervalMs` milliseconds (at least 1), between records, in a scope of its own: what it changes and forwards is

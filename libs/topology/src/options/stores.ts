@@ -24,6 +24,12 @@ export interface ReadOnlyKeyValueStore<K, V> extends StateStore {
   getWithTimestamp(key: K): ValueAndTimestamp<V> | null;
 }
 
+/** The store of a global table. It may be newer than the record in process. */
+export interface ReadOnlyGlobalStore<K, V> extends ReadOnlyKeyValueStore<K, V> {
+  /** Everything, in no promised order. */
+  all(): Iterable<KeyValue<K, V>>;
+}
+
 /**
  * A value per key. Changes are part of the epoch: undone with a failed record, committed with its outputs. All calls are synchronous; one
  * whose answer is not in memory suspends the record, which is run again once it is read.

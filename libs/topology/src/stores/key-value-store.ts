@@ -6,7 +6,7 @@ import type { KeyValue } from '../options.ts';
 import type {
   KeyValueStore,
   OrderedKeyValueStore,
-  StateStore,
+  ReadOnlyGlobalStore,
   StoreBuilder,
   ValueAndTimestamp,
 } from '../options/stores.ts';
@@ -166,7 +166,7 @@ function afterPrefix(prefix: BinaryString): BinaryString | null {
 }
 
 /** The read-only face of a table that every instance holds whole. */
-export class GlobalKeyValueFace implements StateStore {
+export class GlobalKeyValueFace implements ReadOnlyGlobalStore<unknown, unknown> {
   readonly name: string;
   readonly #codec: Codec<unknown>;
   readonly #port: GlobalStorePort;
@@ -185,6 +185,10 @@ export class GlobalKeyValueFace implements StateStore {
     const encoded = encodedKey(this.#codec, key);
     const value = this.#port.get(encoded);
     return value === undefined ? null : { value, timestamp: this.#port.timestampOf(encoded) };
+  }
+
+  *all(): Generator<KeyValue<unknown, unknown>> {
+    for (const [key, value] of this.#port.entries()) yield [this.#codec.fromBinary(key, false), value];
   }
 }
 
