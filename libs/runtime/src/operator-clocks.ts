@@ -14,6 +14,8 @@ export class TaskClock implements OperatorClock {
   now: number;
   /** What the operator does when time moved without a record of its own; `null`: nothing. */
   readonly onAdvance: ((now: number) => void) | null;
+  /** Only its operator moves it. */
+  readonly own: boolean;
   private readonly followsRecords: boolean;
   private readonly scope: ScopeNumber;
   private before = -1;
@@ -26,7 +28,9 @@ export class TaskClock implements OperatorClock {
     onAdvance: ((now: number) => void) | null,
     followsRecords: boolean,
     scope: ScopeNumber,
+    own = false,
   ) {
+    this.own = own;
     this.name = name;
     this.id = id;
     this.now = now;
@@ -36,7 +40,7 @@ export class TaskClock implements OperatorClock {
   }
 
   observe(timestamp: number): number {
-    if (timestamp > this.now && this.followsRecords) this.moveTo(timestamp);
+    if (timestamp > this.now && (this.followsRecords || this.own)) this.moveTo(timestamp);
     return this.now;
   }
 
@@ -71,7 +75,7 @@ export class OperatorClocks {
     this.scope = scope;
   }
 
-  add(name: string, id: string, onAdvance: ((now: number) => void) | null): TaskClock {
+  add(name: string, id: string, onAdvance: ((now: number) => void) | null, own = false): TaskClock {
     if (this.clocks.some((clock) => clock.id === id)) {
       throw new MillraceError({
         code: 'MILLRACE_INVALID_TOPOLOGY',
@@ -86,6 +90,7 @@ export class OperatorClocks {
       onAdvance,
       this.followRecords,
       this.scope,
+      own,
     );
     this.clocks.push(clock);
     return clock;
@@ -95,7 +100,7 @@ export class OperatorClocks {
   behind(time: number): TaskClock | null {
     for (let i = this.clocks.length - 1; i >= 0; i--) {
       const clock = this.clocks[i]!;
-      if (clock.now < time) return clock;
+      if (clock.now < time && !clock.own) return clock;
     }
     return null;
   }

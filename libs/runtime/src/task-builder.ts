@@ -67,7 +67,7 @@ export function buildTask(
     sink: (index) => sinks[index]!,
     taskId: name,
     applicationId: config.applicationId,
-    clock: (operator, onAdvance) => clocks.add(operator, shortHash(operator), onAdvance),
+    clock: (operator, onAdvance, own) => clocks.add(operator, shortHash(operator), onAdvance, own),
     alarm: (kind, fire) => alarms.add(kind, fire),
     wallTime: () => clock.now(),
     post: (deliver, skip) => mailbox.post(deliver, skip),

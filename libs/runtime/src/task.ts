@@ -187,6 +187,8 @@ export class Task {
   get isSettled(): boolean {
     const { hasDeliveries, isHeld, isUnfinished } = this.mailbox;
     if (!this.initialised || this.mayHaveMore || this.suspended !== null) return false;
+    // An alarm that missed its state is fired again.
+    if (this.alarms.eventDue <= this.eventTime.now) return false;
     return !hasDeliveries && !isHeld && !isUnfinished;
   }
 

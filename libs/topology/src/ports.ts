@@ -135,9 +135,10 @@ export interface TaskPorts {
   drop(node: string, code: ErrorCode, reason: string): void;
   /**
    * One per operator that goes by event time; `name` is what its time is committed under, made of a store's name (clock-names.ts). `onAdvance` runs in a scope of its own when time moved without a
-   * record (watermarks with idleness, a bound on quiet inputs): what is due by `now` is to be emitted.
+   * record (watermarks with idleness, a bound on quiet inputs): what is due by `now` is to be emitted. `own`: only `observe` moves it,
+   * also where there are watermarks.
    */
-  clock(name: string, onAdvance: ((now: number) => void) | null): OperatorClock;
+  clock(name: string, onAdvance: ((now: number) => void) | null, own?: boolean): OperatorClock;
   /** `event`: the task's stream time, or its watermark. `wall`: the wall clock, looked at between records. */
   alarm(kind: 'event' | 'wall', fire: AlarmFunction): Alarm;
   /** Wall clock, milliseconds since the Unix epoch. */

@@ -173,6 +173,10 @@ export function declareWindowStore(
     );
   }
   const expires = Number.isFinite(retentionMs) && Number.isFinite(retentionMsMin);
+  const closing =
+    request.emit.kind === 'onWindowClose' && windows.kind !== 'count' ? name + CLOSING_SUFFIX : null;
+  // Where windows are emitted on close, by the time up to which they were.
+  const expiryClock = closing === null ? (clock ?? `store/${name}`) : `own/${closing}`;
   const common = {
     kind: 'ordered',
     keySerde: key,
@@ -188,13 +192,11 @@ export function declareWindowStore(
     },
     persistence: materialized.storeType === 'inMemory' ? 'memory' : 'default',
     resident: false,
-    expiry: expires ? { clock: clock ?? `store/${name}`, retentionMs: retentionMs + lagMs } : null,
+    expiry: expires ? { clock: expiryClock, retentionMs: retentionMs + lagMs } : null,
   } as const;
   const valueSerde = windows.kind === 'count' ? countedSerde(value) : value;
   graph.addStore({ ...common, name, valueSerde, layout }, path);
-  let closing: string | null = null;
-  if (request.emit.kind === 'onWindowClose' && windows.kind !== 'count') {
-    closing = name + CLOSING_SUFFIX;
+  if (closing !== null) {
     graph.addStore(
       { ...common, name: closing, valueSerde: CLOSING_SERDE, layout: `closing(${layout})` },
       path,

@@ -58,6 +58,8 @@ export interface Site {
   readonly childNames: readonly string[];
   /** Event time of a store that forgets, one per store and task whoever asks: rows are dropped by it. */
   storeClock(store: string): OperatorClock;
+  /** A time that only this operator moves, kept with a store of its own: how far it has come. */
+  ownClock(store: string): OperatorClock;
   /** A store connected with this node, or a global one; `null`: neither. */
   storeSpec(name: string): StoreSpec | null;
   globalStoreSpec(name: string): GlobalStoreSpec | null;

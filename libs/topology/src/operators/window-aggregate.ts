@@ -8,6 +8,7 @@ import { ClosingLists } from './window-closing.ts';
 import { emissionOnClose } from './window-emission.ts';
 import { folding, lateness } from './window-fold.ts';
 import type { WindowAggregation, WindowOperator } from './window-fold.ts';
+import type { OperatorClock } from '../ports.ts';
 import { separateCopies } from './aggregate.ts';
 import { toEachTable } from './operator.ts';
 import { windowSlots } from './window-slots.ts';
@@ -55,11 +56,12 @@ export function windowAggregateOperator(
           const { window, suffix } = assigned.slotEnding(end);
           return { group, suffix, window };
         },
+        () => clock.now,
       );
       // Ends are exclusive: a window that ends at the close time is closed.
       const emitClosed = (now: number): void => emission!.emitBelow(now - graceMs + 1);
       const storeClock = site.storeClock(spec.name);
-      const clock = site.clock(emission === null ? undefined : emitClosed);
+      const clock: OperatorClock = site.clock(emission === null ? undefined : emitClosed);
 
       return (key, value, timestamp) => {
         if (key === null || key === undefined) return site.drop('MILLRACE_NULL_KEY', NULL_KEY);

@@ -29,13 +29,18 @@ export function emissionOnClose(
   closingOf: (store: OrderedStorePort) => ClosingWindows,
   next: TableFunction,
   locate: (end: number, rest: BinaryString) => ClosedWindow,
+  now: () => number,
 ): Emission | null {
   if (spec.closing === null) return null;
   const store = site.orderedStore(spec.name);
   const closing = closingOf(site.orderedStore(spec.closing));
   const codec = compileCodec(spec.keySerde);
+  const emittedClock = site.ownClock(spec.closing);
   const emit = (windowsMax: number): boolean => {
     const due = closing.take(windowsMax);
+    const isLast = due === null || due.ends.length < windowsMax;
+    // Rows are dropped by this time: never before they were emitted.
+    if (isLast) emittedClock.observe(now());
     if (due === null) return false;
     const { ends, rests } = due;
     const closed: ClosedWindow[] = [];
@@ -53,7 +58,7 @@ export function emissionOnClose(
       const key = codec.fromBinary(group, false);
       next(new WindowedKey(key, window, group, codec.name), value, null, row.timestamp);
     }
-    return ends.length === windowsMax;
+    return !isLast;
   };
   const emitDue = dueEmission(site, { emit, drop: () => void closing.take(1) });
   return {

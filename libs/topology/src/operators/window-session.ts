@@ -6,7 +6,7 @@ import { orderedTime, readOrderedTime } from '#libs/core';
 import type { BinaryString } from '#libs/core';
 import { TimeWindow, WindowedKey } from '#libs/serde';
 import type { SessionWindows } from '../options/windows.ts';
-import type { StoreEntry } from '../ports.ts';
+import type { OperatorClock, StoreEntry } from '../ports.ts';
 import { separateCopies } from './aggregate.ts';
 import { toEachTable } from './operator.ts';
 import { ClosingRows } from './window-closing.ts';
@@ -80,11 +80,12 @@ export function sessionAggregateOperator(
             window: new TimeWindow(start, end),
           };
         },
+        () => clock.now,
       );
       // Ends are inclusive: a session that ends at the close time is still open.
       const emitClosed = (now: number): void => emission!.emitBelow(now - graceMs - gapMs);
       const storeClock = site.storeClock(spec.name);
-      const clock = site.clock(emission === null ? undefined : emitClosed);
+      const clock: OperatorClock = site.clock(emission === null ? undefined : emitClosed);
 
       /** The sessions that a record joins, by end. */
       const find = (group: BinaryString, timestamp: number): void => {

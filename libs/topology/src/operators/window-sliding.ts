@@ -7,7 +7,7 @@ import { orderedTime, readOrderedTime } from '#libs/core';
 import type { BinaryString } from '#libs/core';
 import { compileCodec, TimeWindow, WindowedKey } from '#libs/serde';
 import type { SlidingWindows } from '../options/windows.ts';
-import type { StoreEntry } from '../ports.ts';
+import type { OperatorClock, StoreEntry } from '../ports.ts';
 import { separateCopies } from './aggregate.ts';
 import { toEachTable } from './operator.ts';
 import { ClosingRows } from './window-closing.ts';
@@ -68,11 +68,12 @@ export function slidingAggregateOperator(
           const start = end - timeDifferenceMs;
           return { group, suffix: orderedTime(start), window: new TimeWindow(start, end) };
         },
+        () => clock.now,
       );
       // Ends are inclusive: a window that ends at the close time is still open.
       const emitClosed = (now: number): void => emission!.emitBelow(now - graceMs);
       const storeClock = site.storeClock(spec.name);
-      const clock = site.clock(emission === null ? undefined : emitClosed);
+      const clock: OperatorClock = site.clock(emission === null ? undefined : emitClosed);
 
       // The record in process, and what its look through the windows found.
       let key: unknown;
