@@ -16,16 +16,21 @@ export function sampledRuns({ runs }: Vectors): number[] {
   return runs.flatMap(({ profile }, index) => (runs[index - 1]?.profile === profile ? [] : [index]));
 }
 
-/** Each record processed and committed before the next. */
+/** Each record processed and committed before the next. `crashAt`: before this one the application is killed and started again. */
 export async function differenceByRecord(
   topology: Topology,
   vectors: Vectors,
   run: number,
+  crashAt = -1,
 ): Promise<Difference | null> {
   await using driver = await start(topology, vectors);
   const read = readerOf(driver, vectors);
   for (const [at, line] of vectors.runs[run]!.records.entries()) {
     const [topic, key, value, timestamp] = line;
+    if (at === crashAt) {
+      await driver.crash();
+      await driver.restart();
+    }
     if (topic === WALL_CLOCK) {
       await driver.advanceWallClockTime(timestamp);
     } else {

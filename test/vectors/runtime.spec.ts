@@ -1,10 +1,18 @@
-// A part of the vectors on the runtime itself, over a simulated broker: records of a topology one by one, and whole batches.
+// A part of the vectors on the runtime itself, over a simulated broker: records of a topology one by one, whole batches, and through a crash.
 import { describe, expect, it } from '@jest/globals';
 import { explained } from './difference.ts';
 import { canRunAsBatch, differenceByRecord, differenceOfBatch, sampledRuns } from './on-runtime.ts';
 import { buildTopology, topologies } from './topologies/index.ts';
 import { readVectors } from './vectors.ts';
 
+/** Schedules are not state: they begin anew. So does the time of a partition that a timestamp extractor is shown. */
+const BEGIN_ANEW = new Set([
+  'timestamp-extractor',
+  'process-stream-time-punctuator',
+  'process-wall-clock-punctuator',
+  'process-cancelled-punctuator',
+  'headers-punctuator',
+]);
 const names = Object.keys(topologies);
 
 describe('the results of Kafka Streams', () => {
@@ -26,6 +34,16 @@ describe('the results of Kafka Streams', () => {
         const difference = await differenceOfBatch(buildTopology(vectors), vectors, run);
         if (difference !== null) throw new Error(explained(vectors, difference));
       }
+    },
+  );
+
+  it.each(names.filter((name) => !BEGIN_ANEW.has(name)))(
+    'are those of "%s" on the runtime, though it is killed half-way',
+    async (name) => {
+      const vectors = readVectors(name);
+      const run = vectors.runs.length - 1 - (names.indexOf(name) % 4);
+      const difference = await differenceByRecord(buildTopology(vectors), vectors, run, 14);
+      if (difference !== null) throw new Error(explained(vectors, difference));
     },
   );
 });
