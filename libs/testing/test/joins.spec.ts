@@ -11,6 +11,7 @@ import {
   StreamJoined,
   StreamsBuilder,
   TableJoined,
+  WatermarkStrategy,
 } from '#libs/topology';
 import type { KStream, KTable } from '#libs/topology';
 import { TopologyTestDriver } from '../src/index.ts';
@@ -93,5 +94,27 @@ describe('joins', () => {
       await driver.restart();
     });
     expect(disturbed).toEqual(expected);
+  });
+
+  it('close their windows by the watermark, where sources have one', async () => {
+    const builder = new StreamsBuilder();
+    const late = { ...consumed, watermarks: WatermarkStrategy.boundedOutOfOrderness(20) };
+    const read = (topic: string): KStream<string, string> => builder.stream<string, string>(topic, late);
+    read('left')
+      .outerJoin(read('right'), plus, JoinWindows.ofTimeDifferenceWithNoGrace(10), joined)
+      .to('out', Produced.with(text, text));
+    await using driver = await TopologyTestDriver.start(builder);
+    const out = driver.outputTopic('out', text, text);
+    const pipe = async (topic: string, key: string, timestamp: number): Promise<string[]> => {
+      await driver.inputTopic(topic, text, text).pipe(key, topic, { timestamp });
+      return out.readAll().map(({ value, timestamp: time }) => `${String(value)}@${time}`);
+    };
+    expect(await pipe('left', 'k', 1_000)).toEqual([]);
+    expect(await pipe('right', 'l', 1_005)).toEqual([]);
+    expect(await pipe('left', 'm', 1_031)).toEqual([]);
+    expect(await pipe('right', 'k', 1_009)).toEqual(['left+right@1009']);
+    // The watermark is that of the slower input.
+    expect(await pipe('right', 'n', 1_036)).toEqual([]);
+    expect(await pipe('left', 'n', 1_040)).toEqual(['left+right@1040', 'null+right@1005']);
   });
 });
