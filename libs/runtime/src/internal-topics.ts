@@ -97,9 +97,11 @@ async function ensure(
     }
     const policy = configs.get(topic.name)?.['cleanup.policy'];
     const expected = topic.configs?.['cleanup.policy'];
-    if (policy !== undefined && expected === 'compact' && !policy.includes('compact')) {
-      faults.push(`${topic.name} has cleanup.policy=${policy}, ${expected} is needed`);
-    }
+    // State whose newest values are deleted for their age, or never compacted, is lost, or grows for ever.
+    const isLossy = expected === 'compact' && policy?.includes('delete') === true;
+    const isUncompacted = expected?.includes('compact') === true && policy?.includes('compact') === false;
+    if (isLossy || isUncompacted)
+      faults.push(`${topic.name} has cleanup.policy=${String(policy)}, ${String(expected)} is needed`);
   }
   if (faults.length > 0) {
     throw new FatalError({
