@@ -3,6 +3,7 @@ import {
   Grouped,
   JoinWindows,
   Materialized,
+  Stores,
   StreamJoined,
   StreamsBuilder,
   TimeWindows,
@@ -68,6 +69,20 @@ describe('the names under which operators commit their time', () => {
     });
     expect(new Set(names).size).toBe(names.length);
     expect(names).toEqual(expect.arrayContaining(['of/counts', 'of/folded', 'of/folded/2', 'store/folded']));
+  });
+
+  it('are known before the first record where a processor has stores that forget', () => {
+    const serdes = { keySerde: text, valueSerde: text };
+    const names = clocksOf((stream) =>
+      stream.process(
+        (_record) => undefined,
+        'p',
+        Stores.keyValueStore('all', serdes),
+        Stores.windowStore('windows', { ...serdes, retentionMs: 10, windowSizeMs: 1 }),
+        Stores.versionedKeyValueStore('versions', { ...serdes, historyRetentionMs: 10 }),
+      ),
+    );
+    expect(names).toEqual(['store/versions', 'store/windows']);
   });
 
   it('are those that rows expire by', () => {

@@ -228,6 +228,8 @@ class Processing
       store: (name) => new GuardedStore(site.store(name), guard),
       orderedStore: (name) => new GuardedOrderedStore(site.orderedStore(name), guard),
     };
+    // At once: the clocks that stores forget by are to be known before the task's first scope.
+    for (const name of declared.stores) if (declared.builders.has(name)) this.getStateStore(name);
     const punctuate = (punctuator: Punctuator, now: number): void =>
       this.run('punctuation', now, () => punctuator(now));
     this.#event = new Punctuations('event', site, punctuate);
