@@ -171,6 +171,8 @@ export class SimulatedApplication {
       await this.#network.advance(stepMs);
       elapsedMs += stepMs;
       if (done()) return;
+      // While this was awaited, by somebody who did not await it.
+      this.refuseIfClosed();
       if (round >= PATIENT_ROUNDS) await this.#turnOfTheRealWorld();
       stepMs = Math.min(STEP_MS_MAX, stepMs === 0 ? STEP_MS_FIRST : stepMs * 2);
     }

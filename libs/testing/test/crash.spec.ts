@@ -2,148 +2,8 @@
 // gives, record by record, what an undisturbed run gives.
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { Serdes, WindowedSerdes } from '#libs/serde';
-import {
-  Consumed,
-  Grouped,
-  JoinWindows,
-  Joined,
-  Materialized,
-  Produced,
-  State,
-  StreamJoined,
-  StreamsBuilder,
-  Suppressed,
-  TimeWindows,
-} from '#libs/topology';
-import { TopologyTestDriver } from '../src/index.ts';
-import type { TopologyTestDriverOptions } from '../src/index.ts';
-import { number, text } from './topologies.ts';
-
-/** A topology over `orders` (a number per key) that writes texts or counts to `results`. */
-interface Scenario {
-  readonly name: string;
-  readonly draw: (builder: StreamsBuilder) => void;
-  /** Store whose content is compared too. */
-  readonly store: string;
-}
-
-const orders = (builder: StreamsBuilder) => builder.stream('orders', Consumed.with(text, number));
-const results = Produced.with(text, text);
-
-const SCENARIOS: readonly Scenario[] = [
-  {
-    name: 'two aggregations with a repartition topic between them',
-    store: 'digits',
-    draw: (builder) =>
-      orders(builder)
-        .groupByKey()
-        .reduce((sum, value) => sum + value, Materialized.as('sums'))
-        .toStream()
-        .groupBy((_key, sum) => `d${sum % 3}`, Grouped.as('by-digit', { keySerde: text, valueSerde: number }))
-        .count(Materialized.as('digits'))
-        .toStream()
-        .mapValues(String)
-        .to('results', results),
-  },
-  {
-    name: 'windows whose results are held back until they close',
-    store: 'windows',
-    draw: (builder) =>
-      orders(builder)
-        .groupByKey()
-        .windowedBy(TimeWindows.ofSizeAndGrace(5, 3))
-        .count(Materialized.as('windows'))
-        .suppress(Suppressed.untilWindowCloses(Suppressed.BufferConfig.unbounded()).withName('held-back'))
-        .toStream()
-        .mapValues(String)
-        .to('results', Produced.with(WindowedSerdes.timeWindowed(text, 5), text)),
-  },
-  {
-    name: 'an outer join of two branches, then a table join',
-    store: 'newest',
-    draw: (builder) => {
-      const stream = orders(builder);
-      const newest = stream.filter((_key, value) => value % 4 === 0).toTable(Materialized.as('newest'));
-      const odd = stream.filter((_key, value) => value % 2 === 1).mapValues(String);
-      const even = stream.filter((_key, value) => value % 2 === 0).mapValues(String);
-      odd
-        .outerJoin(
-          even,
-          (left, right) => `${left ?? '-'}|${right ?? '-'}`,
-          JoinWindows.ofTimeDifferenceAndGrace(4, 2),
-          StreamJoined.as('pairs', { keySerde: text, valueSerde: text, otherValueSerde: text }),
-        )
-        .leftJoin(newest, (pair, value) => `${pair} ${String(value)}`, Joined.as('with-newest'))
-        .to('results', results);
-    },
-  },
-  {
-    name: 'a keyed process function with state and timers',
-    store: 'bursts-seen',
-    draw: (builder) =>
-      orders(builder)
-        .groupByKey()
-        .process({
-          name: 'bursts',
-          valueSerde: text,
-          state: { seen: State.value(number) },
-          onRecord(value, context) {
-            context.state.seen.set((context.state.seen.get() ?? 0) + value);
-            context.timers.setEventTime('quiet', context.timestamp + 4);
-          },
-          onTimer(timer, context) {
-            context.emit(`${String(context.state.seen.get())} at ${timer.time}`);
-            context.state.seen.clear();
-          },
-        })
-        .to('results', results),
-  },
-];
-
-/** Out of order here and there, and some late. */
-const inputs = Array.from({ length: 24 }, (_, i) => ({
-  key: `k${(i * 7) % 5}`,
-  value: (i * 5) % 11,
-  timestamp: 1_000 + i + ((i * 13) % 7) - 3,
-}));
-
-interface Run {
-  /** Key, value, timestamp, by partition. */
-  readonly results: readonly (readonly [string, string, number, number])[];
-  readonly state: readonly unknown[];
-}
-
-async function run(
-  { draw, store }: Scenario,
-  options: TopologyTestDriverOptions,
-  disturb: (driver: TopologyTestDriver, i: number) => Promise<void> = () => Promise.resolve(),
-): Promise<Run> {
-  const builder = new StreamsBuilder();
-  draw(builder);
-  await using driver = await TopologyTestDriver.start(builder, options);
-  const input = driver.inputTopic('orders', text, number);
-  for (const [i, { key, value, timestamp }] of inputs.entries()) {
-    await input.append(key, value, { timestamp });
-    await disturb(driver, i);
-    await driver.settle();
-  }
-  const bytes = Serdes.bytes();
-  const written = driver.outputTopic('results', bytes, bytes).readAll();
-  return {
-    results: written
-      .map(
-        ({ key, value, timestamp, partition }) => [latin1(key), latin1(value), timestamp, partition] as const,
-      )
-      // Over several partitions records have no order.
-      .toSorted((a, b) => a[3] - b[3]),
-    state: await driver.store(store).entries(),
-  };
-}
-
-function latin1(bytes: Uint8Array | null): string {
-  return bytes === null ? 'null' : Buffer.from(bytes).toString('latin1');
-}
+import type { TopologyTestDriver } from '../src/index.ts';
+import { SCENARIOS, inputs, run } from './scenarios.ts';
 
 async function restart(driver: TopologyTestDriver): Promise<void> {
   await driver.crash();
@@ -210,6 +70,54 @@ describe('any disturbance', () => {
               if (events > 0) await driver.step(events);
               await disturb(driver, what, instance % driver.instanceCount);
             }
+          });
+          expect(disturbed).toEqual(expected);
+        },
+      ),
+      { numRuns: 20 },
+    );
+  }, 60_000);
+});
+
+interface Blow {
+  /** After which record. */
+  readonly at: number;
+  readonly kind: 'kill' | 'start' | 'freeze' | 'thaw' | 'rebalance' | 'step' | 'settle' | 'stop';
+  readonly instance: number;
+  readonly events: number;
+}
+
+async function strike(driver: TopologyTestDriver, { kind, instance, events }: Blow): Promise<void> {
+  if (kind === 'kill') await driver.crash(instance);
+  else if (kind === 'start') await driver.restart(instance);
+  else if (kind === 'freeze') driver.freeze(instance);
+  else if (kind === 'thaw') await driver.thaw(instance);
+  else if (kind === 'rebalance') await driver.rebalance();
+  else if (kind === 'step') await driver.step(events);
+  else if (kind === 'stop') await driver.removeInstance(instance);
+  else await driver.settle();
+}
+
+describe('a storm', () => {
+  it('of kills, pauses, stops and rebalances over three instances, all dead in the end, changes nothing', async () => {
+    const blow = fc.record<Blow>({
+      at: fc.nat({ max: inputs.length - 1 }),
+      kind: fc.constantFrom('kill', 'start', 'freeze', 'thaw', 'rebalance', 'step', 'settle', 'stop'),
+      instance: fc.nat({ max: 2 }),
+      events: fc.nat({ max: 60 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...SCENARIOS),
+        fc.array(blow, { maxLength: 12 }),
+        async (scenario, blows) => {
+          const expected = await run(scenario, {});
+          const disturbed = await run(scenario, { instances: 3 }, async (driver, i) => {
+            for (const each of blows) if (each.at === i) await strike(driver, each);
+            if (i < inputs.length - 1) return;
+            for (let instance = 0; instance < driver.instanceCount; instance++) await driver.thaw(instance);
+            await driver.crash();
+            await driver.restart();
           });
           expect(disturbed).toEqual(expected);
         },

@@ -58,6 +58,14 @@ describe('a test that does what cannot be', () => {
     await expect(driver.crash()).rejects.toThrow('MILLRACE_ILLEGAL_STATE');
   });
 
+  it('is told when it closes the driver under a call that it does not await', async () => {
+    const driver = await TopologyTestDriver.start(sums());
+    await driver.inputTopic('orders', text, number).pipe('ann', 1);
+    const reading = driver.store('sums').entries();
+    await driver.close();
+    await expect(reading).rejects.toThrow('MILLRACE_ILLEGAL_STATE: The test driver is closed.');
+  });
+
   it('is told which stores and instances there are', async () => {
     await using driver = await TopologyTestDriver.start(sums());
     expect(() => driver.store('sum')).toThrow(/MILLRACE_INVALID_TOPOLOGY.*"sum".*"sums"/);
