@@ -2,7 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { explained } from './difference.ts';
 import { canRunAsBatch, differenceByRecord, differenceOfBatch, sampledRuns } from './on-runtime.ts';
-import { buildTopology, topologies } from './topologies/index.ts';
+import { buildTopology, topologyNames } from './topologies/index.ts';
 import { readVectors } from './vectors.ts';
 
 /** Schedules are not state: they begin anew. So does the time of a partition that a timestamp extractor is shown. */
@@ -13,7 +13,7 @@ const BEGIN_ANEW = new Set([
   'process-cancelled-punctuator',
   'headers-punctuator',
 ]);
-const names = Object.keys(topologies);
+const names = topologyNames;
 
 describe('the results of Kafka Streams', () => {
   it.each(names)('are those of "%s" on the runtime, record by record', async (name) => {

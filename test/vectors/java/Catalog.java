@@ -3,24 +3,28 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Properties;
 import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.function.Supplier;
 import org.apache.kafka.streams.StreamsBuilder;
+import org.apache.kafka.streams.Topology;
 
 /** The topologies by name, each with its inputs. What is added here has a twin of the same name in ../topologies. */
 final class Catalog {
   static final class Entry {
     final String name;
     final Inputs inputs;
-    final Consumer<StreamsBuilder> draw;
+    final Function<Properties, Topology> build;
     List<String> outputs = List.of("out");
     boolean cached;
     boolean optimized;
     boolean headers;
 
-    Entry(String name, Inputs inputs, Consumer<StreamsBuilder> draw) {
+    Entry(String name, Inputs inputs, Function<Properties, Topology> build) {
       this.name = name;
       this.inputs = inputs;
-      this.draw = draw;
+      this.build = build;
     }
 
     Entry outputs(String... topics) { outputs = Arrays.asList(topics); return this; }
@@ -41,8 +45,20 @@ final class Catalog {
   static final List<String> EFFECTS = new ArrayList<>();
 
   static Entry add(String name, Inputs inputs, Consumer<StreamsBuilder> draw) {
-    Entry entry = new Entry(name, inputs, draw);
-    if (ENTRIES.put(name, entry) != null) throw new IllegalStateException("twice: " + name);
+    return put(new Entry(name, inputs, config -> {
+      StreamsBuilder builder = new StreamsBuilder();
+      draw.accept(builder);
+      return builder.build(config);
+    }));
+  }
+
+  /** One that is drawn node by node. */
+  static Entry addTopology(String name, Inputs inputs, Supplier<Topology> build) {
+    return put(new Entry(name, inputs, config -> build.get()));
+  }
+
+  private static Entry put(Entry entry) {
+    if (ENTRIES.put(entry.name, entry) != null) throw new IllegalStateException("twice: " + entry.name);
     return entry;
   }
 }

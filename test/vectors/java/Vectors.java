@@ -13,7 +13,6 @@ import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
-import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.TestInputTopic;
 import org.apache.kafka.streams.TestOutputTopic;
 import org.apache.kafka.streams.TopologyTestDriver;
@@ -37,6 +36,7 @@ public final class Vectors {
     ForeignKeyTopologies.add();
     VersionedTopologies.add();
     HeaderTopologies.add();
+    NodeTopologies.add();
     Path folder = Path.of(arguments[0]);
     List<String> wanted = List.of(arguments).subList(1, arguments.length);
     int done = 0;
@@ -65,7 +65,6 @@ public final class Vectors {
 
   private static String resultsOf(Catalog.Entry entry, Inputs.Run run) throws IOException {
     Catalog.EFFECTS.clear();
-    StreamsBuilder builder = new StreamsBuilder();
     Path state = Files.createTempDirectory("vectors");
     Properties config = new Properties();
     config.put("application.id", "vectors");
@@ -79,10 +78,9 @@ public final class Vectors {
     // Closed windows are emitted with the record that closes them, not at most once a second of wall-clock time.
     config.put("__emit.interval.ms.kstreams.outer.join.spurious.results.fix__", 0L);
     config.put("__emit.interval.ms.kstreams.windowed.aggregation__", 0L);
-    entry.draw.accept(builder);
     StringBuilder lines = new StringBuilder();
     double dropped;
-    try (TopologyTestDriver driver = new TopologyTestDriver(builder.build(config), config, Instant.ofEpochMilli(0))) {
+    try (TopologyTestDriver driver = new TopologyTestDriver(entry.build.apply(config), config, Instant.ofEpochMilli(0))) {
       Map<String, TestInputTopic<String, String>> inputs = new HashMap<>();
       List<TestOutputTopic<String, String>> outputs = entry.outputs.stream()
           .map(topic -> driver.createOutputTopic(topic, new StringDeserializer(), new StringDeserializer())).toList();

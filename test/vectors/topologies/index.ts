@@ -5,6 +5,7 @@ import { aggregates } from './aggregates.ts';
 import { cogroups } from './cogroups.ts';
 import { foreignKeys } from './foreign-keys.ts';
 import { headers } from './headers.ts';
+import { nodes } from './nodes.ts';
 import { processors } from './processors.ts';
 import { stateless } from './stateless.ts';
 import { streamJoins } from './stream-joins.ts';
@@ -16,7 +17,7 @@ import { windows } from './windows.ts';
 import type { Vectors } from '../vectors.ts';
 import type { Topologies } from './words.ts';
 
-export const topologies: Topologies = {
+const drawn: Topologies = {
   ...stateless,
   ...aggregates,
   ...tables,
@@ -31,11 +32,16 @@ export const topologies: Topologies = {
   ...headers,
 };
 
+/** Names of all topologies. */
+export const topologyNames: readonly string[] = [...Object.keys(drawn), ...Object.keys(nodes)];
+
 /** What the driver of libs/topology leaves out: it starts behind the reading of topics. */
 export const needsTheRuntime: ReadonlySet<string> = new Set(['timestamp-extractor']);
 
 export function buildTopology({ topology, optimized }: Vectors): Topology {
+  const byNode = nodes[topology];
+  if (byNode !== undefined) return byNode().build();
   const builder = new StreamsBuilder({ optimize: optimized === true ? 'all' : 'none' });
-  topologies[topology]!(builder);
+  drawn[topology]!(builder);
   return builder.build();
 }

@@ -21,12 +21,12 @@ type Input = ProcessorRecord<Nullable, Nullable>;
 type Context = ProcessorContext<Nullable, Nullable>;
 
 const serdes = { keySerde: text, valueSerde: text };
-const keyValues = Stores.keyValueStore('s', serdes);
+export const keyValues = Stores.keyValueStore('s', serdes);
 const near = Stores.windowStore('w', { ...serdes, retentionMs: 150, windowSizeMs: 10 });
 const sessions = Stores.sessionStore('x', { ...serdes, retentionMs: 150 });
 const versions = Stores.versionedKeyValueStore('v', { ...serdes, historyRetentionMs: 150 });
 
-function plain(record: Input, context: Context): void {
+export function plain(record: Input, context: Context): void {
   if (record.value === null) return;
   context.forward(record);
   if (digit(record.value) > 5) {
@@ -34,7 +34,7 @@ function plain(record: Input, context: Context): void {
   }
 }
 
-function collect(record: Input, context: Context): void {
+export function collect(record: Input, context: Context): void {
   if (record.key === null || record.value === null) return;
   const store = context.getStateStore(keyValues);
   if (digit(record.value) === 0) {
@@ -123,6 +123,12 @@ class Cancelled {
     }
     this.#context.forward(record);
   }
+}
+
+/** Odd digits to one child, even ones to the other. */
+export function choose(record: Input, context: Context): void {
+  if (record.value === null) context.forward(record);
+  else context.forward(record, digit(record.value) % 2 === 0 ? 'even' : 'odd');
 }
 
 const rowsOf = (rows: readonly KeyValue<string, string>[]): string =>
@@ -222,10 +228,7 @@ export const processors: Topologies = {
       ),
     ),
   'process-to-child': (b) => {
-    const chosen = stream(b).process((record, context) => {
-      if (record.value === null) context.forward(record);
-      else context.forward(record, digit(record.value) % 2 === 0 ? 'even' : 'odd');
-    }, 'choice');
+    const chosen = stream(b).process(choose, 'choice');
     out(chosen.mapValues((v) => `${String(v)} even`, 'even'));
     to(
       chosen.mapValues((v) => `${String(v)} odd`, 'odd'),
