@@ -82,7 +82,7 @@ describe('the names under which operators commit their time', () => {
         Stores.versionedKeyValueStore('versions', { ...serdes, historyRetentionMs: 10 }),
       ),
     );
-    expect(names).toEqual(['store/versions', 'store/windows']);
+    expect(names).toEqual(['own/of/all', 'store/versions', 'store/windows']);
   });
 
   it('are those that rows expire by', () => {

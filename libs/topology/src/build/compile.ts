@@ -130,6 +130,7 @@ export function compileTask(
         ),
       childNames: children.map(({ name }) => name),
       storeClock,
+      clockName: stores.clocks.get(node.name) ?? node.name,
       ownClock: (store) => ports.clock(`own/${store}`, null, true),
       storeSpec: (name) => (operator.stores.includes(name) ? (stores.specs.get(name) ?? null) : null),
       globalStoreSpec: (name) => stores.globalSpecs.get(name) ?? null,
@@ -200,6 +201,7 @@ function siteOf(
   | 'sides'
   | 'childNames'
   | 'storeClock'
+  | 'clockName'
   | 'ownClock'
   | 'storeSpec'
   | 'globalStoreSpec'

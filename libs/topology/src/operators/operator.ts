@@ -58,6 +58,8 @@ export interface Site {
   readonly childNames: readonly string[];
   /** Event time of a store that forgets, one per store and task whoever asks: rows are dropped by it. */
   storeClock(store: string): OperatorClock;
+  /** What the operator's time is committed under: of no other operator, and the same in every version that has its stores. */
+  readonly clockName: string;
   /** A time that only this operator moves, kept with a store of its own: how far it has come. */
   ownClock(store: string): OperatorClock;
   /** A store connected with this node, or a global one; `null`: neither. */

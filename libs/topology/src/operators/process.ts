@@ -16,7 +16,7 @@ import type {
   Punctuator,
 } from '../options/processing.ts';
 import type { StateStore, StoreBuilder } from '../options/stores.ts';
-import type { RecordContext, RecordMetadata } from '../ports.ts';
+import type { OperatorClock, RecordContext, RecordMetadata } from '../ports.ts';
 import { GlobalKeyValueFace, PlainKeyValueFace } from '../stores/key-value-store.ts';
 import { Guard, GuardedOrderedStore, GuardedStore } from '../stores/store-site.ts';
 import type { StoreSite } from '../stores/store-site.ts';
@@ -25,7 +25,7 @@ import { byKey, toEachStream, toEachTable } from './operator.ts';
 import type { AggregateStore } from './aggregate.ts';
 import { materialize } from './table.ts';
 import type { ChangeOptions } from './table.ts';
-import { Punctuations } from './punctuations.ts';
+import { nextAfter, Punctuations } from './punctuations.ts';
 
 export interface LooseLifecycle {
   init?(context: unknown): void;
@@ -208,6 +208,8 @@ class Processing
   readonly #storeSite: StoreSite;
   readonly #guard = new Guard();
   readonly #event: Punctuations;
+  /** Up to which stream time punctuations were made, by the tasks before this one too. */
+  readonly #punctuated: OperatorClock;
   readonly #wall: Punctuations;
   #mode: Mode = 'none';
   #key: unknown = null;
@@ -232,8 +234,10 @@ class Processing
     for (const name of declared.stores) if (declared.builders.has(name)) this.getStateStore(name);
     const punctuate = (punctuator: Punctuator, now: number): void =>
       this.run('punctuation', now, () => punctuator(now));
-    this.#event = new Punctuations('event', site, punctuate);
-    this.#wall = new Punctuations('wall', site, punctuate);
+    const punctuated = site.ownClock(site.clockName);
+    this.#punctuated = punctuated;
+    this.#event = new Punctuations('event', site, punctuate, (now) => punctuated.observe(now));
+    this.#wall = new Punctuations('wall', site, punctuate, null);
   }
 
   get recordMetadata(): RecordMetadata | null {
@@ -338,13 +342,20 @@ class Processing
       throw this.#misuse(`startTimeMs is ${String(startTimeMs)}, not whole milliseconds from 1970 on`);
     }
     if (type === 'stream-time') {
-      const now = startTimeMs === undefined ? -Infinity : this.currentStreamTimeMs();
-      return this.#event.add(startTimeMs ?? 0, intervalMs, now, punctuator);
+      return this.#event.add(this.#firstStreamTime(startTimeMs, intervalMs), intervalMs, punctuator);
     }
     const wall = this.#site.wallTime();
-    if (startTimeMs === undefined)
-      return this.#wall.add(wall + intervalMs, intervalMs, -Infinity, punctuator);
-    return this.#wall.add(startTimeMs, intervalMs, wall, punctuator);
+    const start = startTimeMs ?? wall + intervalMs;
+    return this.#wall.add(start < wall ? nextAfter(start, intervalMs, wall) : start, intervalMs, punctuator);
+  }
+
+  /** Schedules of `init` go on where those of the task before it ended: a restart neither repeats nor leaves out a punctuation. */
+  #firstStreamTime(startTimeMs: number | undefined, intervalMs: number): number {
+    const start = startTimeMs ?? 0;
+    const done = this.#punctuated.now;
+    if (this.#mode === 'init' && done >= 0) return start <= done ? nextAfter(start, intervalMs, done) : start;
+    const passed = startTimeMs !== undefined && startTimeMs < this.currentStreamTimeMs();
+    return passed ? nextAfter(start, intervalMs, this.currentStreamTimeMs()) : start;
   }
 
   #send(target: StreamFunction, record: ForwardedRecord<unknown, unknown> | ForwardedValue<unknown>): void {

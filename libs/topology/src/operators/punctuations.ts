@@ -19,9 +19,14 @@ export class Punctuations {
   /** What takes back the changes of the scope in process. */
   readonly #undo: (() => void)[] = [];
 
-  /** `run` calls a punctuator. */
-  constructor(kind: 'event' | 'wall', site: Site, run: (punctuator: Punctuator, now: number) => void) {
-    this.#alarm = site.alarm(kind, (now) => this.#fire(now, run));
+  /** `run` calls a punctuator, `settled` is told the time at which nothing is due any more. */
+  constructor(
+    kind: 'event' | 'wall',
+    site: Site,
+    run: (punctuator: Punctuator, now: number) => void,
+    settled: ((now: number) => void) | null,
+  ) {
+    this.#alarm = site.alarm(kind, (now) => this.#fire(now, run, settled));
     site.onScope({
       begin: () => {
         if (this.#undo.length === 0) return;
@@ -35,9 +40,7 @@ export class Punctuations {
     });
   }
 
-  /** `skipTo`: the first time is moved on to after it by whole intervals. */
-  add(first: number, intervalMs: number, skipTo: number, punctuator: Punctuator): Cancellable {
-    const next = first < skipTo ? nextAfter(first, intervalMs, skipTo) : first;
+  add(next: number, intervalMs: number, punctuator: Punctuator): Cancellable {
     const schedule: Schedule = { intervalMs, punctuator, next, cancelled: false };
     this.#schedules.push(schedule);
     this.#undo.push(() => {
@@ -55,7 +58,11 @@ export class Punctuations {
     };
   }
 
-  #fire(now: number, run: (punctuator: Punctuator, now: number) => void): number {
+  #fire(
+    now: number,
+    run: (punctuator: Punctuator, now: number) => void,
+    settled: ((now: number) => void) | null,
+  ): number {
     const due = this.#earliest();
     if (due === null || due.next > now) return due?.next ?? Infinity;
     run(due.punctuator, now);
@@ -64,7 +71,9 @@ export class Punctuations {
       due.next = before;
     });
     due.next = nextAfter(before, due.intervalMs, now);
-    return this.#earliest()?.next ?? Infinity;
+    const next = this.#earliest()?.next ?? Infinity;
+    if (next > now) settled?.(now);
+    return next;
   }
 
   #earliest(): Schedule | null {
@@ -77,7 +86,7 @@ export class Punctuations {
 }
 
 /** At least one interval on, and after `now`. */
-function nextAfter(time: number, intervalMs: number, now: number): number {
+export function nextAfter(time: number, intervalMs: number, now: number): number {
   if (now < time + intervalMs) return time + intervalMs;
   return time + (Math.floor((now - time) / intervalMs) + 1) * intervalMs;
 }

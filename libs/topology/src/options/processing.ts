@@ -77,7 +77,8 @@ export interface ProcessingContext<Connected extends StoresByName> {
   getStateStore<N extends keyof Connected & string>(name: N): Connected[N];
   /**
    * Calls `punctuator` every `intervalMs` milliseconds (at least 1), between records, in a scope of its own: what it changes and forwards is
-   * done whole or not at all. Schedules are not state: make them in `init`.
+   * done whole or not at all. Make schedules in `init`, because they are not state: a task that opens has none. Those of stream time that are
+   * made there go on where they were, so that a restart neither repeats nor leaves out a call; those of the wall clock begin anew.
    */
   schedule(
     intervalMs: number,
