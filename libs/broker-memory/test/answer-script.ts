@@ -427,6 +427,16 @@ export class AnswerScript {
     this.#note('of a fenced producer', await this.#commitInTransaction(id, this.#next(second), groupId, 10));
     this.#note('of the newer one', await this.#commitInTransaction(id, newer, groupId, 11));
     this.#note('of the newer one, ended', await this.#end(id, newer, true));
+    if (this.#version2) return;
+    const answer = await this.#rpc.call(await this.#coordinator('group', groupId), 'TxnOffsetCommit', {
+      transactionalId: id,
+      ...newer,
+      groupId,
+      ...UNGROUPED,
+      topics: [this.#offset(this.#topic, 1)],
+      transactionVersion2: false,
+    });
+    this.#note('without adding them', answer.topics[0]!.partitions[0]!.errorCode);
   }
 
   // --- reading -------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ const INVALID_TXN_STATE = 48;
 const INVALID_PRODUCER_ID_MAPPING = 49;
 const CONCURRENT_TRANSACTIONS = 51;
 const PRODUCER_FENCED = 90;
+const TRANSACTION_ABORTABLE = 120;
 
 async function withTopic(transactionVersion: 1 | 2 = 2): Promise<Bench & { numbers: Numbers }> {
   const bench = newBench({ transactionVersion });
@@ -113,7 +114,7 @@ describe('a transaction of version 1', () => {
     const { client, cluster, clock, numbers } = bench;
     const bytes = batchOf(['a'], { numbers, sequence: 0, transactional: true });
     const options = { transactionalId: 'id', version2: false };
-    expect(await client.produce('t', bytes, options)).toMatchObject({ errorCode: INVALID_TXN_STATE });
+    expect(await client.produce('t', bytes, options)).toMatchObject({ errorCode: TRANSACTION_ABORTABLE });
     await client.call('AddPartitionsToTxn', {
       transactionalId: 'id',
       ...numbers,

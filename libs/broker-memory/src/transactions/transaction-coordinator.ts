@@ -170,7 +170,7 @@ export class TransactionCoordinator {
     const refusal = claimRefusal(transaction, producerId, producerEpoch);
     if (refusal === Errors.CONCURRENT_TRANSACTIONS) return unverifiable(participant);
     if (refusal !== Errors.NONE) return asSeenByProducer(refusal);
-    return transaction!.has(participant) ? Errors.NONE : Errors.INVALID_TXN_STATE;
+    return transaction!.has(participant) ? Errors.NONE : Errors.TRANSACTION_ABORTABLE;
   }
 
   // --- ending --------------------------------------------------------------------------------------------------
