@@ -110,7 +110,7 @@ export class OperatorClocks {
   }
 
   /** By id. */
-  times(): ReadonlyMap<string, number> {
+  times(): Map<string, number> {
     const times = new Map<string, number>();
     for (const { id, now } of this.clocks) times.set(id, now);
     return times;

@@ -5,6 +5,7 @@ import type { FetchedChunk } from '#libs/broker';
 import { FatalError, asError } from '#libs/core';
 import type { SourceSpec } from '#libs/topology';
 import type { Codec } from '#libs/serde';
+import { shortHash } from './offset-metadata.ts';
 
 export class RecordQueue {
   readonly source: SourceSpec;
@@ -21,6 +22,8 @@ export class RecordQueue {
   index = 0;
   /** Highest timestamp of the partition; what Kafka Streams calls partition time. */
   partitionTime = -1;
+  /** What the partition time is committed under, where a timestamp extractor is shown it; `null`: it is not committed. */
+  readonly partitionTimeId: string | null;
 
   /** The position as it was last handed to a commit; -1: it never was. */
   sealedPosition = -1;
@@ -51,6 +54,7 @@ export class RecordQueue {
     this.source = source;
     this.sourceIndex = sourceIndex;
     this.topic = topic;
+    this.partitionTimeId = source.timestampExtractor === null ? null : shortHash(`${topic} partition time`);
     this.partition = partition;
     this.keyCodec = keyCodec;
     this.valueCodec = valueCodec;

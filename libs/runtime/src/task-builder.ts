@@ -79,13 +79,11 @@ export function buildTask(
     drop: (node, code, reason) => dropped.record(`${name} ${node}`, code, reason),
   });
   const stores = storeFingerprints(sub.stores);
-  refuseTooMuchMetadata(name, parts.transactionalId, clocks.clocks.length, stores);
-  const group = new PartitionGroup(
-    queuesOf(parts, sub, id.partition, start),
-    reader,
-    clock,
-    config.maxTaskIdleMs,
-  );
+  const queues = queuesOf(parts, sub, id.partition, start);
+  const timeCount =
+    clocks.clocks.length + queues.filter(({ partitionTimeId }) => partitionTimeId !== null).length;
+  refuseTooMuchMetadata(name, parts.transactionalId, timeCount, stores);
+  const group = new PartitionGroup(queues, reader, clock, config.maxTaskIdleMs);
   const sourceQueues = new Map<string, RecordQueue>();
   for (const store of sub.stores) {
     const source = layout.sourceOfStore(sub, store);
@@ -175,6 +173,9 @@ function queueOf(
     start.offsets.get(key) ?? 0,
     start.leaderEpochs.get(key) ?? -1,
   );
+  if (queue.partitionTimeId !== null) {
+    queue.partitionTime = start.clocks.get(queue.partitionTimeId) ?? queue.partitionTime;
+  }
   if (start.committed.has(key)) queue.sealedPosition = queue.position;
   return queue;
 }

@@ -146,9 +146,13 @@ export class Task {
     return this.eventTime.now;
   }
 
-  /** Times of operators' clocks, by `shortHash` of their names. */
+  /** Times of operators' clocks, by `shortHash` of their names, and of partitions whose time an extractor is shown. */
   get clockTimes(): ReadonlyMap<string, number> {
-    return this.clocks.times();
+    const times = this.clocks.times();
+    for (const { partitionTimeId, partitionTime } of this.group.queues) {
+      if (partitionTimeId !== null) times.set(partitionTimeId, partitionTime);
+    }
+    return times;
   }
 
   get storeFingerprints(): string {
