@@ -20,7 +20,9 @@ export class StoreCache extends EntryStore implements KeyValueStoreCache {
     if (this.complete) return;
     let missing: BinaryString[] | null = null;
     for (let i = 0; i < keys.length; i++) {
-      if (!this.entries.has(keys[i]!)) (missing ??= []).push(keys[i]!);
+      const entry = this.entries.get(keys[i]!);
+      if (entry === undefined) (missing ??= []).push(keys[i]!);
+      else entry.usedAt = this.residency.batch;
     }
     if (missing !== null) throw new StateMiss(this.name, missing);
   }

@@ -141,11 +141,15 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
     let missing: BinaryString[] | null = null;
     for (let i = 0; i < groups.length; i++) {
       const suffix = suffixes[i]!;
-      if (!this.isKnown(this.groups.get(groups[i]!), suffix)) {
-        (missing ??= []).push(rowKey(groups[i]!, suffix));
-      }
+      if (!this.isKnown(groups[i]!, suffix)) (missing ??= []).push(rowKey(groups[i]!, suffix));
     }
-    if (missing !== null) throw new StateMiss(this.name, missing);
+    if (missing === null) return;
+    // Where the others are read, something leaves: a row known to be absent must be known by itself then.
+    const isMissing = new Set(missing);
+    for (let i = 0; i < groups.length; i++) {
+      if (!isMissing.has(rowKey(groups[i]!, suffixes[i]!))) this.row(groups[i]!, suffixes[i]!);
+    }
+    throw new StateMiss(this.name, missing);
   }
 
   find(key: BinaryString): Row | undefined {
@@ -398,9 +402,13 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
     }
   }
 
-  private isKnown(group: Group | undefined, suffix: BinaryString): boolean {
+  private isKnown(groupKey: BinaryString, suffix: BinaryString): boolean {
+    const group = this.groups.get(groupKey);
     const rank = rankOf(suffix);
-    return this.covers(group, suffix, rank) || group?.find(suffix, rank) !== undefined;
+    const row = group?.find(suffix, rank);
+    if (row === undefined) return this.covers(group, suffix, rank);
+    row.usedAt = this.residency.batch;
+    return true;
   }
 
   /** Does the store cover all that the group covers? */
