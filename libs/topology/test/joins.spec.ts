@@ -306,6 +306,42 @@ const TOPOLOGIES: Readonly<Record<string, (builder: StreamsBuilder) => void>> = 
         .filter((k) => k !== null)
         .leftJoin(versioned(b), plus, Joined.with(text, text, { name: 'j', gracePeriodMs: 0 })),
     ),
+  'stream join versioned aggregate': (b) =>
+    out(
+      left(b).leftJoin(
+        right(b)
+          .groupByKey()
+          .aggregate(
+            () => '',
+            (_k, v, x) => (v === 'v0' ? null : x + v.charAt(1)),
+            keptVersions('s'),
+          ),
+        plus,
+      ),
+    ),
+  'versioned reduce': (b) =>
+    out(
+      right(b)
+        .groupByKey()
+        .reduce((x, y) => (y === 'v1' ? (null as never) : x + y.charAt(1)), keptVersions('s'))
+        .toStream(),
+    ),
+  'versioned table count': (b) =>
+    out(
+      left(b).join(
+        table(b)
+          .groupBy(
+            (_k, v): [string, string] => [v > 'v2' ? 'a' : 'b', v],
+            Grouped.with(text, text, { name: 'g' }),
+          )
+          .reduce(
+            (x, y) => x + y,
+            (x, y) => x.replaceAll(y, ''),
+            keptVersions('s'),
+          ),
+        plus,
+      ),
+    ),
   'table join grouped': (b) =>
     out(
       table(b)

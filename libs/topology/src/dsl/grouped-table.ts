@@ -13,6 +13,7 @@ import {
 import type { GroupKeySerde } from '../operators/grouped-table.ts';
 import type { Operator } from '../operators/operator.ts';
 import type { RecordMapper } from '../operators/stateless.ts';
+import { withVersions } from '../operators/versioned-aggregate.ts';
 import { latestOnly } from '../operators/versioned-store.ts';
 import type { ChangeOptions } from '../operators/table.ts';
 import type { Grouped, Named } from '../options.ts';
@@ -20,7 +21,7 @@ import { sendOldValuesUpwards } from './factory.ts';
 import type { DslFactory, TableState } from './factory.ts';
 import type { KGroupedTable } from './grouped-table-types.ts';
 import type { KTableImpl } from './ktable.ts';
-import { declareStore } from './materializing.ts';
+import { declareStore, viewOfStore } from './materializing.ts';
 import type { LooseMaterialized } from './materializing.ts';
 import type { Untyped } from './types.ts';
 
@@ -143,7 +144,7 @@ export class KGroupedTableImpl implements Untyped<KGroupedTable<unknown, unknown
         valueSerde: changeSerde(groupValue),
       });
     }
-    const store = declareStore(graph, path, materialized, { key, value });
+    const store = declareStore(graph, path, materialized, { key, value }, true);
     const options: ChangeOptions = { sendOldValues: false };
     const node = graph.addNode({
       kind: 'processor',
@@ -151,7 +152,7 @@ export class KGroupedTableImpl implements Untyped<KGroupedTable<unknown, unknown
       path,
       parents: [this.#repartition],
       children: [],
-      operator: operatorOf(store, options),
+      operator: withVersions(operatorOf(store, options), store),
     });
     return this.#dsl.table({
       node,
@@ -159,7 +160,8 @@ export class KGroupedTableImpl implements Untyped<KGroupedTable<unknown, unknown
       keySerde: key,
       valueSerde: value,
       sources: [this.#repartition],
-      view: { store: store.name, keySerde: key, steps: [] },
+      view: viewOfStore(store),
+      isVersioned: store.versioned !== undefined,
       enableSendingOldValues: sendOldValuesUpwards(options, null),
     });
   }

@@ -4,6 +4,7 @@ import type { AnySerde, SourceNode } from '../graph.ts';
 import { aggregateOperator, countOperator, reduceOperator } from '../operators/aggregate.ts';
 import type { AggregateStore, Aggregator, Initializer, Reducer } from '../operators/aggregate.ts';
 import type { Operator } from '../operators/operator.ts';
+import { withVersions } from '../operators/versioned-aggregate.ts';
 import type { ChangeOptions } from '../operators/table.ts';
 import type { Named } from '../options.ts';
 import { CogroupedKStreamImpl } from './cogrouped.ts';
@@ -19,7 +20,7 @@ import { addMatch } from './matching.ts';
 import type { LooseMatchOptions } from './matching.ts';
 import type { KStreamImpl } from './kstream.ts';
 import type { KTableImpl } from './ktable.ts';
-import { declareStore } from './materializing.ts';
+import { declareStore, viewOfStore } from './materializing.ts';
 import type { LooseMaterialized } from './materializing.ts';
 import { addRepartition } from './repartitioning.ts';
 import type { KGroupedStream, Untyped } from './types.ts';
@@ -127,7 +128,7 @@ export class KGroupedStreamImpl implements Untyped<KGroupedStream<unknown, unkno
     const key = graph.checkedSerde('key', path, materialized.keySerde, this.#state.keySerde);
     const value = graph.checkedSerde('value', path, materialized.valueSerde, defaultValueSerde);
     const { parent, sources } = this.#parent(materialized.name ?? null, key, path);
-    const store = declareStore(graph, path, materialized, { key, value });
+    const store = declareStore(graph, path, materialized, { key, value }, true);
     const options: ChangeOptions = { sendOldValues: false };
     const node = graph.addNode({
       kind: 'processor',
@@ -135,7 +136,7 @@ export class KGroupedStreamImpl implements Untyped<KGroupedStream<unknown, unkno
       path,
       parents: [parent],
       children: [],
-      operator: operatorOf(store, options),
+      operator: withVersions(operatorOf(store, options), store),
     });
     return this.#dsl.table({
       node,
@@ -143,7 +144,8 @@ export class KGroupedStreamImpl implements Untyped<KGroupedStream<unknown, unkno
       keySerde: key,
       valueSerde: value,
       sources,
-      view: { store: store.name, keySerde: key, steps: [] },
+      view: viewOfStore(store),
+      isVersioned: store.versioned !== undefined,
       enableSendingOldValues: sendOldValuesUpwards(options, null),
     });
   }

@@ -89,6 +89,13 @@ export class VersionedRows {
     return this.#got(row.encoded === null ? null : row);
   }
 
+  /** The newest value as it is encoded by the table's own serde; `null`: none. */
+  latestEncoded(key: BinaryString): BinaryString | null {
+    const { encoded, timestamp } = this.#store.row(key, END_OF_TIME);
+    this.timestamp = encoded === null ? -1 : timestamp;
+    return encoded === null ? null : (encoded.substring(1) as BinaryString);
+  }
+
   /** The value that was valid at a time; `null`: none, or history does not reach so far back. */
   asOf(key: BinaryString, time: number): unknown {
     const latest = this.#store.row(key, END_OF_TIME);

@@ -124,6 +124,11 @@ public class JoinsGolden {
     TOPOLOGIES.put("foreign key join with versioned", b -> out(other(b).join(versioned(b), JoinsGolden::foreignKey, JoinsGolden::plus, TableJoined.as("fk"), keptVersions("r")).toStream()));
     TOPOLOGIES.put("stream join versioned with grace", b -> out(left(b).join(versioned(b), JoinsGolden::plus, Joined.with(S, S, S, "j", ms(30)))));
     TOPOLOGIES.put("stream leftJoin versioned with grace 0", b -> out(left(b).filter((k, v) -> k != null).leftJoin(versioned(b), JoinsGolden::plus, Joined.with(S, S, S, "j", ms(0)))));
+    TOPOLOGIES.put("stream join versioned aggregate", b -> out(left(b).leftJoin(right(b).groupByKey()
+        .aggregate(() -> "", (k, v, x) -> v.equals("v0") ? null : x + v.charAt(1), keptVersions("s")), JoinsGolden::plus)));
+    TOPOLOGIES.put("versioned reduce", b -> out(right(b).groupByKey().reduce((x, y) -> y.equals("v1") ? null : x + y.charAt(1), keptVersions("s")).toStream()));
+    TOPOLOGIES.put("versioned table count", b -> out(left(b).join(table(b).groupBy((k, v) -> KeyValue.pair(v.compareTo("v2") > 0 ? "a" : "b", v), Grouped.with("g", S, S))
+        .reduce((x, y) -> x + y, (x, y) -> x.replace(y, ""), keptVersions("s")), JoinsGolden::plus)));
     TOPOLOGIES.put("table join grouped", b -> out(table(b).join(other(b), JoinsGolden::notV1)
         .groupBy((k, v) -> KeyValue.pair(v.substring(0, 2), v), Grouped.with("g", S, S)).count(Materialized.as("c")).toStream()));
   }
