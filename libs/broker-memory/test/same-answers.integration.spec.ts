@@ -1,9 +1,9 @@
-// The simulated cluster answers what a real broker answers: one conversation with both, note by note.
+// The simulated cluster answers what a real broker of Kafka 4 answers: one conversation with both, note by note.
 import { expect, it } from '@jest/globals';
 import { createMemoryCluster } from '#libs/broker-memory';
 import { silentLogger, systemClock } from '#libs/core';
 import { createKafkaRpc } from '#libs/kafka';
-import { describeWithBroker, testBrokerOptions, uniqueName } from '../../../test/support/broker.ts';
+import { describeWithBroker, ownTestBrokerOptions, uniqueName } from '../../../test/support/broker.ts';
 import { AnswerScript } from './answer-script.ts';
 import type { Note } from './answer-script.ts';
 
@@ -13,6 +13,8 @@ describeWithBroker(
   'a simulated cluster beside a real broker',
   (broker) => {
     it('answers every request of a long conversation alike', async () => {
+      // The simulated cluster is one of Kafka 4, whose coordinators answer some refusals by other codes than those before.
+      if (Number.parseInt(broker().version, 10) < 4) return;
       const real = createKafkaRpc(
         { brokers: [...broker().bootstrapServers], clientId: 'script' },
         { clock: systemClock, logger: silentLogger },
@@ -46,7 +48,7 @@ describeWithBroker(
     });
   },
   {
-    ...testBrokerOptions(),
+    ...ownTestBrokerOptions(),
     properties: { 'transaction.abort.timed.out.transaction.cleanup.interval.ms': SWEEP_MS },
   },
 );
