@@ -5,7 +5,7 @@ import type { TaskIdText, TopicPartition } from '#libs/core';
 import type { ClusterLayout } from './cluster-layout.ts';
 import type { RuntimeConfig } from './config.ts';
 import { decodeOffsetMetadata } from './offset-metadata.ts';
-import { refuseIncompatibleStores } from './store-fingerprints.ts';
+import { fingerprintsOfGone, refuseIncompatibleStores } from './store-fingerprints.ts';
 
 export interface StartingPoint {
   /** By `formatTopicPartition`, for every input. */
@@ -18,6 +18,8 @@ export interface StartingPoint {
   readonly eventTime: number;
   /** By `shortHash` of the operator's name. */
   readonly clocks: ReadonlyMap<string, number>;
+  /** What stores were written as that the topology no longer has. */
+  readonly goneStores: string;
   /** The committed offsets do not name this worker yet. */
   readonly needsClaim: boolean;
 }
@@ -43,6 +45,7 @@ export async function readStartingPoint(parts: StartingPointParts, name: TaskIdT
   const committed = new Set<string>();
   const leaderEpochs = new Map<string, number>();
   const clocks = new Map<string, number>();
+  const written: string[] = [];
   let epochId = -1;
   let streamTime = -1;
   let eventTime = -1;
@@ -62,13 +65,15 @@ export async function readStartingPoint(parts: StartingPointParts, name: TaskIdT
     needsClaim ||= metadata?.transactionalId !== parts.transactionalId;
     if (metadata === null) continue;
     refuseIncompatibleStores(name, stores, metadata.stores);
+    written.push(metadata.stores);
     epochId = Math.max(epochId, metadata.epochId);
     streamTime = Math.max(streamTime, metadata.streamTime);
     eventTime = Math.max(eventTime, metadata.eventTime);
     for (const [id, time] of metadata.clocks) clocks.set(id, Math.max(time, clocks.get(id) ?? -1));
   }
   needsClaim &&= config.processingGuarantee === 'exactly_once';
-  return { offsets, committed, leaderEpochs, epochId, streamTime, eventTime, clocks, needsClaim };
+  const goneStores = fingerprintsOfGone(stores, written);
+  return { offsets, committed, leaderEpochs, epochId, streamTime, eventTime, clocks, goneStores, needsClaim };
 }
 
 async function resetOffset(

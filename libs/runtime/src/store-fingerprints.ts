@@ -42,19 +42,38 @@ export function storeFingerprints(stores: readonly StoreSpec[]): string {
   return text;
 }
 
+/** By hash of the store's name: the hashes of its parts. */
+function itemsOf(written: string): Map<string, string> {
+  const items = new Map<string, string>();
+  for (let at = 0; at + ITEM_CHARACTERS <= written.length; at += ITEM_CHARACTERS) {
+    items.set(
+      written.slice(at, at + NAME_CHARACTERS),
+      written.slice(at + NAME_CHARACTERS, at + ITEM_CHARACTERS),
+    );
+  }
+  return items;
+}
+
+/**
+ * `written` without what `stores` say anew: stores that are gone from the topology. Their changelogs may be there still, and are what
+ * the store would be restored from if it came back.
+ */
+export function fingerprintsOfGone(stores: readonly StoreSpec[], written: readonly string[]): string {
+  const gone = new Map<string, string>();
+  for (const text of written) for (const [name, item] of itemsOf(text)) gone.set(name, item);
+  for (const store of stores) gone.delete(shortHash(store.name, NAME_CHARACTERS));
+  let text = '';
+  for (const [name, item] of gone) text += name + item;
+  return text;
+}
+
 /** @throws FatalError MILLRACE_STATE_INCOMPATIBLE naming the store and what changed about it. */
 export function refuseIncompatibleStores(
   taskId: string,
   stores: readonly StoreSpec[],
   written: string,
 ): void {
-  const before = new Map<string, string>();
-  for (let at = 0; at + ITEM_CHARACTERS <= written.length; at += ITEM_CHARACTERS) {
-    before.set(
-      written.slice(at, at + NAME_CHARACTERS),
-      written.slice(at + NAME_CHARACTERS, at + ITEM_CHARACTERS),
-    );
-  }
+  const before = itemsOf(written);
   for (const store of stores) {
     const item = before.get(shortHash(store.name, NAME_CHARACTERS));
     if (item === undefined || !store.logged) continue;

@@ -78,11 +78,13 @@ export function buildTask(
     unfinished: (holder, isUnderWay) => mailbox.setUnfinished(holder, isUnderWay),
     drop: (node, code, reason) => dropped.record(`${name} ${node}`, code, reason),
   });
-  const stores = storeFingerprints(sub.stores);
+  let stores = storeFingerprints(sub.stores);
   const queues = queuesOf(parts, sub, id.partition, start);
   const timeCount =
     clocks.clocks.length + queues.filter(({ partitionTimeId }) => partitionTimeId !== null).length;
-  refuseTooMuchMetadata(name, parts.transactionalId, timeCount, stores);
+  const bytes = metadataBytesMax(parts.transactionalId, timeCount, stores);
+  refuseTooMuchMetadata(name, timeCount, bytes);
+  if (bytes + start.goneStores.length <= METADATA_BYTES_MAX) stores += start.goneStores;
   const group = new PartitionGroup(queues, reader, clock, config.maxTaskIdleMs);
   const sourceQueues = new Map<string, RecordQueue>();
   for (const store of sub.stores) {
@@ -180,13 +182,7 @@ function queueOf(
   return queue;
 }
 
-function refuseTooMuchMetadata(
-  taskId: string,
-  transactionalId: string,
-  clockCount: number,
-  stores: string,
-): void {
-  const bytes = metadataBytesMax(transactionalId, clockCount, stores);
+function refuseTooMuchMetadata(taskId: string, clockCount: number, bytes: number): void {
   if (bytes <= METADATA_BYTES_MAX) return;
   throw new MillraceError({
     code: 'MILLRACE_INVALID_TOPOLOGY',

@@ -437,6 +437,18 @@ describe('a changed topology', () => {
       context: { store: 'counts', changed: ['kind or layout'] },
     });
     await runToEnd(broker, handMade(fill, { stores: [keyValueStore('counts'), keyValueStore('new')] }));
+    // "rows" was gone for a while, and its changelog is there still.
+    produce(1);
+    await runToEnd(broker, handMade(fill, { stores: [keyValueStore('counts')] }));
+    const back = createRuntime(
+      broker,
+      handMade(fill, { stores: [keyValueStore('counts'), orderedStore('rows', { layout: 'other' })] }),
+    );
+    await back.start();
+    await expect(back.whenEnded()).rejects.toMatchObject({
+      code: 'MILLRACE_STATE_INCOMPATIBLE',
+      context: { store: 'rows' },
+    });
   });
 });
 
