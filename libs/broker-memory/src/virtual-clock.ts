@@ -181,7 +181,7 @@ export class VirtualClock implements Clock {
           if (done()) return true;
           next = this.#peek();
         }
-        if (next === undefined || next.at > until) return false;
+        if (next === undefined || next.at > until || next.at === Infinity) return false;
         this.#pop();
         if (next.at > this.#elapsedMs) {
           this.#elapsedMs = next.at;

@@ -105,6 +105,17 @@ describe('VirtualClock', () => {
     expect(fired).toBe(true);
   });
 
+  it('never comes to what is set for never', async () => {
+    const clock = new VirtualClock();
+    clock.schedule(Infinity, () => undefined);
+    const stop = clock.runFreely();
+    await sleep(clock, 10);
+    await yieldToIo(systemClock);
+    await yieldToIo(systemClock);
+    stop();
+    expect([clock.monotonic(), clock.pending]).toEqual([10, 1]);
+  });
+
   it('runs freely until it is stopped', async () => {
     const clock = new VirtualClock();
     const stop = clock.runFreely();
