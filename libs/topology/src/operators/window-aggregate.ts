@@ -96,7 +96,9 @@ export function windowAggregateOperator(
             store.set(row, result, time);
             storeClock.observe(window.start);
             if (emission === null) {
-              next(new WindowedKey(key, window, group, keySerde), result, before ?? null, time);
+              // The store's own copy of the key's bytes: it keeps no batch alive.
+              const own = store.groupOf(row);
+              next(new WindowedKey(key, window, own, keySerde), result, before ?? null, time);
             } else if (old === undefined && result !== null) {
               emission.closing.add(end, group);
             }

@@ -97,7 +97,7 @@ export function countWindowAggregateOperator(
           store.set(row, { next: place + 1, aggregate: result }, time);
           if (emitsOnClose && (!isFull || result === null)) continue;
           next(
-            new WindowedKey(key, new TimeWindow(start, start + size), group, codec.name),
+            new WindowedKey(key, new TimeWindow(start, start + size), store.groupOf(row), codec.name),
             result,
             emitsOnClose ? null : before,
             time,

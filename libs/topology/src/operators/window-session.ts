@@ -131,7 +131,8 @@ export function sessionAggregateOperator(
               const oldEnd = ends[index]!;
               if (emission === null) {
                 const old = copyOf(store.value(row), row) ?? null;
-                const oldKey = new WindowedKey(key, new TimeWindow(oldStart, oldEnd), group, keySerde);
+                const oldWindow = new TimeWindow(oldStart, oldEnd);
+                const oldKey = new WindowedKey(key, oldWindow, store.groupOf(row), keySerde);
                 store.set(row, null, oldEnd);
                 next(oldKey, null, old, oldEnd);
               } else {
@@ -141,10 +142,12 @@ export function sessionAggregateOperator(
             }
           }
           const result = apply(key, value, aggregate);
-          store.set(store.row(group, suffixOf(start, end)), result, end);
+          const row = store.row(group, suffixOf(start, end));
+          store.set(row, result, end);
           storeClock.observe(end);
           if (emission === null) {
-            next(new WindowedKey(key, new TimeWindow(start, end), group, keySerde), result, null, end);
+            const window = new TimeWindow(start, end);
+            next(new WindowedKey(key, window, store.groupOf(row), keySerde), result, null, end);
           } else if (result !== null) {
             emission.closing.add(end, (orderedTime(start) + group) as BinaryString);
           }

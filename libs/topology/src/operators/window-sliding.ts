@@ -91,7 +91,7 @@ export function slidingAggregateOperator(
         storeClock.observe(start);
         if (emission === null) {
           const window = new TimeWindow(start, start + timeDifferenceMs);
-          next(new WindowedKey(key, window, group, keySerde), result, old ?? null, time);
+          next(new WindowedKey(key, window, store.groupOf(row), keySerde), result, old ?? null, time);
         } else if (isNew && result !== null) {
           emission.closing.add(start + timeDifferenceMs, group);
         }
