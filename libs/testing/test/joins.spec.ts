@@ -117,4 +117,33 @@ describe('joins', () => {
     expect(await pipe('right', 'n', 1_036)).toEqual([]);
     expect(await pipe('left', 'n', 1_040)).toEqual(['left+right@1040', 'null+right@1005']);
   });
+
+  it('find their way by a foreign key, however the two topics are partitioned', async () => {
+    const results = async (
+      left: number,
+      right: number,
+      instances: number,
+    ): Promise<Map<string, Nullable>> => {
+      const builder = new StreamsBuilder();
+      JOINS['foreign-key leftJoin']!(builder).to('out', Produced.with(text, text));
+      const partitions = { left, right, out: 1 };
+      await using driver = await TopologyTestDriver.start(builder, { partitions, instances });
+      const keyed = (topic: string, key: string): string => (topic === 'left' ? `${key}${key}` : key);
+      for (const [index, { topic, key, value, timestamp }] of inputs().entries()) {
+        const given = index % 7 === 6 ? null : value;
+        await driver.inputTopic(topic, text, text).pipe(keyed(topic, key), given, { timestamp });
+      }
+      const newest = new Map<string, Nullable>();
+      for (const { key, value } of driver.outputTopic('out', text, text).readAll()) newest.set(key!, value);
+      return new Map([...newest].sort());
+    };
+    const expected = await results(1, 1, 1);
+    expect(expected.size).toBe(3);
+    for (const [left, right, instances] of [
+      [4, 3, 1],
+      [2, 5, 2],
+    ] as const) {
+      expect(await results(left, right, instances)).toEqual(expected);
+    }
+  });
 });

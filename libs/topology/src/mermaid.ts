@@ -1,9 +1,12 @@
 // Owns the drawing of a topology as a Mermaid flowchart: topics, processors, stores, one box per sub-topology.
 import type { NodeGroup } from './build/sub-topologies.ts';
 import { topicText } from './describe.ts';
-import type { GraphNode } from './graph.ts';
+import type { GlobalStoreDeclaration, GraphNode } from './graph.ts';
 
-export function describeAsMermaid(groups: readonly NodeGroup[]): string {
+export function describeAsMermaid(
+  groups: readonly NodeGroup[],
+  globalStores: readonly GlobalStoreDeclaration[] = [],
+): string {
   const ids = new Map<string, string>();
   const idOf = (kind: string, name: string): string => {
     const key = `${kind} ${name}`;
@@ -31,6 +34,9 @@ export function describeAsMermaid(groups: readonly NodeGroup[]): string {
           stores.add(store);
           arrows.push(`  ${nodeId(node)} --- ${idOf('s', store)}`);
         }
+        for (const store of node.operator.globalStores ?? []) {
+          arrows.push(`  ${nodeId(node)} --- ${idOf('s', store)}`);
+        }
       } else {
         boxes.push(`    ${nodeId(node)}(["${node.name}"])`);
       }
@@ -55,6 +61,12 @@ export function describeAsMermaid(groups: readonly NodeGroup[]): string {
     for (const store of stores) boxes.push(`    ${idOf('s', store)}[("${store}")]`);
     boxes.push('  end');
   }
+  if (globalStores.length > 0) boxes.push('  subgraph global["Global stores"]');
+  for (const { spec } of globalStores) {
+    boxes.push(`    ${idOf('s', spec.name)}[("${spec.name}")]`);
+    arrows.push(`  ${topicId(spec.topic)} --> ${idOf('s', spec.name)}`);
+  }
+  if (globalStores.length > 0) boxes.push('  end');
   const topicLines = [...topics].map(([id, topic]) => `  ${id}[/"${topic}"/]`);
   return ['flowchart TD', ...topicLines, ...boxes, ...arrows, ''].join('\n');
 }

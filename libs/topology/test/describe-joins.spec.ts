@@ -105,6 +105,37 @@ const withOurTopics = (described: string): string =>
 const withSortedLists = (described: string): string =>
   described.replaceAll(/(?<=stores: \[|--> |<-- )[^\]\n]+/g, (list) => list.split(', ').sort().join(', '));
 
+describe('describeAsMermaid() of joins', () => {
+  it('draws global stores, their topics and who looks them up', () => {
+    const builder = new StreamsBuilder();
+    const global = builder.globalTable('b', consumed, Materialized.as('global'));
+    stream(builder, 'a')
+      .join(global, (_k, v) => v, plus)
+      .to('out', produced);
+    expect(builder.build().describeAsMermaid().split('\n')).toEqual([
+      'flowchart TD',
+      '  t1[/"a"/]',
+      '  t5[/"out"/]',
+      '  t6[/"b"/]',
+      '  subgraph sub0["Sub-topology 0"]',
+      '    n0(["KSTREAM-SOURCE-0000000002"])',
+      '    n2["KSTREAM-LEFTJOIN-0000000003"]',
+      '    n4(["KSTREAM-SINK-0000000004"])',
+      '  end',
+      '  subgraph global["Global stores"]',
+      '    s3[("global")]',
+      '  end',
+      '  t1 --> n0',
+      '  n0 --> n2',
+      '  n2 --- s3',
+      '  n2 --> n4',
+      '  n4 --> t5',
+      '  t6 --> s3',
+      '',
+    ]);
+  });
+});
+
 describe('describe() of joins', () => {
   it('is known for every topology', () => {
     expect([...golden.keys()]).toEqual(Object.keys(TOPOLOGIES));

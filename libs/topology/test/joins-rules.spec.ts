@@ -12,6 +12,7 @@ import {
   StreamsBuilder,
   Suppressed,
   TableJoined,
+  TimeWindows,
 } from '#libs/topology';
 import type { KStream, KTable, Topology } from '#libs/topology';
 import { Driver } from './driver.ts';
@@ -133,6 +134,11 @@ describe('the faults of joins', () => {
           .aggregate(() => '', withVersions),
       ).map((fault) => fault.split('): ')[1]),
     ).toEqual(['the result of this operator cannot be kept as a versioned table.']);
+    expect(
+      faultsOf((b) =>
+        stream(b, 'a').groupByKey().windowedBy(TimeWindows.ofSizeWithNoGrace(5)).count(loose(withVersions)),
+      ).map((fault) => fault.split('): ')[1]),
+    ).toEqual(['a table of windows cannot be versioned.']);
     const suppressed = Suppressed.untilTimeLimit(5, BufferConfig.unbounded()).withName('s');
     expect(faultsOf((b) => versioned(b, 'a').suppress(suppressed))).toEqual([
       'table("a").suppress("s"): a versioned table cannot be suppressed: changes of its past would be lost.',

@@ -36,7 +36,7 @@ export function buildTopology(graph: TopologyGraph): Topology {
     coPartitionGroups: Object.freeze(graph.coPartitions.map(coPartitionGroup)),
     globalStores: Object.freeze([...stores.globalSpecs.values()]),
     describe: () => describeTopology(groups, graph.globalStores),
-    describeAsMermaid: () => describeAsMermaid(groups),
+    describeAsMermaid: () => describeAsMermaid(groups, graph.globalStores),
   });
 }
 

@@ -164,6 +164,9 @@ export function declareWindowStore(
     graph.checkedName('store name', name, path, INTERNAL_NAME_LENGTH_MAX - CLOSING_SUFFIX.length);
   }
   const { layout, retentionMsMin, lagMs } = rulesOf(windows);
+  if (materialized.versioned !== undefined) {
+    graph.addFault(path, 'a table of windows cannot be versioned.', 'Leave `versioned` out.');
+  }
   const retentionMs = materialized.retentionMs ?? retentionMsMin;
   if (!(retentionMs >= retentionMsMin) && Number.isFinite(retentionMsMin)) {
     graph.addFault(

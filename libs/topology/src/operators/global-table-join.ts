@@ -27,6 +27,7 @@ export function globalTableJoinOperator(spec: GlobalTableJoin): Operator {
     value: 'changed',
     stores: [],
     reads: [],
+    globalStores: [spec.store],
     runsUserCode: true,
     fold(site, children) {
       const next = toEachStream(children);

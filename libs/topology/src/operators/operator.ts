@@ -89,6 +89,8 @@ interface OperatorCommon {
   /** Stores this node is connected with, in the order of declaration. */
   readonly stores: readonly string[];
   readonly reads: readonly OperatorRead[];
+  /** Global stores it looks up; for pictures of the topology only. */
+  readonly globalStores?: readonly string[];
   /** Runs functions of the user's, which might change a value in place. */
   readonly runsUserCode: boolean;
   /** Offers side outputs (`site.side`): `sideOutput` on its stream is not a mistake. */
