@@ -84,7 +84,9 @@ abstract class Closing implements ClosingWindows {
     const to = progress.slice(0, TIME_BYTES) as BinaryString;
     const from = progress.slice(TIME_BYTES) as BinaryString;
     const buckets: BinaryString[] = [];
-    store.range(BUCKETS, orderedTime(this.bucketOf(readOrderedTime(from, 0))), to, (entry) => {
+    const first = orderedTime(this.bucketOf(readOrderedTime(from, 0)));
+    const behindLast = orderedTime(this.bucketOf(readOrderedTime(to, 0) - 1) + 1);
+    store.range(BUCKETS, first, behindLast, (entry) => {
       buckets.push(store.suffixOf(entry));
     });
     const found: BinaryString[] = [];
@@ -153,8 +155,9 @@ export class ClosingRows extends Closing {
     });
   }
 
+  /** By its last end: a bucket that expires before its windows would hide them. */
   protected bucketOf(end: number): number {
-    return end - (end % this.bucketMs);
+    return end - (end % this.bucketMs) + this.bucketMs - 1;
   }
 }
 
