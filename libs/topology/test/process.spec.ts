@@ -9,6 +9,7 @@ import type {
   Processor,
   ProcessorContext,
   ProcessorRecord,
+  ReadOnlyKeyValueStore,
 } from '#libs/topology';
 import { Driver } from './driver.ts';
 import { driverOverStream, integer, text, textToText, thrownBy } from './fixtures.ts';
@@ -162,25 +163,38 @@ describe('process', () => {
     expect(driver.lines('out')).toEqual(['a=x@2']);
   });
 
-  it('reads the stores of tables by name', () => {
+  it('reads the stores of tables, and does not write them', () => {
     const builder = new StreamsBuilder();
-    builder.table<string, string>('table', textToText, Materialized.as('rows'));
-    builder
-      .stream<string, string>('in', textToText)
+    const rows = builder.table<string, string>('table', textToText, Materialized.as('rows'));
+    const stream = builder.stream<string, string>('in', textToText);
+    stream
       .process(
         (record, context) => {
-          const rows = context.getStateStore('rows') as unknown as { get(key: string): string | null };
-          context.forward({ ...record, value: String(rows.get(record.key)) });
+          const store = context.getStateStore(rows);
+          expect(store).not.toHaveProperty('put');
+          context.forward({ ...record, value: `${store.get(record.key) ?? 'none'}` });
         },
-        'reading',
-        'rows',
+        'by-table',
+        rows,
       )
       .to('out', { keySerde: text, valueSerde: text });
+    stream
+      .process(
+        (record, context) => {
+          const store = context.getStateStore('rows') as ReadOnlyKeyValueStore<string, string>;
+          const found = store.getWithTimestamp(record.key);
+          context.forward({ ...record, value: String(found?.timestamp) });
+        },
+        'by-name',
+        'rows',
+      )
+      .to('times', { keySerde: text, valueSerde: text });
     const driver = new Driver(builder.build());
     driver.pipe('in', 'a', 'x', 1);
     driver.pipe('table', 'a', 'row', 2);
     driver.pipe('in', 'a', 'x', 3);
-    expect(driver.lines('out')).toEqual(['a=null@1', 'a=row@3']);
+    expect(driver.lines('out')).toEqual(['a=none@1', 'a=row@3']);
+    expect(driver.lines('times')).toEqual(['a=undefined@1', 'a=2@3']);
   });
 });
 
@@ -375,6 +389,12 @@ describe('faults of processors', () => {
         stream.process((_record) => process(), 'p', 'unknown');
         stream.process(null as never);
         stream.filter(() => true).sideOutput(OutputTag.of('tag'));
+        const table = stream.toTable(Materialized.as('t'));
+        stream.process(
+          (_record) => process(),
+          'r',
+          table.mapValues((value) => value),
+        );
         stream.process(
           (_record) => process(),
           'q',
@@ -385,6 +405,7 @@ describe('faults of processors', () => {
     ).toEqual([
       'stream("in").process(): the supplier is no class, function or object with get().',
       'stream("in").filter().sideOutput("tag"): this operator has no side outputs.',
+      'stream("in").process("r"): a table that it connects keeps no store.',
       'stream("in").process("q"): store "w": retentionMs is -1, not a whole number of milliseconds above 0.',
       'addStateStore("w"): the store name "w" is taken by stream("in").process("q").',
       'stream("in").process("p"): it is connected with the store "unknown", which is not declared.',

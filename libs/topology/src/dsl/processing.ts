@@ -5,12 +5,12 @@ import { processOperator } from '../operators/process.ts';
 import type { ProcessDeclaration } from '../operators/process.ts';
 import { passThroughOperator } from '../operators/stateless.ts';
 import type { Named } from '../options.ts';
-import type { StateStore, StoreBuilder } from '../options/stores.ts';
+import type { Connectable, TableWithStore } from '../options/processing.ts';
 import type { AnySerde } from '../graph.ts';
 import type { DslFactory, StreamState } from './factory.ts';
 import type { KStreamImpl } from './kstream.ts';
 
-export type LooseStores = readonly (StoreBuilder<StateStore> | string)[];
+export type LooseStores = readonly Connectable[];
 
 /** What a task's processor is made by; a plain function is a processor without `init`. */
 type Supply = ProcessDeclaration['supply'];
@@ -50,7 +50,7 @@ export function addProcess(
 export interface DeclaredProcess {
   readonly declared: ProcessDeclaration;
   /** Connects one more store. */
-  readonly connect: (store: StoreBuilder<StateStore> | string) => void;
+  readonly connect: (store: Connectable) => void;
 }
 
 /** What an operator of a supplier needs, with its stores declared. `method` does the work of what the supplier makes. */
@@ -63,7 +63,22 @@ export function declareProcess(
   path: string,
 ): DeclaredProcess {
   const names: string[] = [];
-  const connect = (store: StoreBuilder<StateStore> | string): void => {
+  const connect = (store: Connectable): void => {
+    if (isTable(store)) {
+      const table = store.queryableStoreName();
+      const kind = graph.stores.find(({ spec }) => spec.name === table)?.spec.kind;
+      if (table !== null && kind !== 'ordered') connect(table);
+      else {
+        const problem =
+          table === null ? 'keeps no store' : 'is windowed or versioned, which processors do not read';
+        graph.addFault(
+          path,
+          `a table that it connects ${problem}.`,
+          'Connect a table with a value per key in its store.',
+        );
+      }
+      return;
+    }
     if (typeof store !== 'string' && typeof (store as Partial<typeof store> | null)?.open !== 'function') {
       graph.addFault(path, 'a store is neither a builder nor a name.', 'Make it with Stores.…(…).');
       return;
@@ -89,6 +104,10 @@ export function declareProcess(
     forwards,
   };
   return { declared, connect };
+}
+
+function isTable(store: Connectable): store is TableWithStore {
+  return typeof (store as Partial<TableWithStore> | null)?.queryableStoreName === 'function';
 }
 
 function storesOfSupplier(supplier: unknown): LooseStores {

@@ -13,12 +13,12 @@ import type { ConnectedKGroupedStreams } from './connected-types.ts';
 import type { KGroupedTable } from './grouped-table-types.ts';
 import type { KeyedProcessFunction, OutputTag } from '../keyed/keyed-process.ts';
 import type {
+  Connectable,
   FixedKeyProcessorSupplier,
   ProcessorSupplier,
   StoresOf,
   ValueTransformerSupplier,
 } from '../options/processing.ts';
-import type { StateStore, StoreBuilder } from '../options/stores.ts';
 import type { StateDescriptors } from '../keyed/state-descriptors.ts';
 import type { AsyncCall, AsyncOptions } from '../async/async-options.ts';
 import type { SerdeOf } from '../options.ts';
@@ -205,7 +205,7 @@ export interface KStream<K, V> {
 
   /**
    * Runs a processor of yours on each record: a class, a factory, or a function of record and context. Stores are connected by their
-   * builders, which are added to the topology, or by name. Null keys and values and late records reach it as they are. State: the
+   * builders, which are added to the topology, by their tables, or by name. Null keys and values and late records reach it as they are. State: the
    * stores. Marks the stream for repartitioning; both serdes are lost.
    *
    *     const seen = Stores.keyValueStore('seen', { keySerde: text, valueSerde: Serdes.boolean(), ordered: false });
@@ -213,13 +213,13 @@ export interface KStream<K, V> {
    *       if (context.getStateStore(seen).putIfAbsent(order.value.id, true) === null) context.forward(order);
    *     }, 'first-only', seen)
    */
-  process<KR = K, VR = V, const Given extends readonly (StoreBuilder<StateStore> | string)[] = []>(
+  process<KR = K, VR = V, const Given extends readonly Connectable[] = []>(
     supplier: ProcessorSupplier<K, V, KR, VR, StoresOf<Given>>,
     named?: Named,
     ...stores: Given
   ): KStream<KR, VR>;
   /** As `process`, for processors that leave the key as it is: nothing is repartitioned after it. The value serde is lost. */
-  processValues<VR = V, const Given extends readonly (StoreBuilder<StateStore> | string)[] = []>(
+  processValues<VR = V, const Given extends readonly Connectable[] = []>(
     supplier: FixedKeyProcessorSupplier<K, V, VR, StoresOf<Given>>,
     named?: Named,
     ...stores: Given
@@ -332,7 +332,7 @@ export interface KTable<K, V, Deleted extends null = null> {
    * `null`. Unlike `mapValues` its results are always kept, in the named store; in Kafka Streams that is optional. State: a value per key
    * and the stores connected.
    */
-  transformValues<VR, const Given extends readonly (StoreBuilder<StateStore> | string)[] = []>(
+  transformValues<VR, const Given extends readonly Connectable[] = []>(
     supplier: ValueTransformerSupplier<K, V, VR, StoresOf<Given>>,
     materialized: Materialized<K, NonNullable<VR>>,
     named?: Named,

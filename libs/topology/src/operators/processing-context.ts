@@ -12,10 +12,11 @@ import type {
   PunctuationOptions,
   PunctuationType,
   Punctuator,
+  TableWithStore,
 } from '../options/processing.ts';
 import type { StateStore, StoreBuilder } from '../options/stores.ts';
 import type { OperatorClock, RecordMetadata } from '../ports.ts';
-import { GlobalKeyValueFace, PlainKeyValueFace } from '../stores/key-value-store.ts';
+import { GlobalKeyValueFace, TableFace } from '../stores/key-value-store.ts';
 import { Guard, GuardedOrderedStore, GuardedStore } from '../stores/store-site.ts';
 import type { StoreSite } from '../stores/store-site.ts';
 import type { Site, StreamFunction } from './operator.ts';
@@ -165,12 +166,23 @@ export class Processing
     if (side !== undefined) this.#send(side, record);
   }
 
-  getStateStore(store: StoreBuilder<StateStore> | { readonly storeName: string } | string): never {
-    const name = typeof store === 'string' ? store : 'storeName' in store ? store.storeName : store.name;
+  getStateStore(
+    store: StoreBuilder<StateStore> | TableWithStore | { readonly storeName: string } | string,
+  ): never {
+    const name = this.#nameOf(store);
     let face = this.#stores.get(name);
     if (face === undefined) this.#stores.set(name, (face = this.#open(name)));
     // The overloads of the interface say what it is.
     return face as never;
+  }
+
+  #nameOf(store: Parameters<Processing['getStateStore']>[0]): string {
+    if (typeof store === 'string') return store;
+    if ('storeName' in store) return store.storeName;
+    if ('name' in store) return store.name;
+    const name = store.queryableStoreName();
+    if (name === null) throw this.#misuse('it asked for the store of a table that keeps none');
+    return name;
   }
 
   schedule(
@@ -254,7 +266,7 @@ export class Processing
     }
     const builder = this.#declared.builders.get(name);
     if (builder !== undefined) return builder.open(this.#storeSite);
-    if (spec.kind === 'keyValue') return new PlainKeyValueFace(spec, this.#storeSite);
+    if (spec.kind === 'keyValue') return new TableFace(spec, this.#storeSite);
     throw this.#misuse(`the store "${name}" belongs to an operator, and is no key-value store`);
   }
 

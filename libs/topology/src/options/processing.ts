@@ -3,7 +3,8 @@ import type { RecordHeader } from '#libs/core';
 import type { OutputTag } from '../keyed/keyed-process.ts';
 import type { RecordMetadata } from '../ports.ts';
 import type { GlobalKTable } from '../dsl/global-table.ts';
-import type { ReadOnlyGlobalStore, StateStore, StoreBuilder } from './stores.ts';
+import type { KTable } from '../dsl/types.ts';
+import type { ReadOnlyGlobalStore, ReadOnlyKeyValueStore, StateStore, StoreBuilder } from './stores.ts';
 
 /** What may be forwarded. A timestamp left out is that of the record in process; headers left out are its headers. */
 export interface ForwardedRecord<K, V> {
@@ -71,8 +72,9 @@ export interface ProcessingContext<Connected extends StoresByName> {
   currentStreamTimeMs(): number;
   /** The wall clock. Not the same in a replay. */
   currentSystemTimeMs(): number;
-  /** A store connected with this processor, by its builder or its name. A global table's store needs no connection. */
+  /** A store connected with this processor, by its builder, its table or its name; tables' stores are read only. A global table's store needs no connection. */
   getStateStore<S extends StateStore>(store: StoreBuilder<S>): S;
+  getStateStore<K, V, Deleted extends null>(table: KTable<K, V, Deleted>): ReadOnlyKeyValueStore<K, V>;
   getStateStore<K, V>(table: GlobalKTable<K, V>): ReadOnlyGlobalStore<K, V>;
   getStateStore<N extends keyof Connected & string>(name: N): Connected[N];
   /**
@@ -177,8 +179,16 @@ export type ValueTransformFunction<K, V, VR, Connected extends StoresByName = St
 export type ValueTransformerSupplier<K, V, VR, Connected extends StoresByName = StoresByName> =
   SupplierOf<ValueTransformer<K, V, VR, Connected>> | ValueTransformFunction<K, V, VR, Connected>;
 
+/** A table that keeps its rows in a store of its own; not a windowed or versioned one. */
+export interface TableWithStore {
+  queryableStoreName(): string | null;
+}
+
+/** What can be connected with a processor. */
+export type Connectable = StoreBuilder<StateStore> | TableWithStore | string;
+
 /** The stores of builders, by name. Connected by name alone, a store has no known type. */
-export type StoresOf<Given extends readonly (StoreBuilder<StateStore> | string)[]> = {
+export type StoresOf<Given extends readonly Connectable[]> = {
   readonly [G in Given[number] as NameOf<G>]: StoreOf<G>;
 };
 type NameOf<G> = G extends StoreBuilder<StateStore, infer N> ? N : G extends string ? G : never;

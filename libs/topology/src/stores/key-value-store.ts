@@ -7,6 +7,7 @@ import type {
   KeyValueStore,
   OrderedKeyValueStore,
   ReadOnlyGlobalStore,
+  ReadOnlyKeyValueStore,
   StoreBuilder,
   ValueAndTimestamp,
 } from '../options/stores.ts';
@@ -66,7 +67,7 @@ abstract class KeyValueFace implements KeyValueStore<unknown, unknown> {
   }
 }
 
-export class PlainKeyValueFace extends KeyValueFace {
+class PlainKeyValueFace extends KeyValueFace {
   readonly #port: StorePort;
 
   constructor(spec: StoreSpec, site: StoreSite) {
@@ -163,6 +164,29 @@ function afterPrefix(prefix: BinaryString): BinaryString | null {
   while (end > 0 && prefix.charCodeAt(end - 1) === 0xff) end--;
   if (end === 0) return null;
   return (prefix.slice(0, end - 1) + String.fromCharCode(prefix.charCodeAt(end - 1) + 1)) as BinaryString;
+}
+
+/** The face of a table's store for others than its operator, which alone may write. */
+export class TableFace implements ReadOnlyKeyValueStore<unknown, unknown> {
+  readonly name: string;
+  readonly #codec: Codec<unknown>;
+  readonly #port: StorePort;
+
+  constructor(spec: StoreSpec, site: StoreSite) {
+    this.name = spec.name;
+    this.#codec = compileCodec(spec.keySerde);
+    this.#port = site.store(spec.name);
+  }
+
+  get(key: unknown): unknown {
+    return this.#port.value(this.#port.entry(encodedKey(this.#codec, key))) ?? null;
+  }
+
+  getWithTimestamp(key: unknown): ValueAndTimestamp<unknown> | null {
+    const entry = this.#port.entry(encodedKey(this.#codec, key));
+    const value = this.#port.value(entry);
+    return value === undefined ? null : { value, timestamp: entry.timestamp };
+  }
 }
 
 /** The read-only face of a table that every instance holds whole. */
