@@ -87,7 +87,6 @@ export type {
   Punctuator,
   ReadOnlyGlobalStore,
   ReadOnlyKeyValueStore,
-  RecordMetadata,
   SessionBounds,
   SessionStore,
   SessionWindowedCogroupedKStream,
