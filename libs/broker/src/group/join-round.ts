@@ -170,7 +170,8 @@ export async function syncGroup(
 ): Promise<Synced> {
   const what = `SyncGroup of "${settings.groupId}"`;
   const backoff = new Backoff(cluster.clock);
-  const timeoutMs = Math.max(cluster.requestTimeoutMs, settings.rebalanceTimeoutMs + JOIN_LAPSE_MS);
+  // Not as long as a join: asking again is cheap while the leader is not done, and the group may have moved on unheard.
+  const timeoutMs = cluster.requestTimeoutMs;
   const request = {
     groupId: settings.groupId,
     generationId: joined.generationId,
