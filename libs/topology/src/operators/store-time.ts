@@ -6,7 +6,19 @@ import type { BinaryString } from '#libs/core';
 import type { OperatorClock, OrderedStorePort, StoreEntry } from '../ports.ts';
 import type { Site } from './operator.ts';
 
-const FORGOTTEN: StoreEntry = { key: '' as BinaryString, encoded: null, timestamp: -1 };
+/** A row that is too old to be kept. */
+class ForgottenRow implements StoreEntry {
+  readonly key = '' as BinaryString;
+  readonly encoded = null;
+  readonly timestamp = -1;
+  readonly group: BinaryString;
+  readonly suffix: BinaryString;
+
+  constructor(group: BinaryString, suffix: BinaryString) {
+    this.group = group;
+    this.suffix = suffix;
+  }
+}
 
 /** The site with rows of `store` hidden that are `retentionMs` or more older than its newest one. Suffixes begin with a time. */
 export function withStoreTime(site: Site, store: string, retentionMs: number): Site {
@@ -31,26 +43,28 @@ class TimedStore implements OrderedStorePort {
   }
 
   row(group: BinaryString, suffix: BinaryString): StoreEntry {
-    return readOrderedTime(suffix, 0) < this.#earliest() ? FORGOTTEN : this.#port.row(group, suffix);
+    return readOrderedTime(suffix, 0) < this.#earliest()
+      ? new ForgottenRow(group, suffix)
+      : this.#port.row(group, suffix);
   }
 
   value(row: StoreEntry): unknown {
-    return row === FORGOTTEN ? undefined : this.#port.value(row);
+    return row instanceof ForgottenRow ? undefined : this.#port.value(row);
   }
 
   /** What would be forgotten at once is not kept. */
   set(row: StoreEntry, value: unknown, timestamp: number): void {
-    if (row === FORGOTTEN) return;
+    if (row instanceof ForgottenRow) return;
     this.#clock.observe(readOrderedTime(this.#port.suffixOf(row), 0));
     this.#port.set(row, value, timestamp);
   }
 
   suffixOf(row: StoreEntry): BinaryString {
-    return this.#port.suffixOf(row);
+    return row instanceof ForgottenRow ? row.suffix : this.#port.suffixOf(row);
   }
 
   groupOf(row: StoreEntry): BinaryString {
-    return this.#port.groupOf(row);
+    return row instanceof ForgottenRow ? row.group : this.#port.groupOf(row);
   }
 
   range(
