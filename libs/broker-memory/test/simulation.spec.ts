@@ -2,7 +2,7 @@
 //
 //   MILLRACE_SIMULATION_SEEDS=1000 npm run jest -- libs/broker-memory/test/simulation     more of them
 //   MILLRACE_SIMULATION_SEED=17 npm run jest -- libs/broker-memory/test/simulation        that one
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { createMemoryCluster, SeededRandom, VirtualClock } from '#libs/broker-memory';
 import type { FaultPlan, MemoryCluster } from '#libs/broker-memory';
 import {
@@ -128,6 +128,9 @@ class Simulation {
     );
   }
 }
+
+/** Of real time: on a busy machine. */
+jest.setTimeout(60_000);
 
 function seeds(): number[] {
   const one = process.env['MILLRACE_SIMULATION_SEED'];
