@@ -9,23 +9,22 @@
 import type { RecordColumns } from '#libs/broker';
 import { asError, formatTaskId } from '#libs/core';
 import type { BinaryString, Clock, Logger, MillraceError, TaskId } from '#libs/core';
-import { SchemaPending } from '#libs/serde';
-import { StateMiss } from '#libs/state';
 import type { TaskState } from '#libs/state';
 import type { CompiledTask, SourceFunction, StoreSpec } from '#libs/topology';
 import type { EventTime } from './event-time.ts';
 import type { FailureStage } from './failure-policy.ts';
-import type { OperatorClocks, TaskClock } from './operator-clocks.ts';
-import { TopicPending } from './output-collector.ts';
+import type { OperatorClocks } from './operator-clocks.ts';
 import type { OutputCollector } from './output-collector.ts';
 import type { PartitionGroup } from './partition-group.ts';
 import type { RecordQueue } from './record-queue.ts';
 import { futureTimestamp, headTimestamp, invalidTimestamp } from './record-timestamp.ts';
-import type { TaskAlarm, TaskAlarms } from './task-alarms.ts';
+import type { TaskAlarms } from './task-alarms.ts';
 import type { TaskContext } from './task-context.ts';
 import type { TaskFailures } from './task-failures.ts';
 import type { TaskMailbox } from './task-mailbox.ts';
+import { TaskDueWork } from './task-due-work.ts';
 import { TaskReadAhead } from './task-read-ahead.ts';
+import { TaskScopes } from './task-scopes.ts';
 
 /** What operators were given to ask for time and for being run: made before the task, by task-opener.ts. */
 export interface TaskTiming {
@@ -67,9 +66,6 @@ export interface TaskParts {
   readonly changelogIdentity: Readonly<Record<string, string>>;
 }
 
-/** How a scope ended. `AGAIN`: undone, to be run again once the task is no longer suspended. `FAILED`: undone, and let go. */
-type ScopeEnd = 'DONE' | 'AGAIN' | 'FAILED';
-
 export class Task {
   readonly id: TaskId;
   readonly name: string;
@@ -77,20 +73,18 @@ export class Task {
   readonly state: TaskState | null;
   /** Ascending per task; the id under which the open epoch will be sealed. */
   epochId: number;
-  /** Has the open epoch anything of this task? */
-  touched = false;
   /**
    * True until the group's offsets name this worker as the task's owner: its first commit, before any record. Should the worker
    * die in a later transaction, its successor finds out whose hangs.
    */
   claimPending: boolean;
-  /** Pending read that the next scope waits for. */
-  suspended: Promise<void> | null = null;
   /** Records processed since the task was opened, skipped ones included. */
   recordCount = 0;
 
   private readonly context: TaskContext;
   private readonly compiled: CompiledTask;
+  private readonly scopes: TaskScopes;
+  private readonly dueWork: TaskDueWork;
   private readonly sources: readonly SourceFunction[];
   private readonly collector: OutputCollector;
   private readonly clocks: OperatorClocks;
@@ -102,7 +96,6 @@ export class Task {
   private readonly parts: TaskParts;
   private readonly readAheads: readonly (TaskReadAhead | null)[];
   private readonly onChunk: readonly ((batches: readonly RecordColumns[], count: number) => void)[];
-  private initialised = false;
   /** `process` ended at its limit: records, or alarms, may be due. */
   private mayHaveMore = true;
   private closed = false;
@@ -125,15 +118,31 @@ export class Task {
     this.failures = parts.failures;
     this.epochId = parts.epochId;
     this.claimPending = parts.needsClaim;
-    this.touched = parts.needsClaim;
     this.context.streamTime = parts.streamTime;
     const { state } = this;
+    this.scopes = new TaskScopes({ ...parts, ...parts.timing });
+    this.scopes.touched = parts.needsClaim;
+    this.dueWork = new TaskDueWork({ ...parts, ...parts.timing, scopes: this.scopes, taskName: this.name });
     this.readAheads = this.group.queues.map(({ source }) =>
       state === null || source.readAhead.length === 0 ? null : new TaskReadAhead(state, source),
     );
     this.onChunk = this.readAheads.map((readAhead) => (batches, count) => {
-      this.suspended = readAhead?.read(batches, count) ?? this.suspended;
+      this.scopes.suspended = readAhead?.read(batches, count) ?? this.scopes.suspended;
     });
+  }
+
+  /** Has the open epoch anything of this task? */
+  get touched(): boolean {
+    return this.scopes.touched;
+  }
+
+  set touched(touched: boolean) {
+    this.scopes.touched = touched;
+  }
+
+  /** Pending read that the next scope waits for. */
+  get suspended(): Promise<void> | null {
+    return this.scopes.suspended;
   }
 
   get streamTime(): number {
@@ -190,7 +199,7 @@ export class Task {
   /** Operators have done all there was to do with what they were given. */
   get isSettled(): boolean {
     const { hasDeliveries, isHeld, isUnfinished } = this.mailbox;
-    if (!this.initialised || this.mayHaveMore || this.suspended !== null) return false;
+    if (!this.dueWork.isInitialised || this.mayHaveMore || this.suspended !== null) return false;
     // An alarm that missed its state is fired again.
     if (this.alarms.eventDue <= this.eventTime.now) return false;
     return !hasDeliveries && !isHeld && !isUnfinished;
@@ -215,7 +224,8 @@ export class Task {
     }
     let done = 0;
     while (done < limit && this.suspended === null) {
-      const steps = this.runDue(limit - done);
+      this.interrupt.raised = false;
+      const steps = this.dueWork.run(limit - done);
       done += steps;
       if (steps > 0) continue;
       if (this.suspended !== null || this.mailbox.isHeld) break;
@@ -239,7 +249,7 @@ export class Task {
 
   /** Ends waiting: called when `suspended` has resolved. */
   resume(): void {
-    this.suspended = null;
+    this.scopes.suspended = null;
   }
 
   /** What is committed is written. */
@@ -265,130 +275,6 @@ export class Task {
         error: asError(error).message,
       });
     }
-  }
-
-  /** Deliveries first, then operators that time moved on for, then alarms. Zero: nothing was due, or the task is suspended. */
-  private runDue(limit: number): number {
-    this.interrupt.raised = false;
-    if (!this.initialised) return this.runInit();
-    let steps = 0;
-    while (steps < limit && this.mailbox.hasDeliveries) {
-      steps++;
-      if (this.deliver() === 'AGAIN') return this.suspended === null ? steps : steps - 1;
-    }
-    const { eventTime } = this;
-    eventTime.observe(this.context.streamTime);
-    while (steps < limit) {
-      const clock = this.clocks.behind(eventTime.operatorsAt);
-      if (clock === null) break;
-      steps++;
-      if (this.advance(clock, eventTime.operatorsAt) === 'AGAIN')
-        return this.suspended === null ? steps : steps - 1;
-    }
-    while (steps < limit) {
-      const alarm = this.alarms.due('event', eventTime.now);
-      if (alarm === null) break;
-      steps++;
-      if (this.fire(alarm, eventTime.now) === 'AGAIN') return this.suspended === null ? steps : steps - 1;
-    }
-    if (this.alarms.wallDue === Infinity) return steps;
-    const wallTime = this.parts.clock.now();
-    while (steps < limit) {
-      const alarm = this.alarms.due('wall', wallTime);
-      if (alarm === null) break;
-      steps++;
-      if (this.fire(alarm, wallTime) === 'AGAIN') return this.suspended === null ? steps : steps - 1;
-    }
-    return steps;
-  }
-
-  private runInit(): number {
-    const alarms = this.alarms.counts;
-    const clocks = this.clocks.clocks.length;
-    const end = this.runScope(
-      this.context.streamTime,
-      () => this.compiled.init(),
-      (error) => {
-        throw this.failures.describe(error, 'processing', `The start of task ${this.name}`, {});
-      },
-    );
-    if (end === 'DONE') {
-      this.initialised = true;
-      return 1;
-    }
-    // What is registered in `init` is registered again.
-    this.alarms.truncate(alarms);
-    this.clocks.truncate(clocks);
-    return this.suspended === null ? 1 : 0;
-  }
-
-  private deliver(): ScopeEnd {
-    const { deliver, skip } = this.mailbox.peek()!;
-    const time = this.context.streamTime;
-    const what = `A delivery in task ${this.name}`;
-    let end = this.runScope(time, deliver, (error) => this.failures.onScope(what, time, error));
-    if (end === 'FAILED' && skip !== null)
-      end = this.runScope(time, skip, (error) => this.failures.onScope(what, time, error));
-    if (end !== 'AGAIN') this.mailbox.taken();
-    return end;
-  }
-
-  private advance(clock: TaskClock, time: number): ScopeEnd {
-    const { onAdvance } = clock;
-    if (onAdvance === null) {
-      clock.now = time;
-      return 'DONE';
-    }
-    const end = this.runScope(
-      time,
-      () => {
-        clock.moveTo(time);
-        onAdvance(time);
-      },
-      (error) => this.failures.onScope(`Operator "${clock.name}" at event time ${time}`, time, error),
-    );
-    // What failed is due still: it is tried again when time moves on.
-    if (end === 'FAILED') clock.now = time;
-    return end;
-  }
-
-  private fire(alarm: TaskAlarm, now: number): ScopeEnd {
-    const onError = (error: unknown): void =>
-      this.failures.onScope(`An alarm of task ${this.name} by ${alarm.kind} time`, now, error);
-    let end = this.runScope(now, () => alarm.run(now, false), onError);
-    if (end !== 'FAILED') return end;
-    end = this.runScope(now, () => alarm.run(now, true), onError);
-    if (end === 'FAILED') alarm.postpone(now);
-    return end;
-  }
-
-  /** Any scope but a record. `onError` throws to stop the task, or returns to let the scope go. */
-  private runScope(timestamp: number, run: () => void, onError: (error: unknown) => void): ScopeEnd {
-    const { state, collector, mailbox } = this;
-    this.context.leaveRecord(timestamp);
-    state?.beginRecord();
-    collector.beginRecord();
-    mailbox.inScope = true;
-    try {
-      run();
-    } catch (error) {
-      this.undoScope();
-      if (this.canWaitFor(error)) return 'AGAIN';
-      onError(error);
-      return 'FAILED';
-    }
-    mailbox.inScope = false;
-    mailbox.keep();
-    if (collector.recordHasOutput || state?.recordChanged === true) this.touched = true;
-    return 'DONE';
-  }
-
-  private undoScope(): void {
-    this.mailbox.inScope = false;
-    this.state?.undoRecord();
-    this.collector.undoRecord();
-    this.clocks.undo();
-    this.mailbox.undo();
   }
 
   private earliest(): RecordQueue {
@@ -490,7 +376,7 @@ export class Task {
       if (stage === 'processing') {
         context.streamTime = streamTime;
         queue.partitionTime = partitionTime;
-        this.undoScope();
+        this.scopes.undo();
       }
       mailbox.inScope = false;
       return i - first + this.onRecordFailure(queue, error, stage);
@@ -504,23 +390,14 @@ export class Task {
 
   /** Suspends on what can be awaited; otherwise asks the policy. Returns the number of records that are done with. */
   private onRecordFailure(queue: RecordQueue, error: unknown, stage: FailureStage): number {
-    if (this.canWaitFor(error)) return 0;
+    if (this.scopes.canWaitFor(error)) return 0;
     try {
       this.failures.onRecord(queue, error, stage);
     } catch (failure) {
-      if (this.canWaitFor(failure)) return 0;
+      if (this.scopes.canWaitFor(failure)) return 0;
       throw failure;
     }
     queue.advance();
     return 1;
-  }
-
-  /** Suspends the task when `error` only says that something has to be read first. */
-  private canWaitFor(error: unknown): boolean {
-    if (error instanceof StateMiss) this.suspended = this.state!.read(error) ?? null;
-    else if (error instanceof SchemaPending) this.suspended = error.ready;
-    else if (error instanceof TopicPending) this.suspended = this.parts.resolveTopic(error.topic);
-    else return false;
-    return true;
   }
 }

@@ -1,0 +1,76 @@
+// Owns scopes: what an operator does in one is all there or all undone. It bounds them for every part that takes part in one, and
+// suspends the task where a scope found out that something has to be read first.
+import { SchemaPending } from '#libs/serde';
+import { StateMiss } from '#libs/state';
+import type { TaskState } from '#libs/state';
+import type { OperatorClocks } from './operator-clocks.ts';
+import { TopicPending } from './output-collector.ts';
+import type { OutputCollector } from './output-collector.ts';
+import type { TaskContext } from './task-context.ts';
+import type { TaskMailbox } from './task-mailbox.ts';
+
+/** How a scope ended. `AGAIN`: undone, to be run again once the task is no longer suspended. `FAILED`: undone, and let go. */
+export type ScopeEnd = 'DONE' | 'AGAIN' | 'FAILED';
+
+export interface TaskScopesParts {
+  readonly context: TaskContext;
+  /** `null`: the sub-topology keeps no state. */
+  readonly state: TaskState | null;
+  readonly collector: OutputCollector;
+  readonly clocks: OperatorClocks;
+  readonly mailbox: TaskMailbox;
+  /** Finds out the partition count of a topic that a sink or the dead-letter queue needs. */
+  readonly resolveTopic: (topic: string) => Promise<void>;
+}
+
+export class TaskScopes {
+  /** Pending read that the next scope waits for. */
+  suspended: Promise<void> | null = null;
+  /** Has the open epoch anything of this task? */
+  touched = false;
+  private readonly parts: TaskScopesParts;
+
+  constructor(parts: TaskScopesParts) {
+    this.parts = parts;
+  }
+
+  /** Any scope but a record. `onError` throws to stop the task, or returns to let the scope go. */
+  run(timestamp: number, action: () => void, onError: (error: unknown) => void): ScopeEnd {
+    const { context, state, collector, mailbox } = this.parts;
+    context.leaveRecord(timestamp);
+    state?.beginRecord();
+    collector.beginRecord();
+    mailbox.inScope = true;
+    try {
+      action();
+    } catch (error) {
+      this.undo();
+      if (this.canWaitFor(error)) return 'AGAIN';
+      onError(error);
+      return 'FAILED';
+    }
+    mailbox.inScope = false;
+    mailbox.keep();
+    if (collector.recordHasOutput || state?.recordChanged === true) this.touched = true;
+    return 'DONE';
+  }
+
+  /** Takes back all that the present scope did, but stream time: that is the record loop's. */
+  undo(): void {
+    const { state, collector, clocks, mailbox } = this.parts;
+    mailbox.inScope = false;
+    state?.undoRecord();
+    collector.undoRecord();
+    clocks.undo();
+    mailbox.undo();
+  }
+
+  /** Suspends the task when `error` only says that something has to be read first. */
+  canWaitFor(error: unknown): boolean {
+    if (error instanceof StateMiss) this.suspended = this.parts.state!.read(error) ?? null;
+    else if (error instanceof SchemaPending) this.suspended = error.ready;
+    else if (error instanceof TopicPending) this.suspended = this.parts.resolveTopic(error.topic);
+    else return false;
+    return true;
+  }
+}
