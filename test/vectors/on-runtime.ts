@@ -2,6 +2,7 @@
 // one run of each profile record by record, and, where the topology reads one topic, each run as one batch. It asserts nothing.
 import { Serdes } from '#libs/serde';
 import { TopologyTestDriver } from '#libs/testing';
+import type { TopologyTestDriverOptions } from '#libs/testing';
 import type { Topology } from '#libs/topology';
 import { numbered, resultsOf, same, shown } from './difference.ts';
 import type { Difference } from './difference.ts';
@@ -22,8 +23,9 @@ export async function differenceByRecord(
   vectors: Vectors,
   run: number,
   crashAt = -1,
+  stateBackend: TopologyTestDriverOptions['stateBackend'] = 'memory',
 ): Promise<Difference | null> {
-  await using driver = await start(topology, vectors);
+  await using driver = await start(topology, vectors, stateBackend);
   const read = readerOf(driver, vectors);
   for (const [at, line] of vectors.runs[run]!.records.entries()) {
     const [topic, key, value, timestamp] = line;
@@ -68,10 +70,18 @@ export async function differenceOfBatch(
   return same(actual, expected) ? null : { run, at: records.length - 1, expected, actual };
 }
 
-function start(topology: Topology, vectors: Vectors): Promise<TopologyTestDriver> {
+function start(
+  topology: Topology,
+  vectors: Vectors,
+  stateBackend: TopologyTestDriverOptions['stateBackend'] = 'memory',
+): Promise<TopologyTestDriver> {
   effects.length = 0;
   const partitions = Object.fromEntries(vectors.outputs.map((output) => [output, 1]));
-  return TopologyTestDriver.start(topology, { startTimeMs: 0, partitions });
+  return TopologyTestDriver.start(topology, {
+    startTimeMs: 0,
+    partitions,
+    stateBackend: stateBackend ?? 'memory',
+  });
 }
 
 /** Reads what came out since the last call, topic by topic, then effects. */
