@@ -143,15 +143,32 @@ async function undisturbed(topology: Topology): Promise<string[]> {
   return outputs(broker);
 }
 
-/** Every third commit is abandoned, in ever other places. */
+/** Every third commit is abandoned, in ever other places; of each second of those only the answer is lost. */
 function disturb(broker: InProcessBroker, seed: number): { readonly abandoned: number } {
   const counted = { abandoned: 0 };
   let commits = seed;
+  const aborted = (): Error => new EpochAbortedError({ code: 'MILLRACE_EPOCH_ABORTED', message: 'injected' });
   broker.onCommit = () => {
-    if (commits++ % 3 !== 2) return;
-    counted.abandoned++;
-    throw new EpochAbortedError({ code: 'MILLRACE_EPOCH_ABORTED', message: 'injected' });
+    if (commits % 6 === 2) {
+      commits++;
+      counted.abandoned++;
+      throw aborted();
+    }
   };
+  const client = broker.client();
+  const create = client.createTransactionalWriter.bind(client);
+  client.createTransactionalWriter = (given) => {
+    const writer = create(given);
+    const commit = writer.commit.bind(writer);
+    writer.commit = async (offsets, group) => {
+      const result = await commit(offsets, group);
+      if (commits++ % 6 !== 5) return result;
+      counted.abandoned++;
+      throw aborted();
+    };
+    return writer;
+  };
+  broker.client = () => client;
   return counted;
 }
 
