@@ -237,6 +237,16 @@ describe('a stream–stream join', () => {
   });
 });
 
+describe('a joined table', () => {
+  it('has a store to query only where it is kept', () => {
+    const b = new StreamsBuilder();
+    const [left, right] = [table(b, 'a'), table(b, 'b')];
+    expect(left.join(right, plus).queryableStoreName()).toBeNull();
+    expect(left.join(right, plus, { name: 'kept', valueSerde: text }).queryableStoreName()).toBe('kept');
+    expect(left.join(right, String, plus, TableJoined.as('fk')).queryableStoreName()).toBeNull();
+  });
+});
+
 describe('the partitions of joins', () => {
   it('must be as many on both sides', () => {
     const streams = built((b) =>

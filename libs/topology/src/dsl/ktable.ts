@@ -102,7 +102,7 @@ export class KTableImpl implements Untyped<KTable<unknown, unknown>> {
 
   queryableStoreName(): string | null {
     const { store, steps } = this.state.view;
-    return steps.length === 0 ? store : null;
+    return steps.length === 0 && store !== '' ? store : null;
   }
 
   groupBy(
