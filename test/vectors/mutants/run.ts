@@ -1,6 +1,6 @@
 // Loads libs/topology once for each mutant, with the bug in place, runs the vectors that must notice, and writes a line of JSON for each.
 // A process of its own: the loading of modules is Node's, changed by hooks. `node --conditions=millrace-source test/vectors/mutants/run.ts`
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { registerHooks, stripTypeScriptTypes } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -63,11 +63,30 @@ registerHooks({
   },
 });
 
-const fileOf = (mutant: Mutant): string => join(ROOT, 'libs/topology/src', mutant.file);
+const SOURCES = join(ROOT, 'libs/topology/src');
+const places = new Map<Mutant, string | null>();
+
+/** Where a mutant is planted: the file it names, or the only other one with its text, to which it was moved. `null`: nowhere. */
+function fileOf(mutant: Mutant): string | null {
+  let place = places.get(mutant);
+  if (place === undefined) {
+    const named = join(SOURCES, mutant.file);
+    const holds = (file: string): boolean => existsSync(file) && planted(mutant, sourceOf(file)) !== null;
+    const found = holds(named) ? [named] : sources().filter(holds);
+    place = found.length === 1 ? found[0]! : null;
+    places.set(mutant, place);
+  }
+  return place;
+}
+
+const sources = (): string[] =>
+  readdirSync(SOURCES, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => join(SOURCES, file));
 
 async function outcomeOf(mutant: Mutant, index: number): Promise<Outcome> {
   const { bug } = mutant;
-  if (planted(mutant, sourceOf(fileOf(mutant))) === null) return { bug, caught: null, misplaced: true };
+  if (fileOf(mutant) === null) return { bug, caught: null, misplaced: true };
   const load = (file: string): Promise<unknown> => import(`${VECTORS}${file}${QUERY}${index}`);
   const { buildTopology } = (await load('topologies/index.ts')) as typeof TopologyModule;
   const { firstDifference } = (await load('on-driver.ts')) as typeof DriverModule;

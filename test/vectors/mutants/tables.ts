@@ -7,6 +7,8 @@ const joins = bugsOf('operators/table-table-join.ts');
 const views = bugsOf('operators/table-view.ts');
 const foreignKeys = bugsOf('operators/foreign-key-join.ts');
 const process = bugsOf('operators/process.ts');
+const processing = bugsOf('operators/processing-context.ts');
+const records = bugsOf('operators/record-in-process.ts');
 const punctuations = bugsOf('operators/punctuations.ts');
 const keyValues = bugsOf('stores/key-value-store.ts');
 const windowStore = bugsOf('stores/window-store.ts');
@@ -196,12 +198,12 @@ export const ofTables = [
     { from: '(foreignValue === null && !left)', to: 'foreignValue === null' },
     'foreign-key-left-join',
   ),
-  process(
+  processing(
     'a processor cannot choose the child it forwards to',
     { from: 'childName === undefined ? this.#all : this.#child(childName)', to: 'this.#all' },
     'process-to-child',
   ),
-  process(
+  records(
     'a record with other headers keeps those of its source',
     { within: 'withHeaders(', from: 'this.timestamp, headers,', to: 'this.timestamp, this.#headers,' },
     'process-headers',
