@@ -413,7 +413,9 @@ export class Worker {
    * while the group keeps it: another process runs under the same transactional id, and the two would fence each other for ever.
    */
   private refuseSecondFencing(error: TaskMigratedError): void {
-    if (this.lossesAtFencing === this.membership.losses) {
+    const now = this.parts.clock.monotonic();
+    const isSoon = now - this.fencedAt < this.parts.config.sessionTimeoutMs;
+    if (isSoon && this.lossesAtFencing === this.membership.losses) {
       throw new FatalError({
         code: 'MILLRACE_PRODUCER_FENCED',
         message: `Another process uses the transactional id "${this.transactionalId}".`,
@@ -423,9 +425,12 @@ export class Worker {
       });
     }
     this.lossesAtFencing = this.membership.losses;
+    this.fencedAt = now;
   }
 
   private lossesAtFencing = -1;
+  /** On the monotonic clock. Two that fence each other do so at every request; a single late request of somebody's is no such thing. */
+  private fencedAt = -Infinity;
 
   /**
    * Closes every task dirty: nothing of the open epoch, nor of one being committed, is kept. The writer begins anew too, before
