@@ -96,6 +96,8 @@ const MISSING_SERDE: AnySerde = {
   deserialize: () => null,
 };
 
+const SERDE_OPTIONS = { key: 'keySerde', value: 'valueSerde', 'other value': 'otherValueSerde' };
+
 export class TopologyGraph {
   readonly nodes: GraphNode[] = [];
   readonly stores: StoreDeclaration[] = [];
@@ -114,8 +116,8 @@ export class TopologyGraph {
   nodeName(prefix: string, named: Named | undefined, path: string): string {
     const generated = prefix + String(this.#nextIndex++).padStart(10, '0');
     if (named === undefined) return generated;
-    const name = typeof named === 'string' ? named : named.name;
-    return this.checkedName('name', name, path) ? name : generated;
+    const name: unknown = typeof named === 'string' ? named : (named as { name?: unknown } | null)?.name;
+    return this.checkedName('name', name, path) ? (name as string) : generated;
   }
 
   /** Advances the counter where Kafka Streams does so for nodes that carry other names. */
@@ -135,12 +137,16 @@ export class TopologyGraph {
 
   /** Once for each builder, however often it is given. */
   addUserStore(builder: StoreBuilder<StateStore>, path: string): void {
-    const { name, spec, problem } = builder;
+    const { name, spec, problem, open } = (builder ?? {}) as Partial<typeof builder>;
+    if (name === undefined || spec === undefined || typeof open !== 'function') {
+      this.addFault(path, 'the store is no builder of a store.', 'Make it with Stores.…(…).');
+      return;
+    }
     if (this.userStores.get(name) === builder) return;
     this.checkedName('store name', name, path, INTERNAL_NAME_LENGTH_MAX);
     this.checkedSerde('key', path, spec.keySerde);
     this.checkedSerde('value', path, spec.valueSerde);
-    if (problem !== null) this.addFault(path, `store "${name}": ${problem}`, 'Correct it.');
+    if (typeof problem === 'string') this.addFault(path, `store "${name}": ${problem}`, 'Correct it.');
     this.addStore(spec, path);
     this.userStores.set(name, builder);
   }
@@ -156,6 +162,14 @@ export class TopologyGraph {
     return false;
   }
 
+  /** Options that may be left out. What is no object is a fault, and as if it had been left out. */
+  checkedOptions<T extends object>(given: T | undefined, path: string): Partial<T> {
+    if (given === undefined) return {};
+    if (typeof given === 'object' && given !== null) return given;
+    this.addFault(path, `the options are ${String(given)}.`, 'Pass an object of options, or leave them out.');
+    return {};
+  }
+
   checkedFunction(what: string, given: unknown, path: string): void {
     if (typeof given === 'function') return;
     this.addFault(path, `the ${what} is not a function.`, 'Pass a function.');
@@ -163,14 +177,15 @@ export class TopologyGraph {
 
   /** The first serde given; a fault when there is none or it is none. */
   checkedSerde(
-    what: 'key' | 'value' | 'other value',
+    what: 'key' | 'value' | 'other value' | 'map key',
     path: string,
     ...given: (object | null | undefined)[]
   ): AnySerde {
     const serde = given.find((candidate) => candidate !== undefined && candidate !== null);
     if (serde === undefined) {
-      const option = { key: 'keySerde', value: 'valueSerde', 'other value': 'otherValueSerde' }[what];
-      this.addFault(path, `the ${what} serde is missing.`, `Give it as the option ${option}.`);
+      const remedy =
+        what === 'map key' ? 'Give it to State.map(…).' : `Give it as the option ${SERDE_OPTIONS[what]}.`;
+      this.addFault(path, `the ${what} serde is missing.`, remedy);
       return MISSING_SERDE;
     }
     const { serialize, deserialize } = serde as Partial<AnySerde>;

@@ -7,6 +7,12 @@ export const NAME_LENGTH_MAX = 249;
 /** Room that `<application.id>-` and `-repartition` need around the name of an internal topic. */
 export const INTERNAL_NAME_LENGTH_MAX = NAME_LENGTH_MAX - '-repartition'.length - 'a-'.length;
 
+/** How a name is shown in a path: quoted, or nothing where there is none. */
+export function labelOf(named: unknown): string {
+  const name = typeof named === 'object' && named !== null ? (named as { name?: unknown }).name : named;
+  return typeof name === 'string' ? JSON.stringify(name) : '';
+}
+
 /** What is wrong with a name; `null`: nothing. `what` is its role, such as `store name`. */
 export function nameFault(
   what: string,

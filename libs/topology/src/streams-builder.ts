@@ -29,7 +29,7 @@ export class StreamsBuilder {
 
   constructor(options: StreamsBuilderOptions = {}) {
     const graph = this.#graph;
-    const optimizations = optimizationsOf(options.optimize);
+    const optimizations = optimizationsOf(graph.checkedOptions(options, 'new StreamsBuilder()').optimize);
     if (optimizations === null) {
       graph.addFault(
         'new StreamsBuilder()',
@@ -57,7 +57,7 @@ export class StreamsBuilder {
     topics: string | readonly string[],
     consumed: Consumed<NonNullable<K>, NonNullable<V>>,
   ): KStream<K, V> {
-    const given = typeof topics === 'string' ? [topics] : topics;
+    const given = Array.isArray(topics) ? (topics as readonly string[]) : [topics as string];
     const path = `stream(${given.map((topic) => JSON.stringify(topic)).join(', ')})`;
     const name = this.#graph.nodeName('KSTREAM-SOURCE-', consumed?.name, path);
     const node = addSource(this.#graph, 'stream', name, path, given, consumed);
@@ -90,7 +90,8 @@ export class StreamsBuilder {
     const key = graph.checkedSerde('key', path, materialized?.keySerde, source.keySerde);
     const value = graph.checkedSerde('value', path, materialized?.valueSerde, source.valueSerde);
     const store = declareStore(graph, path, (materialized ?? {}) as LooseMaterialized, { key, value }, true);
-    if (graph.optimizations.reuseSourceTopics && store.versioned === undefined) reuseSourceTopic(graph, source, topic, store.name);
+    if (graph.optimizations.reuseSourceTopics && store.versioned === undefined)
+      reuseSourceTopic(graph, source, topic, store.name);
     const changes = { sendOldValues: false };
     const node: GraphNode = graph.addNode({
       kind: 'processor',

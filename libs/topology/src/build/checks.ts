@@ -74,7 +74,8 @@ function checkDuplicateNames(graph: TopologyGraph): TopologyFault[] {
   // The nodes of a repartition are named after it: a second one is told once, above.
   const repartitionPaths = new Set(graph.repartitions.map(({ name }) => `${name}-repartition`));
   const nodes = graph.nodes.filter(
-    ({ name }) => !repartitionPaths.has(name.replace(/-(filter|sink|source)$/, '')),
+    ({ name }) =>
+      typeof name === 'string' && !repartitionPaths.has(name.replace(/-(filter|sink|source)$/, '')),
   );
   check('name', nodes, 'Give every operator its own name, or none.');
   return faults;

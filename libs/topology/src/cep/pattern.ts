@@ -82,7 +82,7 @@ export class Pattern<V, Names extends string = never> {
   /** A condition of the newest stage; several must all hold. */
   where(condition: Condition<V>): Pattern<V, Names> {
     const { condition: before } = this.last;
-    return this.change({
+    return this.checked('where', condition).change({
       condition:
         before === ANYTHING ? condition : (event, taken) => before(event, taken) && condition(event, taken),
     });
@@ -91,7 +91,9 @@ export class Pattern<V, Names extends string = never> {
   /** An alternative to the conditions so far. */
   or(condition: Condition<V>): Pattern<V, Names> {
     const { condition: before } = this.last;
-    return this.change({ condition: (event, taken) => before(event, taken) || condition(event, taken) });
+    return this.checked('or', condition).change({
+      condition: (event, taken) => before(event, taken) || condition(event, taken),
+    });
   }
 
   /** The next stage takes the very next event. */
@@ -111,22 +113,24 @@ export class Pattern<V, Names extends string = never> {
 
   /** The event right after must not fulfil this. Another stage has to follow. */
   notNext(condition: Condition<V>): Pattern<V, Names> {
-    return this.forbid({ where: 'next', condition });
+    return this.checked('notNext', condition).forbid({ where: 'next', condition });
   }
 
   /** No event up to the next stage may fulfil this. Another stage has to follow. */
   notFollowedBy(condition: Condition<V>): Pattern<V, Names> {
-    return this.forbid({ where: 'between', condition });
+    return this.checked('notFollowedBy', condition).forbid({ where: 'between', condition });
   }
 
   /** The stage takes one event or more, `min` at least. */
   oneOrMore(min = 1): Pattern<V, Names> {
-    return this.change({ min, max: Infinity });
+    const changed = this.change({ min, max: Infinity });
+    const legal = Number.isSafeInteger(min) && min >= 1;
+    return legal ? changed : changed.fault(`oneOrMore(${String(min)}) of the stage "${this.last.name}"`);
   }
 
   /** The stage takes `min` events, or `min` to `max`. */
   times(min: number, max: number = min): Pattern<V, Names> {
-    const legal = Number.isSafeInteger(min) && min >= 1 && max >= min;
+    const legal = Number.isSafeInteger(min) && min >= 1 && Number.isSafeInteger(max) && max >= min;
     const changed = this.change({ min, max });
     return legal ? changed : changed.fault(`times(${min}, ${max}) of the stage "${this.last.name}"`);
   }
@@ -148,7 +152,7 @@ export class Pattern<V, Names extends string = never> {
 
   /** Of a repeated stage: once an event fulfils this, the stage takes no more. */
   until(condition: Condition<V>): Pattern<V, Names> {
-    const changed = this.change({ until: condition });
+    const changed = this.checked('until', condition).change({ until: condition });
     return this.last.max > 1 ? changed : changed.fault(`until of "${this.last.name}", which is not repeated`);
   }
 
@@ -165,6 +169,8 @@ export class Pattern<V, Names extends string = never> {
     if (this.stages.every(({ isOptional }) => isOptional)) faults.push('every stage is optional');
     if (this.stages.length > STAGES_MAX) faults.push(`more than ${STAGES_MAX} stages`);
     const names = new Set(this.stages.map(({ name }) => name));
+    if (this.stages.some(({ name }) => typeof name !== 'string' || name === ''))
+      faults.push('a stage without a name');
     if (names.size < this.stages.length) faults.push('two stages of one name');
     return faults;
   }
@@ -185,6 +191,11 @@ export class Pattern<V, Names extends string = never> {
 
   private forbid(forbidden: Stage<V>['forbidden'][number]): Pattern<V, Names> {
     return new Pattern<V, Names>(this.stages, this.withinMs, this.faults, [...this.pending, forbidden]);
+  }
+
+  private checked(method: string, condition: unknown): Pattern<V, Names> {
+    if (typeof condition === 'function') return this;
+    return this.fault(`${method} of "${String(this.last.name)}" without a function`);
   }
 
   private fault(text: string): Pattern<V, Names> {

@@ -69,8 +69,12 @@ function checkPlan(graph: TopologyGraph, plan: AsyncPlan, path: string): void {
     if (Number.isFinite(value) && value > 0) return;
     graph.addFault(path, `${what} is ${String(value)}.`, 'Give a positive number.');
   };
-  positive('concurrency', plan.concurrency);
-  positive('bufferedRecordsMax', plan.bufferedRecordsMax);
+  const count = (what: string, value: number, least: number): void => {
+    if (Number.isSafeInteger(value) && value >= least) return;
+    graph.addFault(path, `${what} is ${String(value)}.`, `Give a whole number from ${least} up.`);
+  };
+  count('concurrency', plan.concurrency, 1);
+  count('bufferedRecordsMax', plan.bufferedRecordsMax, 1);
   positive('timeoutMs', plan.timeoutMs);
   if (!['ordered', 'perKey', 'unordered'].includes(plan.order)) {
     graph.addFault(
@@ -79,7 +83,15 @@ function checkPlan(graph: TopologyGraph, plan: AsyncPlan, path: string): void {
       'Use "ordered", "perKey" or "unordered".',
     );
   }
-  if (!(plan.retries.max >= 0)) {
-    graph.addFault(path, `retries.max is ${String(plan.retries.max)}.`, 'Give 0 or more.');
+  const { max, backoffMs, backoffMsMax, retryOn } = plan.retries;
+  count('retries.max', max, 0);
+  for (const [what, ms] of Object.entries({ backoffMs, backoffMsMax })) {
+    if (Number.isFinite(ms) && ms >= 0) continue;
+    graph.addFault(path, `retries.${what} is ${String(ms)}.`, 'Give milliseconds, 0 or more.');
+  }
+  graph.checkedFunction('option retries.retryOn', retryOn, path);
+  const { onFailure } = plan;
+  if (onFailure !== 'fail' && onFailure !== 'skip' && typeof onFailure !== 'function') {
+    graph.addFault(path, `onFailure is ${JSON.stringify(onFailure)}.`, 'Use "fail", "skip" or a function.');
   }
 }

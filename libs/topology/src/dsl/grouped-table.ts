@@ -22,6 +22,7 @@ import type { DslFactory, TableState } from './factory.ts';
 import type { KGroupedTable } from './grouped-table-types.ts';
 import type { KTableImpl } from './ktable.ts';
 import { declareStore, viewOfStore } from './materializing.ts';
+import { labelOf } from '../names.ts';
 import type { LooseMaterialized } from './materializing.ts';
 import type { Untyped } from './types.ts';
 
@@ -32,10 +33,11 @@ export function groupTable(
   dsl: DslFactory,
   table: TableState,
   selector: RecordMapper,
-  grouped: LooseGrouped = {},
+  given?: LooseGrouped,
 ): KGroupedTableImpl {
   const { graph } = dsl;
-  const path = `${table.path}.groupBy(${grouped.name === undefined ? '' : JSON.stringify(grouped.name)})`;
+  const path = `${table.path}.groupBy(${labelOf(given)})`;
+  const grouped = graph.checkedOptions(given, path);
   graph.checkedFunction('selector', selector, path);
   const name = graph.nodeName('KTABLE-SELECT-', grouped.name, path);
   // What leaves a group must be known.
@@ -125,7 +127,7 @@ export class KGroupedTableImpl implements Untyped<KGroupedTable<unknown, unknown
     for (const [what, fn] of Object.entries(functions)) graph.checkedFunction(what, fn, path);
 
     const suffixed = (suffix: string): Named | undefined =>
-      named === undefined ? undefined : `${typeof named === 'string' ? named : named.name}${suffix}`;
+      named === undefined ? undefined : `${typeof named === 'string' ? named : named?.name}${suffix}`;
     const sinkName = graph.nodeName('KSTREAM-SINK-', suffixed('-sink'), path);
     const sourceName = graph.nodeName('KSTREAM-SOURCE-', suffixed('-source'), path);
     const name = graph.nodeName(prefix, named, path);

@@ -162,7 +162,7 @@ export class KGroupedStreamImpl implements Untyped<KGroupedStream<unknown, unkno
       graph.skipNames(3);
       return { parent: this.#repartition, sources: [this.#repartition] };
     }
-    const keySerde = this.#state.keySerde ?? key;
+    const keySerde = graph.checkedSerde('key', this.#state.path, this.#state.keySerde, key);
     const valueSerde = graph.checkedSerde('value', this.#state.path, this.#state.valueSerde);
     this.#repartition = addRepartition(graph, {
       parent: node,

@@ -1,8 +1,7 @@
 // Owns the KStream that users hold: each call adds a node to the graph. It checks arguments, collects faults and runs nothing.
-import type { AnySerde, GraphNode, SourceNode } from '../graph.ts';
+import type { AnySerde, GraphNode, SourceNode, TopologyGraph } from '../graph.ts';
 import type { GlobalKeySelector } from '../operators/global-table-join.ts';
 import type { Operator } from '../operators/operator.ts';
-import type { StreamJoiner } from '../operators/stream-stream-join.ts';
 import { streamTableJoinOperator } from '../operators/stream-table-join.ts';
 import type { ValueJoiner } from '../operators/stream-table-join.ts';
 import {
@@ -23,6 +22,7 @@ import type { Grouped, Joined, Named, Produced, Repartitioned } from '../options
 import type { JoinWindows } from '../options/join-windows.ts';
 import type { RecordHeadersFunction, StreamPartitioner } from '../plan.ts';
 import type { RecordMetadata } from '../ports.ts';
+import { labelOf } from '../names.ts';
 import { sameEncoding } from '../provenance.ts';
 import type { BranchedKStreamImpl } from './branched.ts';
 import type { LooseAsyncOptions } from '../async/async-options.ts';
@@ -44,10 +44,17 @@ import { streamToTable } from './to-table.ts';
 import type { KStream, Untyped } from './types.ts';
 
 type Loose = NonNullable<unknown>;
-type JoinArguments = readonly [joiner: ValueJoiner, second?: unknown, third?: unknown];
+/** The functions that may be given with what is written. */
+function checkWriteOptions(
+  graph: TopologyGraph,
+  options: Partial<Produced<Loose, Loose>>,
+  path: string,
+): void {
+  if (options.partitioner !== undefined) graph.checkedFunction('partitioner', options.partitioner, path);
+  if (options.headers !== undefined) graph.checkedFunction('option headers', options.headers, path);
+}
 
-const quoted = (named: Named | undefined): string =>
-  named === undefined ? '' : JSON.stringify(typeof named === 'string' ? named : named.name);
+type JoinArguments = readonly [joiner: ValueJoiner, second?: unknown, third?: unknown];
 
 /** Untyped inside: `StreamsBuilder` hands it out as a `KStream<K, V>`, whose methods these are. */
 export class KStreamImpl implements Untyped<KStream<unknown, unknown>> {
@@ -147,7 +154,7 @@ export class KStreamImpl implements Untyped<KStream<unknown, unknown>> {
   }
 
   split(named?: Named): BranchedKStreamImpl {
-    const path = `${this.state.path}.split(${quoted(named)})`;
+    const path = `${this.state.path}.split(${labelOf(named)})`;
     return this.#dsl.branched(this.state, this.#dsl.graph.nodeName('KSTREAM-BRANCH-', named, path), path);
   }
 
@@ -156,13 +163,21 @@ export class KStreamImpl implements Untyped<KStream<unknown, unknown>> {
     named?: Named,
   ): Readonly<Record<string, KStreamImpl>> {
     const split = this.split(named);
+    if (typeof branches !== 'object' || branches === null || Object.keys(branches).length === 0) {
+      this.#dsl.graph.addFault(
+        `${this.state.path}.branch(${labelOf(named)})`,
+        'it has no branches.',
+        'Pass an object of predicates by name.',
+      );
+      return {};
+    }
     for (const [name, predicate] of Object.entries(branches)) split.branch(name, predicate);
     return split.noDefaultBranch();
   }
 
   merge(other: unknown, named?: Named): KStreamImpl {
     const { graph } = this.#dsl;
-    const path = `${this.state.path}.merge(${quoted(named)})`;
+    const path = `${this.state.path}.merge(${labelOf(named)})`;
     const name = graph.nodeName('KSTREAM-MERGE-', named, path);
     if (!(other instanceof KStreamImpl) || other.#dsl !== this.#dsl) {
       graph.addFault(path, 'the other stream is of another topology.', 'Build both with one StreamsBuilder.');
@@ -183,7 +198,7 @@ export class KStreamImpl implements Untyped<KStream<unknown, unknown>> {
 
   repartition(repartitioned: Repartitioned<Loose, Loose>): KStreamImpl {
     const options = (repartitioned ?? {}) as Partial<Repartitioned<Loose, Loose>>;
-    const path = `${this.state.path}.repartition(${quoted(options.name)})`;
+    const path = `${this.state.path}.repartition(${labelOf(options.name)})`;
     const { graph } = this.#dsl;
     const count = options.numberOfPartitions;
     if (count !== undefined && (!Number.isInteger(count) || count < 1)) {
@@ -195,6 +210,7 @@ export class KStreamImpl implements Untyped<KStream<unknown, unknown>> {
     }
     const keySerde = graph.checkedSerde('key', path, options.keySerde, this.state.keySerde);
     const valueSerde = graph.checkedSerde('value', path, options.valueSerde, this.state.valueSerde);
+    checkWriteOptions(graph, options, path);
     return this.#repartitioned(path, options.name ?? null, keySerde, valueSerde, {
       partitionCount: count ?? null,
       partitioner: (options.partitioner ?? null) as StreamPartitioner | null,
@@ -207,19 +223,22 @@ export class KStreamImpl implements Untyped<KStream<unknown, unknown>> {
     return streamToTable(this.#dsl, this.state, materialized, named);
   }
 
-  groupByKey(grouped: Grouped<Loose, Loose> = {}): KGroupedStreamImpl {
+  groupByKey(given?: Grouped<Loose, Loose>): KGroupedStreamImpl {
+    const path = `${this.state.path}.groupByKey(${labelOf(given)})`;
+    const grouped = this.#dsl.graph.checkedOptions(given, path);
     return this.#dsl.grouped({
       ...this.state,
-      path: `${this.state.path}.groupByKey(${quoted(grouped.name)})`,
+      path,
       keySerde: (grouped.keySerde as AnySerde | undefined) ?? this.state.keySerde,
       valueSerde: (grouped.valueSerde as AnySerde | undefined) ?? this.state.valueSerde,
       name: grouped.name ?? null,
     });
   }
 
-  groupBy(selector: RecordMapper, grouped: Grouped<Loose, Loose> = {}): KGroupedStreamImpl {
-    const path = `${this.state.path}.groupBy(${quoted(grouped.name)})`;
+  groupBy(selector: RecordMapper, given?: Grouped<Loose, Loose>): KGroupedStreamImpl {
+    const path = `${this.state.path}.groupBy(${labelOf(given)})`;
     const { graph } = this.#dsl;
+    const grouped = graph.checkedOptions(given, path);
     graph.checkedFunction('selector', selector, path);
     const name = graph.nodeName('KSTREAM-KEY-SELECT-', grouped.name, path);
     return this.#dsl.grouped({
@@ -265,11 +284,13 @@ export class KStreamImpl implements Untyped<KStream<unknown, unknown>> {
 
   to(
     topic: string | ((key: unknown, value: unknown, metadata: RecordMetadata) => string),
-    produced: Produced<Loose, Loose> = {},
+    given?: Produced<Loose, Loose>,
   ): void {
     const path = `${this.state.path}.to(${typeof topic === 'function' ? '…' : JSON.stringify(topic)})`;
     const { graph } = this.#dsl;
+    const produced = graph.checkedOptions(given, path);
     const name = graph.nodeName('KSTREAM-SINK-', produced.name, path);
+    checkWriteOptions(graph, produced, path);
     if (typeof topic !== 'function') graph.checkedName('topic name', topic, path);
     graph.addNode({
       kind: 'sink',
@@ -296,7 +317,7 @@ export class KStreamImpl implements Untyped<KStream<unknown, unknown>> {
     named: Named | undefined,
     changes: Partial<StreamState>,
   ): KStreamImpl {
-    const path = `${this.state.path}.${method}(${quoted(named)})`;
+    const path = `${this.state.path}.${method}(${labelOf(named)})`;
     const { graph } = this.#dsl;
     graph.checkedFunction(what, given, path);
     const name = graph.nodeName(prefix, named, path);
@@ -325,7 +346,7 @@ export class KStreamImpl implements Untyped<KStream<unknown, unknown>> {
         method,
         left,
         right,
-        joiner: joiner as StreamJoiner,
+        joiner,
         windows: windows as JoinWindows,
         joined: joined as LooseStreamJoined | undefined,
       }),
@@ -349,14 +370,15 @@ export class KStreamImpl implements Untyped<KStream<unknown, unknown>> {
     method: string,
     prefix: string,
     left: boolean,
-    given: unknown,
+    other: unknown,
     joiner: ValueJoiner,
-    joined: Joined<Loose, Loose> = {},
+    given?: Joined<Loose, Loose>,
   ): KStreamImpl {
-    const path = `${this.state.path}.${method}(${quoted(joined.name)})`;
+    const path = `${this.state.path}.${method}(${labelOf(given)})`;
     const { graph } = this.#dsl;
+    const joined = graph.checkedOptions(given, path);
     graph.checkedFunction('joiner', joiner, path);
-    const table = given as KTableImpl | null | undefined;
+    const table = other as KTableImpl | null | undefined;
     if (table?.dsl !== this.#dsl) {
       graph.addFault(
         path,

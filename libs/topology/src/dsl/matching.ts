@@ -1,8 +1,9 @@
 // Owns how `match` becomes a keyed process function in the graph.
 import type { MatchOptions } from '../cep/pattern-process.ts';
 import { patternProcess } from '../cep/pattern-process.ts';
-import type { Pattern } from '../cep/pattern.ts';
+import { Pattern } from '../cep/pattern.ts';
 import type { LooseKeyedProcessFunction } from '../keyed/keyed-process.ts';
+import { labelOf } from '../names.ts';
 import type { SerdeOf } from '../options.ts';
 import type { DslFactory, GroupedState } from './factory.ts';
 import { addKeyedProcess } from './keyed-process.ts';
@@ -14,12 +15,18 @@ export type LooseMatchOptions = MatchOptions<unknown, unknown, unknown, string>;
 export function addMatch(
   dsl: DslFactory,
   state: GroupedState,
-  pattern: Pattern<unknown>,
-  options: LooseMatchOptions,
+  given: Pattern<unknown>,
+  givenOptions: LooseMatchOptions,
   parentOf: ParentOf,
 ): KStreamImpl {
   const { graph } = dsl;
-  const path = `${state.path}.match(${JSON.stringify(options.name)})`;
+  const path = `${state.path}.match(${labelOf(givenOptions)})`;
+  const options = graph.checkedOptions(givenOptions, path) as LooseMatchOptions;
+  let pattern = given;
+  if (!(given instanceof Pattern)) {
+    graph.addFault(path, 'the pattern is no pattern.', 'Make it with Pattern.begin("…").');
+    pattern = Pattern.begin('none');
+  }
   for (const fault of pattern.check()) {
     graph.addFault(path, `the pattern has ${fault}.`, 'Correct the pattern.');
   }

@@ -28,6 +28,7 @@ export function declareStore(
   } else {
     graph.checkedName('store name', name, path, INTERNAL_NAME_LENGTH_MAX);
   }
+  checkStoreOptions(graph, materialized, path);
   const { versioned } = materialized;
   if (versioned !== undefined) {
     if (!mayBeVersioned) {
@@ -54,6 +55,28 @@ export function declareStore(
   return { name, keySerde: serdes.key, valueSerde: serdes.value };
 }
 
+/** The options that all stores of operators have in common. */
+export function checkStoreOptions(
+  graph: TopologyGraph,
+  options: Pick<LooseMaterialized, 'storeType' | 'loggingEnabled' | 'changelogConfig'>,
+  path: string,
+): void {
+  const { storeType, loggingEnabled, changelogConfig } = options;
+  if (storeType !== undefined && storeType !== 'default' && storeType !== 'inMemory') {
+    graph.addFault(path, `storeType is ${JSON.stringify(storeType)}.`, 'Use "default" or "inMemory".');
+  }
+  if (loggingEnabled !== undefined && typeof loggingEnabled !== 'boolean') {
+    graph.addFault(path, `loggingEnabled is ${JSON.stringify(loggingEnabled)}.`, 'Use true or false.');
+  }
+  if (changelogConfig !== undefined && (typeof changelogConfig !== 'object' || changelogConfig === null)) {
+    graph.addFault(
+      path,
+      `changelogConfig is ${JSON.stringify(changelogConfig)}.`,
+      "Pass an object of Kafka's topic configurations by name.",
+    );
+  }
+}
+
 function declareVersionedStore(
   graph: TopologyGraph,
   path: string,
@@ -62,7 +85,7 @@ function declareVersionedStore(
   serdes: { readonly key: AnySerde; readonly value: AnySerde },
 ): TableStore {
   const { name } = materialized;
-  const { historyRetentionMs } = versioned;
+  const { historyRetentionMs = NaN } = (versioned ?? {}) as Partial<Versioned>;
   if (!Number.isSafeInteger(historyRetentionMs) || historyRetentionMs < 0) {
     graph.addFault(
       path,

@@ -1,5 +1,6 @@
 // Owns how processors of the user's become nodes: what a supplier is, and which stores are connected.
 import type { GraphNode, TopologyGraph } from '../graph.ts';
+import { labelOf } from '../names.ts';
 import type { OutputTag } from '../keyed/keyed-process.ts';
 import { processOperator } from '../operators/process.ts';
 import type { ProcessDeclaration } from '../operators/process.ts';
@@ -24,8 +25,7 @@ export function addProcess(
   fixedKey: boolean,
 ): KStreamImpl {
   const { graph } = dsl;
-  const label = named === undefined ? '' : JSON.stringify(typeof named === 'string' ? named : named.name);
-  const path = `${stream.path}.${fixedKey ? 'processValues' : 'process'}(${label})`;
+  const path = `${stream.path}.${fixedKey ? 'processValues' : 'process'}(${labelOf(named)})`;
   const name = graph.nodeName(fixedKey ? 'KSTREAM-PROCESSVALUES-' : 'KSTREAM-PROCESSOR-', named, path);
   // Unlike all others, processors with a name of their own do not advance Kafka Streams' counter.
   if (named !== undefined) graph.skipNames(-1);
@@ -88,7 +88,14 @@ export function declareProcess(
     if (!names.includes(name)) names.push(name);
   };
   for (const store of stores) connect(store);
-  for (const store of storesOfSupplier(supplier)) connect(store);
+  const own: unknown = storesOfSupplier(supplier);
+  if (Array.isArray(own)) for (const store of own as LooseStores) connect(store);
+  else
+    graph.addFault(
+      path,
+      'the stores of the supplier are no list.',
+      'Let `stores` give an array of builders.',
+    );
   const supply = supplyOf(supplier, method);
   if (supply === null) {
     graph.addFault(

@@ -24,11 +24,12 @@ const VIEW_KINDS = { join: 'inner', leftJoin: 'left', outerJoin: 'outer' } as co
 const OTHER_KINDS = { join: 'inner', leftJoin: 'right', outerJoin: 'outer' } as const;
 
 export function addTableTableJoin(graph: TopologyGraph, request: TableJoinRequest): TableState {
-  const { method, left, right, joiner, materialized, named } = request;
+  const { method, left, right, joiner, named } = request;
+  const materialized = request.materialized ?? undefined;
   const label = typeof materialized?.name !== 'string' ? '' : JSON.stringify(materialized.name);
   const path = `${left.path}.${method}(${label})`;
   graph.checkedFunction('joiner', joiner, path);
-  const given = typeof named === 'object' ? named.name : named;
+  const given = typeof named === 'object' ? named?.name : named;
   const suffixed = (suffix: string): string | undefined => (given === undefined ? undefined : given + suffix);
   const mergeName = graph.nodeName('KTABLE-MERGE-', given, path);
   const leftName = graph.nodeName('KTABLE-JOINTHIS-', suffixed('-join-this'), path);

@@ -168,7 +168,10 @@ export function declareWindowStore(
     graph.addFault(path, 'a table of windows cannot be versioned.', 'Leave `versioned` out.');
   }
   const retentionMs = materialized.retentionMs ?? retentionMsMin;
-  if (!(retentionMs >= retentionMsMin) && Number.isFinite(retentionMsMin)) {
+  if (
+    !(Number.isSafeInteger(retentionMs) && retentionMs >= retentionMsMin) &&
+    Number.isFinite(retentionMsMin)
+  ) {
     graph.addFault(
       path,
       `the retention of ${String(retentionMs)} ms is shorter than the ${retentionMsMin} ms that its windows need with their grace.`,

@@ -80,7 +80,7 @@ export type StateHandles<S extends StateDescriptors> = {
 function descriptor<Handle>(
   kind: StateDescriptor['kind'],
   valueSerde: object,
-  options: StateOptions,
+  options: StateOptions | null,
   rest: Partial<StateDescriptor> = {},
 ): StateDescriptor<Handle> {
   return {
@@ -90,7 +90,7 @@ function descriptor<Handle>(
     fold: null,
     initial: null,
     ...rest,
-    ttl: options.ttl ?? null,
+    ttl: options?.ttl ?? null,
   } as StateDescriptor<Handle>;
 }
 

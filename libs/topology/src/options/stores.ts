@@ -175,9 +175,9 @@ const keyValueStore = ((
   name: string,
   options: StoreOptions<unknown, unknown> & { readonly ordered?: boolean },
 ) =>
-  options.ordered === false
+  options?.ordered === false
     ? keyValueStoreBuilder(name, options)
-    : orderedKeyValueStoreBuilder(name, options)) as unknown as KeyValueStoreFactory;
+    : orderedKeyValueStoreBuilder(name, options ?? {})) as unknown as KeyValueStoreFactory;
 
 /** Builders of stores: `Stores.keyValueStore('seen', { keySerde: Serdes.string(), valueSerde: Serdes.boolean() })`. */
 export const Stores = {

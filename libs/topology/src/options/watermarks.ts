@@ -82,9 +82,12 @@ export const WatermarkStrategy = {
   /** Timestamps of a partition never go back: the watermark is the highest of them. */
   monotonous: (): WatermarkStrategy => strategy(() => new BoundedOutOfOrderness(0)),
   /** Records come at most `ms` milliseconds of event time after one with a higher timestamp. */
-  boundedOutOfOrderness: (ms: number): WatermarkStrategy => strategy(() => new BoundedOutOfOrderness(ms), ms),
+  boundedOutOfOrderness: (ms: number): WatermarkStrategy =>
+    strategy(() => new BoundedOutOfOrderness(ms), ms ?? NaN),
   /** A generator for each partition. What it knows is not kept over a restart; time does not go back for that. */
-  custom: (generator: () => WatermarkGenerator): WatermarkStrategy => strategy(generator),
+  custom: (generator: () => WatermarkGenerator): WatermarkStrategy =>
+    // `null` would be stream time: what is no function is refused where it is used.
+    strategy(generator ?? (undefined as never)),
   /** Kafka Streams' stream time, the default: to give it a wall-clock bound. */
   streamTime: (): Omit<WatermarkStrategy, 'withIdleness'> => strategy(null),
 };
@@ -115,7 +118,7 @@ export function consumedTimeFaults(
     });
   };
   if (watermarks !== undefined) {
-    const { generator, idleAfterMs, quietAfterMs } = watermarks;
+    const { generator, idleAfterMs, quietAfterMs } = (watermarks ?? {}) as Partial<WatermarkSpec>;
     if (generator === undefined || (generator !== null && typeof generator !== 'function')) {
       faults.push({ problem: 'watermarks is no strategy.', remedy: 'Use one of WatermarkStrategy.' });
     }
@@ -126,10 +129,11 @@ export function consumedTimeFaults(
       milliseconds('the wall-clock bound', quietAfterMs, 1);
   }
   if (futureTimestamps !== undefined) {
-    milliseconds('futureTimestamps.aheadMsMax', futureTimestamps.aheadMsMax, 0);
-    if (!['fail', 'drop', 'clamp'].includes(futureTimestamps.policy)) {
+    const { aheadMsMax, policy } = (futureTimestamps ?? {}) as Partial<FutureTimestampSpec>;
+    milliseconds('futureTimestamps.aheadMsMax', aheadMsMax, 0);
+    if (policy === undefined || !['fail', 'drop', 'clamp'].includes(policy)) {
       faults.push({
-        problem: `futureTimestamps.policy is ${JSON.stringify(futureTimestamps.policy)}.`,
+        problem: `futureTimestamps.policy is ${JSON.stringify(policy)}.`,
         remedy: 'Use "fail", "drop" or "clamp".',
       });
     }

@@ -105,8 +105,8 @@ export function sessionStoreBuilder<K, V, N extends string>(
   name: N,
   options: SessionStoreOptions<K, V>,
 ): StoreBuilder<SessionStore<K, V>, N> {
-  const { retentionMs } = options;
-  const spec = expiringSpec(name, options, retentionMs, 'sessions');
+  const { retentionMs = NaN } = (options ?? {}) as Partial<typeof options>;
+  const spec = expiringSpec(name, options ?? {}, retentionMs, 'sessions');
   return {
     name,
     spec,

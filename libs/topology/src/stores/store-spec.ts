@@ -17,7 +17,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 
 export function storeCommons(
   name: string,
-  options: LooseStoreOptions,
+  options: Partial<LooseStoreOptions>,
 ): Omit<OrderedStoreSpec, 'kind' | 'resident' | 'expiry' | 'layout'> {
   return {
     name,
@@ -32,7 +32,7 @@ export function storeCommons(
 /** Rows that expire: the changelog forgets them too, a day later. */
 export function expiringSpec(
   name: string,
-  options: LooseStoreOptions,
+  options: Partial<LooseStoreOptions>,
   retentionMs: number,
   layout: string,
 ): OrderedStoreSpec {
@@ -58,6 +58,11 @@ export function encodedKey(codec: Codec<unknown>, key: unknown): BinaryString {
 export function checkedTime(what: string, time: number): number {
   if (Number.isSafeInteger(time)) return time;
   throw new TypeError(`the ${what} is ${String(time)}, not a whole number of milliseconds`);
+}
+
+export function isSerde(given: unknown): boolean {
+  const { serialize, deserialize } = (given ?? {}) as Partial<AnySerde>;
+  return typeof serialize === 'function' && typeof deserialize === 'function';
 }
 
 /** What is wrong with a retention; `null`: nothing. */

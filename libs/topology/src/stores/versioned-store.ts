@@ -16,7 +16,7 @@ import type {
 import type { OrderedStoreSpec, StoreSpec } from '../plan.ts';
 import type { OperatorClock, OrderedStorePort, StoreEntry } from '../ports.ts';
 import type { StoreSite } from './store-site.ts';
-import { checkedTime, encodedKey, retentionProblem, storeCommons } from './store-spec.ts';
+import { checkedTime, encodedKey, isSerde, retentionProblem, storeCommons } from './store-spec.ts';
 
 /** The value of a version without value. */
 export const NO_VALUE: unique symbol = Symbol('no value');
@@ -120,11 +120,12 @@ export function versionedKeyValueStoreBuilder<K, V, N extends string>(
   name: N,
   options: VersionedStoreOptions<K, V>,
 ): StoreBuilder<VersionedKeyValueStore<K, V>, N> {
-  const { historyRetentionMs } = options;
-  const commons = storeCommons(name, options);
+  const { historyRetentionMs = NaN } = (options ?? {}) as Partial<typeof options>;
+  const commons = storeCommons(name, options ?? {});
   const spec: OrderedStoreSpec = {
     ...commons,
-    valueSerde: versionSerde(commons.valueSerde),
+    // One that is no serde is told when the topology is built.
+    valueSerde: isSerde(commons.valueSerde) ? versionSerde(commons.valueSerde) : commons.valueSerde,
     kind: 'ordered',
     resident: false,
     // A version may be valid long after its own time: `put` itself forgets.

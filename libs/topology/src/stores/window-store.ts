@@ -97,14 +97,17 @@ export function windowStoreBuilder<K, V, N extends string>(
   name: N,
   options: WindowStoreOptions<K, V>,
 ): StoreBuilder<WindowStore<K, V>, N> {
-  const { retentionMs, windowSizeMs } = options;
-  const retainDuplicates = options.retainDuplicates ?? false;
+  const {
+    retentionMs = NaN,
+    windowSizeMs = NaN,
+    retainDuplicates = false,
+  } = (options ?? {}) as Partial<typeof options>;
   const layout = `windows(size=${windowSizeMs}${retainDuplicates ? ', duplicates' : ''})`;
-  const spec = expiringSpec(name, options, retentionMs, layout);
+  const spec = expiringSpec(name, options ?? {}, retentionMs, layout);
   return {
     name,
     spec,
-    problem: retentionProblem('retentionMs', retentionMs),
+    problem: retentionProblem('retentionMs', retentionMs) ?? retentionProblem('windowSizeMs', windowSizeMs),
     open: (site) => new WindowFace(spec, retentionMs, retainDuplicates, site) as WindowStore<K, V>,
   };
 }
