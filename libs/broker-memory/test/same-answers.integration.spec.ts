@@ -5,7 +5,7 @@ import { silentLogger, systemClock } from '#libs/core';
 import { createKafkaRpc } from '#libs/kafka';
 import { describeWithBroker, ownTestBrokerOptions, uniqueName } from '../../../test/support/broker.ts';
 import { AnswerScript } from './answer-script.ts';
-import type { Note } from './answer-script.ts';
+import type { Note } from './answer-conversation.ts';
 
 const SWEEP_MS = 200;
 
