@@ -49,6 +49,8 @@ export class TopicPending extends Error {
 export class OutputCollector {
   /** Number of the record in process. */
   recordNumber = 0;
+  /** The first TopicPending or SchemaPending of the record: it has to wait, whoever swallows the error. */
+  awaited: Error | null = null;
   private readonly topics = new Map<string, TopicOutput>();
   private readonly outputs: PartitionOutput[] = [];
   /** Outputs that the record in process appended to. */
@@ -87,12 +89,19 @@ export class OutputCollector {
   /** @throws TopicPending */
   topic(name: string): TopicOutput {
     const output = this.topics.get(name);
-    if (output === undefined) throw new TopicPending(name);
+    if (output === undefined) throw this.await(new TopicPending(name));
     return output;
+  }
+
+  /** Notes what the record has to wait for, and gives it back to be thrown. */
+  await<E extends Error>(signal: E): E {
+    this.awaited ??= signal;
+    return signal;
   }
 
   beginRecord(): void {
     this.recordNumber++;
+    this.awaited = null;
     if (this.touched.length > 0) this.touched.length = 0;
   }
 
@@ -118,6 +127,7 @@ export class OutputCollector {
   }
 
   undoRecord(): void {
+    this.awaited = null;
     for (const output of this.touched) output.rollback();
     this.touched.length = 0;
   }

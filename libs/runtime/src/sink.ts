@@ -1,7 +1,7 @@
 // Owns the last step of a record inside a task: serialise, choose the partition, append. One object per sink and task.
 import type { BinaryString } from '#libs/core';
 import { MillraceError } from '#libs/core';
-import { compileCodec } from '#libs/serde';
+import { SchemaPending, compileCodec } from '#libs/serde';
 import type { Codec } from '#libs/serde';
 import type { SinkPort, SinkSpec } from '#libs/topology';
 import type { KeyValueStoreCache, OrderedStoreCache } from '#libs/state';
@@ -39,6 +39,14 @@ export class TaskSink implements SinkPort {
   }
 
   send(key: unknown, value: unknown, timestamp: number): void {
+    try {
+      this.route(key, value, timestamp);
+    } catch (error) {
+      throw error instanceof SchemaPending ? this.collector.await(error) : error;
+    }
+  }
+
+  private route(key: unknown, value: unknown, timestamp: number): void {
     const context = this.context;
     const keyBytes = this.spec.keyIsSourceKey ? context.rawKey : this.encodeKey(key);
     const topic = this.fixed ?? this.resolve(key, value);

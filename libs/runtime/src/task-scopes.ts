@@ -43,7 +43,9 @@ export class TaskScopes {
     mailbox.inScope = true;
     try {
       action();
-    } catch (error) {
+      this.endAction();
+    } catch (thrown) {
+      const error = this.awaited ?? thrown;
       this.undo();
       if (this.canWaitFor(error)) return 'AGAIN';
       onError(error);
@@ -53,6 +55,17 @@ export class TaskScopes {
     mailbox.keep();
     if (collector.recordHasOutput || state?.recordChanged === true) this.touched = true;
     return 'DONE';
+  }
+
+  /** What the present scope has to wait for, whatever the operators made of the signal. */
+  get awaited(): Error | null {
+    return this.parts.collector.awaited ?? this.parts.state?.awaited ?? null;
+  }
+
+  /** To be called when the operators have returned. @throws what the scope has to wait for, where they swallowed it. */
+  endAction(): void {
+    const { awaited } = this;
+    if (awaited !== null) throw awaited;
   }
 
   /** Takes back all that the present scope did, but stream time: that is the record loop's. */

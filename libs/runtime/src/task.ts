@@ -363,6 +363,7 @@ export class Task {
         collector.beginRecord();
         stage = 'processing';
         process(key, value, timestamp);
+        this.scopes.endAction();
         if (byWatermarks && eventTime.onRecord(queue, timestamp)) interrupt.raised = true;
         streamTime = context.streamTime;
         partitionTime = queue.partitionTime;
@@ -370,10 +371,12 @@ export class Task {
         if (interrupt.raised || alarms.eventDue <= eventNow) break;
         if (alarms.eventDue <= streamTime && !byWatermarks) break;
       }
-    } catch (error) {
+    } catch (thrown) {
+      let error: unknown = thrown;
       queue.advanceTo(i);
       context.index = i;
       if (stage === 'processing') {
+        error = this.scopes.awaited ?? thrown;
         context.streamTime = streamTime;
         queue.partitionTime = partitionTime;
         this.scopes.undo();

@@ -313,6 +313,57 @@ describe('a miss in any scope', () => {
   });
 });
 
+describe('a miss that an operator swallows', () => {
+  it.each(['goes on', 'throws another error'])('counts all the same when the operator %s', async (then) => {
+    const backend = createMemoryStateBackend({ survivesReopen: true });
+    const stores = [keyValueStore('counts')];
+    const fill = (ports: TaskPorts): HandMade => {
+      const counts = ports.store('counts');
+      return {
+        process: (key) => counts.set(counts.entry(encodeText(String(key))), `7${'x'.repeat(100)}`, 0),
+      };
+    };
+    broker.produce(
+      'in',
+      0,
+      Array.from({ length: 30_000 }, (_, i) => ({ key: `k${i}`, value: 'v', timestamp: i })),
+    );
+    await runToEnd(broker, handMade(fill, { stores }), { backend, cacheBytesMax: 1 });
+    let swallowed = 0;
+    const careless = (ports: TaskPorts): HandMade => {
+      const counts = ports.store('counts');
+      const look = (key: string): string => {
+        try {
+          return String(counts.value(counts.entry(encodeText(key)))).slice(0, 1);
+        } catch {
+          swallowed++;
+          if (then !== 'goes on') throw new Error('something else');
+          return 'nothing';
+        }
+      };
+      return {
+        process: (key, value, timestamp) => {
+          ports.post(() =>
+            ports.sink(0).send('delivery', look(`k${200 + Number(String(value).slice(1))}`), timestamp),
+          );
+          ports.sink(0).send('record', look(String(key)), timestamp);
+        },
+      };
+    };
+    produce(7, 100_000);
+    const handlers = { processing: logAndContinue };
+    await runToEnd(broker, handMade(careless, { stores }), {
+      backend,
+      cacheBytesMax: 1,
+      exceptionHandlers: handlers,
+    });
+    expect(swallowed).toBeGreaterThan(0);
+    expect(outputs().filter((line) => line.startsWith('record'))).toEqual(Array(7).fill('record=7'));
+    expect(outputs().filter((line) => line.startsWith('delivery'))).toHaveLength(7);
+    expect(outputs().some((line) => line.includes('nothing'))).toBe(false);
+  });
+});
+
 describe('deliveries and the intake', () => {
   it('hold records back until the holder lets go, and run what is posted from outside meanwhile', async () => {
     const waiting: (() => void)[] = [];

@@ -210,8 +210,16 @@ export interface TaskState {
   undoRecord(): void;
   /** Was anything set since `beginRecord`? */
   readonly recordChanged: boolean;
+  /**
+   * The first StateMiss or SchemaPending that a store threw since `beginRecord` or `undoRecord`. Whatever the record came to, it has to be
+   * undone and run again: the code between store and runtime may have swallowed the signal and gone on without the answer.
+   */
+  readonly awaited: Error | null;
 
-  /** Ends the open epoch: visits each key it changed once, with its newest value, in unspecified order; then the next epoch is open. */
+  /**
+   * Ends the open epoch: visits each key it changed once, with its newest value, in unspecified order; then the next epoch is open. Left
+   * out is a key that was absent before and is absent again, except in stores whose rows expire.
+   */
   seal(epochId: number, changelog: ChangelogVisitor): void;
   /** The sealed epoch is committed in Kafka. Writes to the database follow in the background, coalesced over epochs. */
   commit(epochId: number, commit: EpochCommit): void;

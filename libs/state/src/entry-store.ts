@@ -6,7 +6,7 @@
 // restored. A store declared `reuseDecoded` keeps objects until they are set, a record is undone or an epoch abandoned.
 import { MillraceError } from '#libs/core';
 import type { BinaryString } from '#libs/core';
-import { detachBinary } from '#libs/serde';
+import { SchemaPending, detachBinary } from '#libs/serde';
 import type { Codec } from '#libs/serde';
 import type { StateEntry, StateStoreSpec } from './contract.ts';
 import type { Entry } from './entry.ts';
@@ -17,6 +17,8 @@ export abstract class EntryStore {
   readonly name: string;
   readonly index: number;
   readonly logged: boolean;
+  /** Nothing leaves the store but by a tombstone: a key that is absent here is absent in the changelog too. */
+  readonly losesNothing: boolean;
   /** Every key that the cache does not know is known to be absent. */
   complete: boolean;
 
@@ -45,6 +47,7 @@ export abstract class EntryStore {
     this.name = spec.name;
     this.index = index;
     this.logged = spec.logged;
+    this.losesNothing = spec.kind !== 'ordered' || spec.expiry === null;
     this.reuseDecoded = spec.kind === 'keyValue' && spec.reuseDecoded === true;
     this.complete = complete;
     this.codec = codec;
@@ -112,7 +115,7 @@ export abstract class EntryStore {
     if (memo !== undefined && (typeof memo !== 'object' || entry.memoEra === this.layers.era)) return memo;
     if (entry.encoded === null) return undefined;
     if (this.decodedEntry === entry && this.decodedRecord === this.layers.record) return this.decodedValue;
-    const value = this.codec.fromBinary(entry.encoded, false);
+    const value = this.decode(entry.encoded);
     this.remember(entry, value);
     return value;
   }
@@ -162,6 +165,14 @@ export abstract class EntryStore {
     this.decodedValue = undefined;
   }
 
+  private decode(encoded: BinaryString): unknown {
+    try {
+      return this.codec.fromBinary(encoded, false);
+    } catch (cause) {
+      throw cause instanceof SchemaPending ? this.layers.await(cause) : cause;
+    }
+  }
+
   private encode(key: BinaryString, value: unknown): BinaryString {
     try {
       // JavaScript callers may hand over what the type rules out.
@@ -169,6 +180,7 @@ export abstract class EntryStore {
       return this.codec.toBinary(value);
     } catch (cause) {
       // SerdeError is one; what a schema registry throws to ask for patience passes too.
+      if (cause instanceof SchemaPending) throw this.layers.await(cause);
       if (!(cause instanceof TypeError)) throw cause;
       throw new MillraceError({
         code: 'MILLRACE_SERIALIZATION_FAILED',

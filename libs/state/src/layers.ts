@@ -47,6 +47,8 @@ export class Layers {
   open: Layer = new Layer(1);
   /** Oldest first. */
   readonly sealed: Layer[] = [];
+  /** The first thing this record has to wait for. Kept because the user's code may swallow what a look-up throws. */
+  awaited: Error | null = null;
 
   // The record's undo log. Entries first changed by this record are the open layer's tail from `recordStart` on.
   private recordStart = 0;
@@ -64,12 +66,19 @@ export class Layers {
 
   beginRecord(): void {
     this.record++;
+    this.awaited = null;
     this.recordStart = this.open.entries.length;
     if (this.undoEntries.length > 0) this.clearUndo();
   }
 
   get recordChanged(): boolean {
     return this.undoEntries.length > 0 || this.open.entries.length > this.recordStart;
+  }
+
+  /** Notes what the record has to wait for, and gives it back to be thrown. */
+  await<E extends Error>(signal: E): E {
+    this.awaited ??= signal;
+    return signal;
   }
 
   /** Gives the entry a value in the open epoch. */
@@ -103,6 +112,7 @@ export class Layers {
   undoRecord(): void {
     this.record++;
     this.era++;
+    this.awaited = null;
     const open = this.open;
     for (let i = this.undoEntries.length - 1; i >= 0; i--) {
       const entry = this.undoEntries[i]!;
@@ -137,7 +147,11 @@ export class Layers {
     const entries = open.entries;
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i]!;
-      if (entry.store.logged) visit(entry.store.index, entry.key, entry.encoded, entry.timestamp);
+      if (!entry.store.logged) continue;
+      // Absent before the epoch and absent again, as a call in flight or a timer that came and went: no tombstone. Epochs are committed in
+      // order and abandoned together, so what is below the open one is in the changelog before it, or neither is.
+      if (entry.encoded === null && entry.older!.encoded === null && entry.store.losesNothing) continue;
+      visit(entry.store.index, entry.key, entry.encoded, entry.timestamp);
     }
     open.epochId = epochId;
     this.sealed.push(open);
@@ -161,6 +175,7 @@ export class Layers {
   abandon(): void {
     this.era++;
     this.record++;
+    this.awaited = null;
     this.drop(this.open);
     for (let i = this.sealed.length - 1; i >= 0; i--) this.drop(this.sealed[i]!);
     this.sealed.length = 0;

@@ -24,7 +24,7 @@ export class StoreCache extends EntryStore implements KeyValueStoreCache {
       if (entry === undefined) (missing ??= []).push(keys[i]!);
       else entry.usedAt = this.residency.batch;
     }
-    if (missing !== null) throw new StateMiss(this.name, missing);
+    if (missing !== null) throw this.layers.await(new StateMiss(this.name, missing));
   }
 
   find(key: BinaryString): Entry | undefined {
@@ -66,7 +66,7 @@ export class StoreCache extends EntryStore implements KeyValueStoreCache {
   }
 
   private absentEntry(key: BinaryString): Entry {
-    if (!this.complete) throw new StateMiss(this.name, [key]);
+    if (!this.complete) throw this.layers.await(new StateMiss(this.name, [key]));
     return this.insert(detachBinary(key), null, -1);
   }
 

@@ -151,6 +151,10 @@ export class TaskStateImpl implements TaskState {
     this.layers.undoRecord();
   }
 
+  get awaited(): Error | null {
+    return this.layers.awaited;
+  }
+
   get recordChanged(): boolean {
     return this.layers.recordChanged;
   }

@@ -66,7 +66,8 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
     const rank = rankOf(suffix);
     let group = this.groups.get(groupKey);
     if (group === undefined) {
-      if (!this.coverage.has(suffix, rank)) throw new StateMiss(this.name, [rowKey(groupKey, suffix)]);
+      if (!this.coverage.has(suffix, rank))
+        throw this.layers.await(new StateMiss(this.name, [rowKey(groupKey, suffix)]));
       group = this.addGroup(groupKey);
     }
     group.usedAt = batch;
@@ -75,7 +76,8 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
       found.usedAt = batch;
       return found;
     }
-    if (!this.covers(group, suffix, rank)) throw new StateMiss(this.name, [rowKey(groupKey, suffix)]);
+    if (!this.covers(group, suffix, rank))
+      throw this.layers.await(new StateMiss(this.name, [rowKey(groupKey, suffix)]));
     const key = detachBinary((group.prefix + suffix) as BinaryString);
     const row = this.addRow(group, key, key.slice(group.prefix.length) as BinaryString, rank, null, -1);
     this.idle.push(row);
@@ -149,7 +151,7 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
     for (let i = 0; i < groups.length; i++) {
       if (!isMissing.has(rowKey(groups[i]!, suffixes[i]!))) this.row(groups[i]!, suffixes[i]!);
     }
-    throw new StateMiss(this.name, missing);
+    throw this.layers.await(new StateMiss(this.name, missing));
   }
 
   find(key: BinaryString): Row | undefined {
@@ -341,7 +343,7 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
       return null;
     }
     if (to !== null && to <= from) return null;
-    throw new StateMiss(this.name, [], [{ group: key, from }]);
+    throw this.layers.await(new StateMiss(this.name, [], [{ group: key, from }]));
   }
 
   private visitUp(
