@@ -3,6 +3,7 @@
 import type { BinaryString, RecordHeader } from '#libs/core';
 import { SchemaPending, compileCodec } from '#libs/serde';
 import type { Codec, Serde } from '#libs/serde';
+import { checkedObject, checkedSerde, checkedTime, invalid } from './checks.ts';
 import { inTopic, topicEmpty } from './errors.ts';
 import { headersOf } from './test-records.ts';
 import type { HeadersInput, RawRecord, TestRecord, TopicRecords } from './test-records.ts';
@@ -61,15 +62,19 @@ export class TestInputTopic<K, V> {
   ) {
     this.name = name;
     this.#port = port;
-    this.#key = compileCodec(keySerde);
-    this.#value = compileCodec(valueSerde);
-    this.#autoAdvanceMs = options.autoAdvanceMs ?? 0;
-    this.#timeMs = options.startTimeMs ?? port.now();
+    this.#key = compileCodec(checkedSerde(`key serde of the topic "${name}"`, keySerde));
+    this.#value = compileCodec(checkedSerde(`value serde of the topic "${name}"`, valueSerde));
+    const { autoAdvanceMs = 0, startTimeMs = port.now() } = checkedObject(
+      'The options of the topic',
+      options,
+    );
+    this.#autoAdvanceMs = checkedTime('autoAdvanceMs', autoAdvanceMs);
+    this.#timeMs = checkedTime('startTimeMs', startTimeMs);
   }
 
   /** Moves the time of records that are given none. */
   advanceTime(ms: number): void {
-    this.#timeMs += ms;
+    this.#timeMs += checkedTime('What time is advanced by', ms);
   }
 
   /**
@@ -83,7 +88,11 @@ export class TestInputTopic<K, V> {
 
   /** Records one after the other, each processed and committed before the next. */
   async pipeAll(records: Iterable<TestInput<K, V>>): Promise<void> {
+    if (typeof (records as Partial<typeof records> | null)?.[Symbol.iterator] !== 'function') {
+      throw invalid('What is piped is no list of records.', 'Give an array of [key, value] or objects.');
+    }
     for (const record of records) {
+      checkedObject('The parts of the record', record);
       if (isTuple(record)) {
         const [key, value, timestamp] = record;
         await this.pipe(key, value, { timestamp });
@@ -98,7 +107,8 @@ export class TestInputTopic<K, V> {
    * of an epoch, and `driver.settle()` to the end.
    */
   async append(key: K | null, value: V | null, options: PipeOptions = {}): Promise<void> {
-    const timestamp = options.timestamp ?? this.#timeMs;
+    const given = checkedObject('The options of the record', options).timestamp;
+    const timestamp = given === undefined ? this.#timeMs : checkedTime('The timestamp of the record', given);
     this.#port.append(this.name, {
       key: await this.#encode(this.#key, key),
       value: await this.#encode(this.#value, value),
@@ -142,8 +152,8 @@ export class TestOutputTopic<K, V> {
   constructor(name: string, keySerde: Serde<K>, valueSerde: Serde<V>, port: OutputPort) {
     this.name = name;
     this.#port = port;
-    this.#key = compileCodec(keySerde);
-    this.#value = compileCodec(valueSerde);
+    this.#key = compileCodec(checkedSerde(`key serde of the topic "${name}"`, keySerde));
+    this.#value = compileCodec(checkedSerde(`value serde of the topic "${name}"`, valueSerde));
   }
 
   /** How many records are not read yet. */

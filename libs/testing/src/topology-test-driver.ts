@@ -10,6 +10,7 @@ import { changelogTopic, decodeOffsetMetadata, repartitionTopic, resolveRuntimeC
 import type { ExceptionHandlers, ProcessingGuarantee, RuntimeOptions } from '#libs/runtime';
 import type { Serde } from '#libs/serde';
 import type { StreamsBuilder, Topology } from '#libs/topology';
+import { checkDriverOptions, checkedTopology } from './checks.ts';
 import { DriverStores } from './driver-stores.ts';
 import { DriverTopics } from './driver-topics.ts';
 import type { PartitionCounts } from './driver-topics.ts';
@@ -79,7 +80,8 @@ export class TopologyTestDriver {
     topology: Topology | StreamsBuilder,
     options: TopologyTestDriverOptions = {},
   ): Promise<TopologyTestDriver> {
-    const built = 'build' in topology ? topology.build() : topology;
+    checkDriverOptions(options);
+    const built = checkedTopology(topology);
     const driver = new TopologyTestDriver(built, options);
     driver.#topics.createAll(built);
     const instances = Array.from({ length: options.instances ?? 1 }, () => driver.#add());
