@@ -66,6 +66,16 @@ describe('the documents', () => {
     }
   });
 
+  it('name files of the code that exist', () => {
+    const files = pages.flatMap((page) =>
+      [...textOf(page).matchAll(/`((?:libs|apps|test)\/[\w./-]+\.\w+)`/g)].map(
+        ([, file]) => `${page}: ${file!}`,
+      ),
+    );
+    expect(files.length).toBeGreaterThan(30);
+    expect(files.filter((file) => !existsSync(join(ROOT, file.slice(file.indexOf(': ') + 2))))).toEqual([]);
+  });
+
   it('name no path of a machine', () => {
     expect(pages.filter((page) => /(^|[\s("'`])\/(work|home|root)\//.test(textOf(page)))).toEqual([]);
   });

@@ -51,7 +51,9 @@ export class StreamsBuilder {
 
   /**
    * Reads one topic or several as a stream. All records of several topics come as one stream, in no promised order between topics.
-   * For a topic that holds null keys or values, say so: `stream<string, Order | null>(…)`.
+   * For a topic that holds null keys or values, say so: `stream<string, Order | null>(…)`. No state.
+   *
+   *     builder.stream('orders', Consumed.with(Serdes.string(), Serdes.json<Order>()))
    */
   stream<K, V>(
     topics: string | readonly string[],
@@ -74,7 +76,10 @@ export class StreamsBuilder {
   /**
    * Reads a topic as a table: the newest value of each key, kept in the named store. A null value deletes. With `versioned` the store keeps
    * older values too: updates are placed by their timestamps, and streams are joined as of theirs. The store has a changelog
-   * of its own, unless the topic is reused as one (`Optimization.REUSE_KTABLE_SOURCE_TOPICS`).
+   * of its own, unless the topic is reused as one (`Optimization.REUSE_KTABLE_SOURCE_TOPICS`). Null keys are dropped and counted; what arrives last
+   * wins, also when it is late. State: a value per key.
+   *
+   *     builder.table('users', Consumed.with(Serdes.string(), Serdes.json<User>()), Materialized.as('users'))
    */
   table<K, V>(topic: string, consumed: Consumed<K, V>, materialized: Materialized<K, V>): KTable<K, V> {
     const path = `table(${JSON.stringify(topic)})`;
@@ -116,6 +121,9 @@ export class StreamsBuilder {
   /**
    * Reads a topic as a table that every instance holds whole, to be joined with by any key: `stream.join(table, keySelector, joiner)`. It is read
    * from its start, before the tasks of the instance run. It needs no partitions in common with the streams, and no repartition.
+   * Null keys are left out, a null value deletes. State: the whole topic in memory, in every instance.
+   *
+   *     builder.globalTable('rates', Consumed.with(Serdes.string(), Serdes.float64()), Materialized.as('rates'))
    */
   globalTable<K, V>(
     topic: string,

@@ -42,7 +42,12 @@ export type StreamStreamJoiner<V, VO, K, VR> = (
 
 export type Predicate<K, V> = (key: K, value: V, metadata: RecordMetadata) => boolean;
 
-/** An unbounded sequence of records. */
+/**
+ * An unbounded sequence of records. Operators that say nothing of state keep none; then null keys, null values and late records
+ * reach the function as they are, and its result goes on.
+ *
+ *     orders.filter((_id, order) => order.amount > 0).mapValues((order) => order.amount).to('amounts', { valueSerde })
+ */
 export interface KStream<K, V> {
   /** Keeps the records for which `predicate` holds. A type guard narrows the values. */
   filter<VR extends V>(
@@ -107,7 +112,10 @@ export interface KStream<K, V> {
   /** The records of both streams, in no promised order between them. A serde stays when both streams have it. */
   merge<KO, VO>(other: KStream<KO, VO>, named?: Named): KStream<K | KO, V | VO>;
 
-  /** Through a topic of the application's own, so that equal keys meet in one partition. Null keys are dropped, but before a left join. */
+  /**
+   * Through a topic of the application's own, so that equal keys meet in one partition: `repartition(Repartitioned.as('by-user'))`. Null keys
+   * are dropped and counted, but before a left join; null values and late records pass. State: the topic, which is trimmed behind its reader.
+   */
   repartition(repartitioned: Repartitioned<NonNullable<K>, NonNullable<V>>): KStream<K, V>;
 
   /**
@@ -230,7 +238,10 @@ export interface KStream<K, V> {
    */
   sideOutput<T>(tag: OutputTag<T>): KStream<K, T>;
 
-  /** Writes to a topic, which must exist, or to the one that a function names for each record. */
+  /**
+   * Writes to a topic, which must exist, or to the one that a function names for each record: `to((_id, order) => order.country)`. Null keys and
+   * values are written as such. No state.
+   */
   to(
     topic: string | ((key: K, value: V, metadata: RecordMetadata) => string),
     produced?: Produced<NonNullable<K>, NonNullable<V>>,
@@ -263,7 +274,12 @@ export interface KGroupedStream<K, V> {
    *     payments.groupByKey().process({ name: 'idle', state: { last: State.value(Serdes.float64()) }, onRecord(payment, context) { … } })
    */
   process<R, S extends StateDescriptors, B = object>(fn: KeyedProcessFunction<K, V, R, S, B>): KStream<K, R>;
-  /** Takes this stream and another one of the same keys together into one keyed process function: Flink's connected streams. */
+  /**
+   * Takes this stream and another one of the same keys together into one keyed process function: Flink's connected streams. State, nulls and
+   * late records: as `process`.
+   *
+   *     orders.groupByKey().connect(payments.groupByKey()).process({ name: 'match', state, onRecord, onOther })
+   */
   connect<VO>(other: KGroupedStream<K, VO>): ConnectedKGroupedStreams<K, V, VO>;
   /**
    * Looks for a pattern in the records of each key and forwards what `select` makes of each match, with the timestamp of its last event.
@@ -276,9 +292,15 @@ export interface KGroupedStream<K, V> {
     pattern: Pattern<V, Names>,
     options: MatchOptions<K, V, R, Names>,
   ): KStream<K, R>;
-  /** How many records each key had. The default value serde is `Serdes.safeInteger()`, the bytes of Kafka's Long. */
+  /**
+   * How many records each key had: `groupByKey().count(Materialized.as('counts'))`. The default value serde is `Serdes.safeInteger()`, the bytes
+   * of Kafka's Long. State: a number per key, for ever. Late records count like others.
+   */
   count(materialized: Materialized<K, number>, named?: Named): KTable<K, number, never>;
-  /** Folds the values of a key; the first value is the first result. */
+  /**
+   * Folds the values of a key: `reduce((sum, amount) => sum + amount, Materialized.as('sums'))`. The first value is the first result. State: a
+   * value per key, for ever. Late records count like others.
+   */
   reduce(
     reducer: (aggregate: V, value: V, metadata: RecordMetadata) => V,
     materialized: Materialized<K, V>,
@@ -286,7 +308,9 @@ export interface KGroupedStream<K, V> {
   ): KTable<K, V, never>;
   /**
    * Folds the values of a key into an aggregate of another type. The aggregator may change and return the object it was given.
-   * `null` deletes the key; then the next value starts again from the initializer.
+   * `null` deletes the key; then the next value starts again from the initializer. State: an aggregate per key. Late records count like others.
+   *
+   *     groupByKey().aggregate(() => 0, (_user, order, sum) => sum + order.amount, Materialized.as('spent', { valueSerde: Serdes.float64() }))
    */
   aggregate<VR>(
     initializer: () => VR,
@@ -302,18 +326,22 @@ export interface KGroupedStream<K, V> {
   ): KTable<K, VR, null>;
   /** Begins a cogroup: `clicks.groupByKey().cogroup<Profile>(addClick).cogroup(orders.groupByKey(), addOrder)`. */
   cogroup<VR>(aggregator: CogroupAggregator<K, V, VR>): CogroupedKStream<K, VR>;
-  /** Cuts each key's records into sessions. */
+  /** Cuts each key's records into sessions: `windowedBy(SessionWindows.ofInactivityGapWithNoGrace(minutes(30)))`. */
   windowedBy(windows: SessionWindows): SessionWindowedKStream<K, V>;
-  /** Cuts each key's records into windows. */
+  /** Cuts each key's records into windows: `windowedBy(TimeWindows.ofSizeAndGrace(minutes(5), seconds(30)))`. */
   windowedBy(windows: FixedWindows): TimeWindowedKStream<K, V>;
 }
 
 /**
  * The newest value of each key, and the stream of its changes. `Deleted` is `null` where a key can be deleted and `never` where it
- * cannot, so that `toStream()` knows whether it has to show null values.
+ * cannot, so that `toStream()` knows whether it has to show null values. Functions never see deletions, but for `transformValues` and the
+ * mapper of `toStream`; an update that comes late is an update like others, unless the table is versioned.
  */
 export interface KTable<K, V, Deleted extends null = null> {
-  /** Keys whose value does not pass are not in the table. Kept in a store only when `materialized` is given. */
+  /**
+   * Keys whose value does not pass are not in the table: `users.filter((_id, user) => user.active)`. State: none, or a value per key when
+   * `materialized` is given.
+   */
   filter<VR extends V>(
     predicate: (key: K, value: V, metadata: RecordMetadata) => value is VR,
     materialized?: Materialized<K, VR>,
@@ -321,7 +349,10 @@ export interface KTable<K, V, Deleted extends null = null> {
   ): KTable<K, VR, null>;
   filter(predicate: Predicate<K, V>, materialized?: Materialized<K, V>, named?: Named): KTable<K, V, null>;
   filterNot(predicate: Predicate<K, V>, materialized?: Materialized<K, V>, named?: Named): KTable<K, V, null>;
-  /** A new value for each; `null` leaves the key out. Kept in a store only when `materialized` is given. */
+  /**
+   * A new value for each: `users.mapValues((user) => user.city)`; `null` leaves the key out. State: none, or a value per key when `materialized`
+   * is given.
+   */
   mapValues<VR>(
     mapper: (value: V, key: K, metadata: RecordMetadata) => VR,
     materialized?: Materialized<K, NonNullable<VR>>,
@@ -399,14 +430,20 @@ export interface KTable<K, V, Deleted extends null = null> {
   ): KTable<K, NonNullable<VR>, (Deleted & DeletedO) | Extract<VR, null>>;
   /**
    * Holds updates back until their window closes, so that of each window only the final result goes on; deletions are no results. The
-   * record (or the passing of time) that closes a window emits it. For tables with windowed keys.
+   * record (or the passing of time) that closes a window emits it. For tables with windowed keys. State: an update per open window, in memory too.
+   *
+   *     counts.suppress(Suppressed.untilWindowCloses(BufferConfig.unbounded()).withName('final'))
    */
   suppress(
     suppressed: K extends Windowed<unknown>
       ? SuppressedUntilWindowCloses | SuppressedUntilWindowCloses<V>
       : never,
   ): KTable<K, V, never>;
-  /** Holds a key's updates back for a time and lets the last of them on. */
+  /**
+   * Holds a key's updates back for a time and lets the last of them on, deletions too. State: an update per key that waits, in memory too.
+   *
+   *     counts.suppress(Suppressed.untilTimeLimit(seconds(10), BufferConfig.maxRecords(10_000)).withName('slowed'))
+   */
   suppress(suppressed: SuppressedUntilTimeLimit | SuppressedUntilTimeLimit<V>): KTable<K, V, Deleted>;
   /** The name of the store that holds the table's values; `null`: they are worked out from those of another table. */
   queryableStoreName(): string | null;

@@ -8,10 +8,13 @@ import type { KStream, KTable } from './types.ts';
 interface WindowedStream<K, V> {
   /**
    * How many records each window of each key had. The default value serde is `Serdes.safeInteger()`, the bytes of Kafka's Long.
-   * Records with a null key are dropped (MILLRACE_NULL_KEY), those whose windows are closed too (MILLRACE_LATE_RECORD).
+   * Records with a null key are dropped (MILLRACE_NULL_KEY), those whose windows are closed too (MILLRACE_LATE_RECORD). A null value counts, but in
+   * sliding windows. State, of the folds below too: a row per key and window, for the retention; one more per open window when it emits on close.
+   *
+   *     clicks.groupByKey().windowedBy(TimeWindows.ofSizeWithNoGrace(minutes(5))).count(Materialized.as('clicks'))
    */
   count(materialized: Materialized<K, number>, named?: Named): KTable<Windowed<K>, number, never>;
-  /** Folds the values of a window; the first value is the first result. */
+  /** Folds the values of a window; the first value is the first result. State, null and late records: as `count`. */
   reduce(
     reducer: (aggregate: V, value: V, metadata: RecordMetadata) => V,
     materialized: Materialized<K, V>,
@@ -28,7 +31,7 @@ interface WindowedStream<K, V> {
 export interface TimeWindowedKStream<K, V> extends WindowedStream<K, V> {
   /**
    * Folds the values of a window into an aggregate of another type. The aggregator may change and return the object it was given.
-   * `null` deletes the window's result; then the next value starts again from the initializer.
+   * `null` deletes the window's result; then the next value starts again from the initializer. State, null and late records: as `count`.
    */
   aggregate<VR>(
     initializer: () => VR,
@@ -46,7 +49,10 @@ export interface TimeWindowedKStream<K, V> extends WindowedStream<K, V> {
   emitStrategy(strategy: EmitStrategy): TimeWindowedKStream<K, V>;
 }
 
-/** A grouped stream cut into sessions. A session that grows or merges is deleted (a null value) and comes back with its new bounds. */
+/**
+ * A grouped stream cut into sessions. A session that grows or merges is deleted (a null value) and comes back with its new bounds. State: a row
+ * per key and session, for the retention. Null keys are dropped, and records whose session would be closed already (MILLRACE_LATE_RECORD).
+ */
 export interface SessionWindowedKStream<K, V> {
   /** How many records each session of each key had. See `TimeWindowedKStream.count`. */
   count(materialized: Materialized<K, number>, named?: Named): KTable<Windowed<K>, number, null>;
