@@ -189,6 +189,7 @@ describe('a wrong argument', () => {
   it('is a fault where a retry makes no sense', () => {
     const retrying = (retries: object): string[] =>
       faultsOver((stream) => stream.mapAsync(() => Promise.resolve(1), { name: 'calls', retries } as never));
+    expect(retrying(wrong(5))).toEqual(['stream("in").mapAsync("calls").retries: the options are 5.']);
     expect(retrying({ max: 1.5 })).toEqual(['stream("in").mapAsync("calls"): retries.max is 1.5.']);
     expect(retrying({ max: 1, backoffMs: -1 })).toEqual([
       'stream("in").mapAsync("calls"): retries.backoffMs is -1.',

@@ -24,6 +24,7 @@ export function addAsync(
   const plan = asyncPlan({ ...given, name: checkedName(graph, given?.name, path) });
   const name = graph.nodeName('KSTREAM-ASYNC-', plan.name, path);
   graph.checkedFunction('call', fn, path);
+  if (given?.retries !== undefined) graph.checkedOptions(given.retries, `${path}.retries`);
   checkPlan(graph, plan, path);
   const keySerde = graph.checkedSerde('key', path, given?.keySerde, state.keySerde);
   const valueSerde = graph.checkedSerde('value', path, given?.valueSerde, state.valueSerde);
