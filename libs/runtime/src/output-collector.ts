@@ -93,7 +93,7 @@ export class OutputCollector {
     return output;
   }
 
-  /** Notes what the record has to wait for, and gives it back to be thrown. */
+  /** Notes what the record has to wait for, or that an output failed, and gives it back to be thrown. */
   await<E extends Error>(signal: E): E {
     this.awaited ??= signal;
     return signal;

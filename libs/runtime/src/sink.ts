@@ -1,7 +1,7 @@
 // Owns the last step of a record inside a task: serialise, choose the partition, append. One object per sink and task.
 import type { BinaryString } from '#libs/core';
-import { MillraceError } from '#libs/core';
-import { SchemaPending, compileCodec } from '#libs/serde';
+import { MillraceError, asError } from '#libs/core';
+import { compileCodec } from '#libs/serde';
 import type { Codec } from '#libs/serde';
 import type { SinkPort, SinkSpec } from '#libs/topology';
 import type { KeyValueStoreCache, OrderedStoreCache } from '#libs/state';
@@ -42,7 +42,8 @@ export class TaskSink implements SinkPort {
     try {
       this.route(key, value, timestamp);
     } catch (error) {
-      throw error instanceof SchemaPending ? this.collector.await(error) : error;
+      // Half of the output may be in the batch: its record fails, whatever the function that forwarded it makes of the error.
+      throw this.collector.await(asError(error));
     }
   }
 

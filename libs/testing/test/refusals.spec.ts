@@ -180,3 +180,38 @@ describe('topics', () => {
     expect(driver.outputTopic('counts', text, Serdes.safeInteger())).toHaveEmitted([['v1', 1]]);
   });
 });
+
+describe('an output that cannot be written', () => {
+  it('fails its record also when the function that forwarded it caught the error', async () => {
+    const builder = new StreamsBuilder();
+    builder
+      .stream('in', Consumed.with(text, text))
+      .groupByKey()
+      .process({
+        name: 'careless',
+        valueSerde: text,
+        onRecord(value, context) {
+          try {
+            context.emit(value === 'long' ? 'x'.repeat(5_000) : value);
+          } catch {
+            context.emit('it failed');
+          }
+        },
+      })
+      .to('out', Produced.with(text, text));
+    await using driver = await TopologyTestDriver.start(builder, {
+      config: { recordBytesMax: 1_000 },
+      exceptionHandlers: { production: logAndContinue },
+    });
+    await driver.inputTopic('in', text, text).pipeAll([
+      ['a', 'short'],
+      ['a', 'long'],
+      ['a', 'short again'],
+    ]);
+    expect(driver.outputTopic('out', text, text)).toHaveEmitted([
+      ['a', 'short'],
+      ['a', 'short again'],
+    ]);
+    expect(driver.droppedRecords).toBe(1);
+  });
+});
