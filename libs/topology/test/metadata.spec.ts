@@ -77,12 +77,8 @@ describe('a partitioner', () => {
       }),
     );
     for (const value of ['all', 'none', 'one']) driver.pipe('in', 'k', value);
-    expect(driver.outputs('out').map(({ value, partition }) => `${String(value)}@${String(partition)}`)).toEqual([
-      'all@0',
-      'all@1',
-      'all@2',
-      'all@3',
-      'one@2',
-    ]);
+    expect(
+      driver.outputs('out').map(({ value, partition }) => `${String(value)}@${String(partition)}`),
+    ).toEqual(['all@0', 'all@1', 'all@2', 'all@3', 'one@2']);
   });
 });
