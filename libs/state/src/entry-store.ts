@@ -55,6 +55,11 @@ export abstract class EntryStore {
     this.residency = residency;
   }
 
+  /** By the time of a committed epoch. */
+  isExpired(_entry: Entry): boolean {
+    return false;
+  }
+
   /** The entry of a key, when the cache has one. */
   abstract find(key: BinaryString): Entry | undefined;
   /** Is it known whether the key exists? If so what tells stays for this batch. */

@@ -220,10 +220,12 @@ export class WriteBehind {
         sliceStart = this.clock.monotonic();
       }
       const entry = entries[i]!;
+      entry.writeState = WriteState.WRITING;
+      // Committed offsets name a time to which the row is expired: it is read neither now nor after a restart.
+      if (entry.store.isExpired(entry)) continue;
       const version = versionAt(entry, epoch)!;
       if (version.encoded === null) batch.delete(entry.store.index, entry.key);
       else batch.put(entry.store.index, entry.key, version.encoded, version.timestamp);
-      entry.writeState = WriteState.WRITING;
     }
     return batch;
   }

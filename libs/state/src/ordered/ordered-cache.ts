@@ -41,6 +41,8 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
   private readonly expiry: Expiry | null;
   /** Rows without a value that may leave when the epoch ends. */
   private idle: Row[] = [];
+  /** The row made last. Nearly all are given a value at once, and then never were idle. */
+  private fresh: Row | null = null;
 
   constructor(
     spec: OrderedStoreSpec,
@@ -80,7 +82,8 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
       throw this.layers.await(new StateMiss(this.name, [rowKey(groupKey, suffix)]));
     const key = detachBinary((group.prefix + suffix) as BinaryString);
     const row = this.addRow(group, key, key.slice(group.prefix.length) as BinaryString, rank, null, -1);
-    this.idle.push(row);
+    this.forgetFresh();
+    this.fresh = row;
     return row;
   }
 
@@ -219,6 +222,7 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
     for (const group of this.groups.values()) this.residency.drop(group);
     this.groups.clear();
     this.idle = [];
+    this.fresh = null;
   }
 
   override loaded(): void {
@@ -257,6 +261,7 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
   }
 
   override sealed(): void {
+    this.forgetFresh();
     const { idle } = this;
     let count = Math.max(IDLE_ROWS_MIN, idle.length >> 2);
     const kept: Row[] = [];
@@ -269,6 +274,10 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
     }
     for (const row of kept) idle.push(row);
     this.expiry?.sweep();
+  }
+
+  override isExpired(entry: Entry): boolean {
+    return this.expiry !== null && this.expiry.isExpired(entry as Row);
   }
 
   /** Rows whose time is below `time` may be dropped. */
@@ -440,6 +449,11 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
     if (this.resident) this.residency.addFixed(entryBytes(row));
     else this.residency.add(row, entryBytes(row));
     return row;
+  }
+
+  private forgetFresh(): void {
+    if (this.fresh !== null && this.fresh.encoded === null) this.idle.push(this.fresh);
+    this.fresh = null;
   }
 
   private account(group: Resident): void {
