@@ -1,11 +1,11 @@
 // Owns how `mapAsync` and `flatMapAsync` become a node with its store.
-import { Serdes } from '#libs/serde';
 import { asyncOperator } from '../async/async-operator.ts';
 import { asyncPlan, inFlightStoreName } from '../async/async-options.ts';
 import type { AsyncPlan, LooseAsyncOptions } from '../async/async-options.ts';
 import type { AsyncFunction } from '../async/call-runner.ts';
 import type { AnySerde, TopologyGraph } from '../graph.ts';
 import { INTERNAL_NAME_LENGTH_MAX } from '../names.ts';
+import { declareResidentRows } from './materializing.ts';
 import type { DslFactory, StreamState } from './factory.ts';
 import type { KStreamImpl } from './kstream.ts';
 
@@ -28,21 +28,8 @@ export function addAsync(
   checkPlan(graph, plan, path);
   const keySerde = graph.checkedSerde('key', path, given?.keySerde, state.keySerde);
   const valueSerde = graph.checkedSerde('value', path, given?.valueSerde, state.valueSerde);
-  graph.addStore(
-    {
-      kind: 'ordered',
-      name: inFlightStoreName(plan),
-      keySerde: Serdes.string(),
-      valueSerde: Serdes.bytes(),
-      logged: true,
-      changelogConfig: {},
-      persistence: 'default',
-      resident: true,
-      expiry: null,
-      layout: `calls in flight key=${keySerde.name} value=${valueSerde.name}`,
-    },
-    path,
-  );
+  const layout = `calls in flight key=${keySerde.name} value=${valueSerde.name}`;
+  declareResidentRows(graph, inFlightStoreName(plan), layout, path);
   const node = graph.addNode({
     kind: 'processor',
     name,

@@ -25,6 +25,7 @@ import type { TableJoined } from '../options/table-joined.ts';
 import type { StreamPartitioner } from '../plan.ts';
 import { sendOldValuesUpwards } from './factory.ts';
 import type { TableState } from './factory.ts';
+import { addRepartitionTopic } from './repartitioning.ts';
 import { declareStore, viewOfStore } from './materializing.ts';
 import type { LooseMaterialized } from './materializing.ts';
 
@@ -193,34 +194,18 @@ interface TopicRequest {
 
 function addTopic(graph: TopologyGraph, request: TopicRequest): SourceNode {
   const { name, path, parents, keySerde, valueSerde, partitioner } = request;
-  const source: SourceNode = {
-    kind: 'source',
-    name: `${name}-source`,
-    path,
-    parents: [],
-    children: [],
-    source: 'repartition',
-    topics: [name],
-    keySerde,
-    valueSerde,
-    timestampExtractor: null,
-    offsetReset: 'earliest',
-  };
-  graph.addNode({
-    kind: 'sink',
-    name: `${name}-sink`,
+  const { source } = addRepartitionTopic(graph, {
+    name,
+    sinkName: `${name}-sink`,
+    sourceName: `${name}-source`,
     path,
     parents,
-    children: [],
-    sink: 'repartition',
-    topic: name,
     keySerde,
     valueSerde,
     partitioner,
-    readBy: source,
+    partitionCount: null,
+    watermarks: null,
   });
-  graph.addNode(source);
-  graph.repartitions.push({ name, partitionCount: null, path });
   graph.coPartitions.push({ operator: source.name, sources: [...request.copartitionedWith, source] });
   return source;
 }

@@ -19,6 +19,7 @@ import type { ChangeOptions } from '../operators/table.ts';
 import type { Grouped, Named } from '../options.ts';
 import { sendOldValuesUpwards } from './factory.ts';
 import type { DslFactory, TableState } from './factory.ts';
+import { addRepartitionTopic } from './repartitioning.ts';
 import type { KGroupedTable } from './grouped-table-types.ts';
 import type { KTableImpl } from './ktable.ts';
 import { declareStore, viewOfStore } from './materializing.ts';
@@ -193,33 +194,16 @@ function addChangeRepartition(graph: TopologyGraph, request: ChangeRepartition):
   } else {
     graph.checkedName('repartition name', name, path, INTERNAL_NAME_LENGTH_MAX);
   }
-  const source: SourceNode = {
-    kind: 'source',
-    name: request.sourceName,
-    path,
-    parents: [],
-    children: [],
-    source: 'repartition',
-    topics: [name],
-    keySerde,
-    valueSerde,
-    timestampExtractor: null,
-    offsetReset: 'earliest',
-  };
-  graph.addNode({
-    kind: 'sink',
-    name: request.sinkName,
+  return addRepartitionTopic(graph, {
+    name,
+    sinkName: request.sinkName,
+    sourceName: request.sourceName,
     path,
     parents: [parent],
-    children: [],
-    sink: 'repartition',
-    topic: name,
     keySerde,
     valueSerde,
     partitioner: null,
-    readBy: source,
-  });
-  graph.addNode(source);
-  graph.repartitions.push({ name, partitionCount: null, path });
-  return source;
+    partitionCount: null,
+    watermarks: null,
+  }).source;
 }

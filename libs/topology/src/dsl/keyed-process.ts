@@ -1,5 +1,4 @@
 // Owns how a keyed process function becomes a node with its stores.
-import { Serdes } from '#libs/serde';
 import type { AnySerde, GraphNode, SourceNode, TopologyGraph } from '../graph.ts';
 import type { LooseKeyedProcessFunction } from '../keyed/keyed-process.ts';
 import {
@@ -11,6 +10,7 @@ import {
 import type { StateDescriptor } from '../keyed/state-descriptors.ts';
 import { isGrouped } from '../keyed/state-handles.ts';
 import { INTERNAL_NAME_LENGTH_MAX, labelOf } from '../names.ts';
+import { declareResidentRows } from './materializing.ts';
 import type { DslFactory, GroupedState } from './factory.ts';
 import { GlobalKTableImpl } from './global-table.ts';
 import type { KStreamImpl } from './kstream.ts';
@@ -142,19 +142,5 @@ function declareState(
 
 function declareTimers(graph: TopologyGraph, name: string, path: string): void {
   graph.checkedName('store name', name, path, INTERNAL_NAME_LENGTH_MAX);
-  graph.addStore(
-    {
-      kind: 'ordered',
-      name,
-      keySerde: Serdes.string(),
-      valueSerde: Serdes.bytes(),
-      logged: true,
-      changelogConfig: {},
-      persistence: 'default',
-      resident: true,
-      expiry: null,
-      layout: 'timers',
-    },
-    path,
-  );
+  declareResidentRows(graph, name, 'timers', path);
 }

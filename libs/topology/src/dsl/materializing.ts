@@ -1,4 +1,5 @@
 // Owns how the options of a table become a declared store.
+import { Serdes } from '#libs/serde';
 import type { AnySerde, TopologyGraph } from '../graph.ts';
 import { INTERNAL_NAME_LENGTH_MAX } from '../names.ts';
 import type { AggregateStore as TableStore } from '../operators/aggregate.ts';
@@ -53,6 +54,25 @@ export function declareStore(
     path,
   );
   return { name, keySerde: serdes.key, valueSerde: serdes.value };
+}
+
+/** A store of an operator's own bookkeeping: rows of bytes in named groups, all in memory, with a changelog. */
+export function declareResidentRows(graph: TopologyGraph, name: string, layout: string, path: string): void {
+  graph.addStore(
+    {
+      kind: 'ordered',
+      name,
+      keySerde: Serdes.string(),
+      valueSerde: Serdes.bytes(),
+      logged: true,
+      changelogConfig: {},
+      persistence: 'default',
+      resident: true,
+      expiry: null,
+      layout,
+    },
+    path,
+  );
 }
 
 /** The options that all stores of operators have in common. */

@@ -4,7 +4,7 @@ import type { AnySerde, GraphNode, SinkNode, SourceNode, TopologyGraph } from '.
 import { INTERNAL_NAME_LENGTH_MAX } from '../names.ts';
 import { repartitionFilterOperator } from '../operators/stateless.ts';
 import { watermarksUpstream } from '../options/watermarks.ts';
-import type { StreamPartitioner } from '../plan.ts';
+import type { StreamPartitioner, WatermarkSpec } from '../plan.ts';
 import { sameEncoding } from '../provenance.ts';
 
 export interface RepartitionRequest {
@@ -44,9 +44,52 @@ export function addRepartition(graph: TopologyGraph, request: RepartitionRequest
     graph.checkedName('repartition name', name, path, INTERNAL_NAME_LENGTH_MAX);
   }
   const topic = `${name}-repartition`;
+  const filter = graph.addNode({
+    kind: 'processor',
+    name: `${topic}-filter`,
+    path,
+    parents: [parent],
+    children: [],
+    operator: repartitionFilterOperator(() => leftJoinFollows(source)),
+  });
+  const { sink, source } = addRepartitionTopic(graph, {
+    name,
+    sinkName: `${topic}-sink`,
+    sourceName: `${topic}-source`,
+    path,
+    parents: [filter],
+    keySerde,
+    valueSerde,
+    partitioner: request.partitioner,
+    partitionCount: request.partitionCount,
+    watermarks: watermarksUpstream(parent),
+  });
+  if (request.inserted && request.pinned !== true) graph.mergeable.set(filter, sink);
+  return source;
+}
+
+export interface RepartitionTopic {
+  readonly name: string;
+  readonly sinkName: string;
+  readonly sourceName: string;
+  readonly path: string;
+  readonly parents: readonly GraphNode[];
+  readonly keySerde: AnySerde;
+  readonly valueSerde: AnySerde;
+  readonly partitioner: StreamPartitioner | null;
+  readonly partitionCount: number | null;
+  readonly watermarks: WatermarkSpec | null;
+}
+
+/** Declares a topic of the application's own with its two ends: the sink into it, then the source out of it. */
+export function addRepartitionTopic(
+  graph: TopologyGraph,
+  topic: RepartitionTopic,
+): { readonly sink: SinkNode; readonly source: SourceNode } {
+  const { name, path, parents, keySerde, valueSerde, partitioner, partitionCount, watermarks } = topic;
   const source: SourceNode = {
     kind: 'source',
-    name: `${topic}-source`,
+    name: topic.sourceName,
     path,
     parents: [],
     children: [],
@@ -56,33 +99,24 @@ export function addRepartition(graph: TopologyGraph, request: RepartitionRequest
     valueSerde,
     timestampExtractor: null,
     offsetReset: 'earliest',
-    watermarks: watermarksUpstream(parent),
+    watermarks,
   };
-  const filter = graph.addNode({
-    kind: 'processor',
-    name: `${topic}-filter`,
-    path,
-    parents: [parent],
-    children: [],
-    operator: repartitionFilterOperator(() => leftJoinFollows(source)),
-  });
   const sink: SinkNode = graph.addNode({
     kind: 'sink',
-    name: `${topic}-sink`,
+    name: topic.sinkName,
     path,
-    parents: [filter],
+    parents,
     children: [],
     sink: 'repartition',
     topic: name,
     keySerde,
     valueSerde,
-    partitioner: request.partitioner,
+    partitioner,
     readBy: source,
   });
-  if (request.inserted && request.pinned !== true) graph.mergeable.set(filter, sink);
   graph.addNode(source);
-  graph.repartitions.push({ name, partitionCount: request.partitionCount, path });
-  return source;
+  graph.repartitions.push({ name, partitionCount, path });
+  return { sink, source };
 }
 
 /** One that an operator added before on the same stream, with the same encoding; where merging is on. */
