@@ -14,6 +14,7 @@ import type {
 import { asError } from '#libs/core';
 import type { Logger, TaskIdText, TopicPartition } from '#libs/core';
 import type { StateBackend } from '#libs/state';
+import type { AssignedTasks } from './assigned-tasks.ts';
 import { assignTasks } from './assignor/assign-tasks.ts';
 import {
   decodeAssignmentData,
@@ -37,6 +38,7 @@ export interface MembershipParts {
   readonly transactionalId: string;
   readonly controls: ControlQueue;
   readonly registry: TaskRegistry;
+  readonly assigned: AssignedTasks;
   readonly epochs: EpochCoordinator;
   /** Drops the open epoch and closes all tasks dirty. */
   readonly abandon: () => Promise<void>;
@@ -50,6 +52,7 @@ export interface MembershipParts {
 export class WorkerMembership implements GroupMemberHandler {
   private readonly parts: MembershipParts;
   private readonly settler: PredecessorSettler;
+  private readonly assigned: AssignedTasks;
   /** Transactional ids of the generation this worker was last assigned in. */
   private live: readonly string[] = [];
   private settled = false;
@@ -65,6 +68,7 @@ export class WorkerMembership implements GroupMemberHandler {
       parts.transactionalId,
       parts.logger,
     );
+    this.assigned = parts.assigned;
   }
 
   /** Assigned, and nothing to be handed over. */
@@ -134,31 +138,21 @@ export class WorkerMembership implements GroupMemberHandler {
   }
 
   onAssigned(assignment: Assignment, group: GroupMetadata): Promise<void> {
-    const { controls, registry, epochs, logger } = this.parts;
+    const { controls, epochs } = this.parts;
     return controls.post(async () => {
       const { tasks, live, departed, givesUp } = decodeAssignmentData(assignment.userData);
       this.live = live;
-      const wanted = new Set(tasks);
-      const revoked = registry.assignedNames.filter((name) => !wanted.has(name));
-      const added = tasks.filter((name) => !registry.assignedNames.includes(name));
-      logger.info(`Assigned ${tasks.length} task(s) in generation ${group.generationId}`, {
-        tasks,
-        revoked,
-        added,
-      });
       epochs.held = false;
-      if (revoked.length > 0) {
-        await this.guarded(() => epochs.commitAll());
-        await this.guarded(() => registry.close(revoked));
-      }
+      const { revoked } = await this.assigned.apply(
+        { active: tasks, standby: [], warmup: [] },
+        {
+          source: `generation ${group.generationId}`,
+          settle: (added) => this.settler.settle(added, departed, () => this.live),
+        },
+      );
       // A static member may hear of what it is to give up only after a restart, and others wait for its word.
       const handsOver = revoked.length > 0 || givesUp.length > 0;
       if (handsOver) this.parts.requestRejoin('tasks were given up');
-      if (added.length > 0) {
-        // Beside the loop: tasks that stay go on meanwhile.
-        const settled = this.settler.settle(added, departed, () => this.live);
-        registry.openAll(added, this.parts.onFailed, settled);
-      }
       this.settled = !handsOver;
     });
   }

@@ -28,6 +28,7 @@ import {
 } from '#libs/core';
 import type { Clock, Logger, TaskIdText } from '#libs/core';
 import type { StateBackend } from '#libs/state';
+import { AssignedTasks } from './assigned-tasks.ts';
 import type { ClusterLayout } from './cluster-layout.ts';
 import type { RuntimeConfig } from './config.ts';
 import { ControlQueue } from './control-queue.ts';
@@ -161,6 +162,12 @@ export class Worker {
       transactionalId: this.transactionalId,
       controls: this.controls,
       registry: this.registry,
+      assigned: new AssignedTasks({
+        registry: this.registry,
+        epochs: this.epochs,
+        logger,
+        onFailed: (error) => this.fail(error),
+      }),
       epochs: this.epochs,
       abandon: () => this.abandon(),
       requestRejoin: (reason) => this.member.requestRejoin(reason),
