@@ -99,6 +99,11 @@ const OPTIONS = z.strictObject({
   heartbeatIntervalMs: left,
   rebalanceTimeoutMs: left,
   groupInstanceId: z.string('must be a string').min(1, 'must not be empty').nullable().optional(),
+  numStandbys: left,
+  acceptableRecoveryLag: left,
+  maxWarmups: left,
+  probingRebalanceIntervalMs: left,
+  rack: left,
   exceptionHandlers: z
     .strictObject({
       deserialization: functionOption.optional(),

@@ -36,6 +36,16 @@ export interface RuntimeConfig {
   readonly heartbeatIntervalMs: number;
   readonly rebalanceTimeoutMs: number;
   readonly groupInstanceId: string | null;
+  /** Standby copies of each stateful task, kept by other members. Default 0, as Kafka Streams' `num.standby.replicas`. */
+  readonly numStandbys: number;
+  /** Most records a copy may be behind to count as caught up: Kafka Streams' `acceptable.recovery.lag`. Default 10,000. */
+  readonly acceptableRecoveryLag: number;
+  /** Most warm-up copies in the group at a time: Kafka Streams' `max.warmup.replicas`. Default 2. */
+  readonly maxWarmups: number;
+  /** How long the group waits, while copies warm up, until it looks again; a copy that has caught up says so by itself. Default 600,000. */
+  readonly probingRebalanceIntervalMs: number;
+  /** Rack or zone this instance runs in; standby copies go to others first. `null`: not said. */
+  readonly rack: string | null;
   readonly exceptionHandlers: ExceptionHandlers;
   /** `latest`: stop when the input that existed at start is processed. */
   readonly until: 'stopped' | 'latest';
@@ -73,6 +83,11 @@ export function resolveRuntimeConfig(options: RuntimeOptions): RuntimeConfig {
     heartbeatIntervalMs: options.heartbeatIntervalMs ?? 3_000,
     rebalanceTimeoutMs: options.rebalanceTimeoutMs ?? 300_000,
     groupInstanceId: options.groupInstanceId ?? null,
+    numStandbys: options.numStandbys ?? 0,
+    acceptableRecoveryLag: options.acceptableRecoveryLag ?? 10_000,
+    maxWarmups: options.maxWarmups ?? 2,
+    probingRebalanceIntervalMs: options.probingRebalanceIntervalMs ?? 600_000,
+    rack: options.rack ?? null,
     exceptionHandlers: { ...DEFAULT_EXCEPTION_HANDLERS, ...options.exceptionHandlers },
     until: options.until ?? 'stopped',
   };
@@ -122,6 +137,7 @@ function findFaults(config: RuntimeConfig): string[] {
   positive('sessionTimeoutMs');
   positive('heartbeatIntervalMs');
   positive('rebalanceTimeoutMs');
+  faults.push(...scalingFaults(config));
   if (
     config.processingGuarantee === 'exactly_once' &&
     config.transactionTimeoutMs < config.commitIntervalMs * 5
@@ -145,6 +161,34 @@ function findFaults(config: RuntimeConfig): string[] {
   }
   if (!['earliest', 'latest', 'none'].includes(config.autoOffsetReset)) {
     faults.push(`autoOffsetReset must be earliest, latest or none, is "${config.autoOffsetReset}"`);
+  }
+  return faults;
+}
+
+const RACK_LENGTH_MAX = 200;
+
+/** What concerns how the group spreads tasks and their copies. */
+function scalingFaults(config: RuntimeConfig): string[] {
+  const faults: string[] = [];
+  const whole = (name: 'numStandbys' | 'acceptableRecoveryLag' | 'maxWarmups', least: number): void => {
+    const value: unknown = config[name];
+    if (!Number.isSafeInteger(value) || (value as number) < least) {
+      faults.push(`${name} must be a whole number of ${least} or more, is ${JSON.stringify(value)}`);
+    }
+  };
+  whole('numStandbys', 0);
+  whole('acceptableRecoveryLag', 0);
+  whole('maxWarmups', 1);
+  // Kafka Streams' least is a minute too: each round asks every member to join.
+  const probing: unknown = config.probingRebalanceIntervalMs;
+  if (typeof probing !== 'number' || !Number.isFinite(probing) || probing < 60_000) {
+    faults.push(`probingRebalanceIntervalMs must be 60000 or more, is ${JSON.stringify(probing)}`);
+  }
+  const rack: unknown = config.rack;
+  if (rack !== null && (typeof rack !== 'string' || rack === '' || rack.length > RACK_LENGTH_MAX)) {
+    faults.push(
+      `rack must be a name of 1 to ${RACK_LENGTH_MAX} characters, or left out, is ${JSON.stringify(rack)}`,
+    );
   }
   return faults;
 }
