@@ -399,6 +399,7 @@ class InProcessMember implements GroupMember {
   state: GroupMember['state'] = 'UNJOINED';
   metadata: GroupMetadata | null = null;
   rebalancing = false;
+  losses = 0;
   private generation = 0;
   private readonly groupId: string;
   private readonly handler: GroupMemberHandler;
@@ -406,6 +407,10 @@ class InProcessMember implements GroupMember {
   constructor(groupId: string, handler: GroupMemberHandler) {
     this.groupId = groupId;
     this.handler = handler;
+  }
+
+  renewed(): Promise<null> {
+    return Promise.resolve(null);
   }
 
   start(): void {
@@ -418,6 +423,7 @@ class InProcessMember implements GroupMember {
 
   /** The session runs out: the group gives the tasks away without asking, and the member joins again. */
   async expire(): Promise<void> {
+    this.losses++;
     this.metadata = null;
     await this.handler.onLost('the session has expired');
     await this.join();

@@ -68,6 +68,17 @@ export interface GroupMember {
   readonly metadata: GroupMetadata | null;
   /** True from the moment a rebalance is known to be under way until the next assignment. */
   readonly rebalancing: boolean;
+  /**
+   * Counts up at the moment a loss is known here, which is before `onLost` is called: what was owned before has not been owned
+   * without a break since.
+   */
+  readonly losses: number;
+  /**
+   * The generation that follows `refused`, which the coordinator answered with ILLEGAL_GENERATION or REBALANCE_IN_PROGRESS: it moved
+   * on while a request was under way. Waits for the answer of a JoinGroup that is. `null`: none follows; the member was lost, has
+   * ended, or has not asked to join, so the group moved on without it.
+   */
+  renewed(refused: GroupMetadata): Promise<GroupMetadata | null>;
   start(): void;
   /** Joins again, e.g. to give up partitions just revoked, or after a changed subscription. */
   requestRejoin(reason: string): void;

@@ -25,6 +25,9 @@ export interface GroupMetadata {
   readonly groupInstanceId: string | null;
 }
 
+/** The generation to use instead of `refused`; `null`: none, the offsets are not to be committed. */
+export type RenewGeneration = (refused: GroupMetadata) => Promise<GroupMetadata | null>;
+
 export interface CommittableOffset {
   readonly topic: string;
   readonly partition: number;
@@ -83,11 +86,18 @@ export interface TransactionalWriter {
   flush(): Promise<void>;
   /**
    * Awaits every acknowledgement, adds the offsets with the group metadata they were read under, ends the transaction.
+   * `renewed` is asked when the group refuses that generation as not its newest (ILLEGAL_GENERATION, REBALANCE_IN_PROGRESS): what it
+   * resolves to is offered instead, in the same transaction. It answers `null` unless all that the offsets are of has been owned
+   * without a break. A member the group does not know, and a fenced instance, are refused without asking.
    * @throws EpochAbortedError outcome is abort or unknown (the transaction timeout among them). TaskMigratedError either
    * MILLRACE_GENERATION_LOST: the group no longer knows the member or generation, the transaction was aborted; or
    * MILLRACE_PRODUCER_FENCED: a newer holder of the id, the writer is FENCED. FatalError not authorised, record too large.
    */
-  commit(offsets: readonly CommittableOffset[], group: GroupMetadata | null): Promise<CommittedTransaction>;
+  commit(
+    offsets: readonly CommittableOffset[],
+    group: GroupMetadata | null,
+    renewed?: RenewGeneration,
+  ): Promise<CommittedTransaction>;
   /** Aborts the open transaction if there is one. @throws EpochAbortedError when its outcome stays unknown: initialise. */
   abort(): Promise<void>;
   /** Aborts what is open, best effort, and releases the id. */

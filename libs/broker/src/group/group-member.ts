@@ -50,6 +50,11 @@ export class KafkaGroupMember implements GroupMember {
   #metadata: GroupMetadata | null = null;
   #rejoinReason: string | undefined;
   #loss: Loss | undefined;
+  #losses = 0;
+  /** A JoinGroup is under way. */
+  #asking = false;
+  /** Who waits for its answer. */
+  #awaitingGeneration: (() => void)[] = [];
   /** Wakes the loop while it is STABLE. */
   #wake: (() => void) | undefined;
 
@@ -91,6 +96,22 @@ export class KafkaGroupMember implements GroupMember {
   get rebalancing(): boolean {
     if (this.#state === 'STABLE') return this.#rejoinReason !== undefined;
     return this.#state === 'JOINING' || this.#state === 'SYNCING' || this.#state === 'LOST';
+  }
+
+  get losses(): number {
+    return this.#losses;
+  }
+
+  async renewed(refused: GroupMetadata): Promise<GroupMetadata | null> {
+    const losses = this.#losses;
+    if (this.#metadata?.memberId !== refused.memberId) return null;
+    // The coordinator has begun a generation that its answer to the join, still on its way, will name.
+    if (this.#metadata.generationId === refused.generationId && this.#asking) {
+      await new Promise<void>((resolve) => this.#awaitingGeneration.push(resolve));
+    }
+    const now = this.#metadata;
+    if (this.#losses !== losses || now === null || now.generationId <= refused.generationId) return null;
+    return now;
   }
 
   start(): void {
@@ -155,12 +176,15 @@ export class KafkaGroupMember implements GroupMember {
     this.#rejoinReason = undefined;
     this.#heartbeats.stop();
     const context = this.#context(reason);
+    this.#asking = true;
     const joined = await joinGroup(this.#cluster, this.#settings, context, subscription);
+    this.#asking = false;
     if (joined.kind !== 'joined') return this.#onSetback(joined);
     this.#memberId = joined.answer.memberId;
     const missed = missedGeneration(context.generationId, joined.answer.generationId);
     if (missed !== undefined) return this.#onSetback({ kind: 'lost', reason: missed, memberGone: false });
     this.#metadata = this.#metadataOf(joined.answer.generationId);
+    this.#tellGeneration();
     this.#state = 'SYNCING';
     this.#heartbeats.start(this.#metadata);
     const assignments = await assignAsLeader(this.#handler, joined.answer);
@@ -182,6 +206,7 @@ export class KafkaGroupMember implements GroupMember {
   ): boolean {
     if (setback.kind === 'lost') this.#lose(setback.reason, setback.memberGone);
     else if (setback.kind === 'failed') this.#fail(setback.error);
+    this.#tellGeneration();
     return false;
   }
 
@@ -198,6 +223,11 @@ export class KafkaGroupMember implements GroupMember {
     this.#loss = undefined;
   }
 
+  /** The join is answered, or never will be. */
+  #tellGeneration(): void {
+    for (const resolve of this.#awaitingGeneration.splice(0)) resolve();
+  }
+
   #wakeLoop(): void {
     const wake = this.#wake;
     this.#wake = undefined;
@@ -210,7 +240,9 @@ export class KafkaGroupMember implements GroupMember {
     if (this.#ended || this.#loss !== undefined) return;
     this.#heartbeats.stop();
     this.#state = 'LOST';
+    this.#losses++;
     this.#metadata = null;
+    this.#tellGeneration();
     this.#rejoinReason ??= reason;
     this.#loss = { reason };
     if (memberGone) this.#memberId = '';
@@ -227,6 +259,7 @@ export class KafkaGroupMember implements GroupMember {
   #end(state: 'LEFT' | 'FAILED'): void {
     this.#state = state;
     this.#metadata = null;
+    this.#tellGeneration();
     this.#heartbeats.stop();
     this.#wakeLoop();
   }

@@ -3,7 +3,11 @@
 import { FatalError } from '#libs/core';
 import { Again, Deadline, retry } from '../cluster/index.ts';
 import type { Cluster } from '../cluster/index.ts';
-import type { CommittableOffset, GroupMetadata } from '../contracts/transactional-writer.ts';
+import type {
+  CommittableOffset,
+  GroupMetadata,
+  RenewGeneration,
+} from '../contracts/transactional-writer.ts';
 import { classify, errorName, KafkaError } from '../protocol/error-codes.ts';
 import { epochAborted, generationLost, refused } from '../protocol/errors.ts';
 import type { OffsetCommitPartition } from '../rpc/index.ts';
@@ -94,16 +98,70 @@ export function addOffsets(
 }
 
 /**
- * TxnOffsetCommit with generation, member and instance, which the broker checks from version 3 on.
+ * TxnOffsetCommit with generation, member and instance, which the broker checks from version 3 on. It takes the newest generation
+ * alone, whatever the group's state: the old one until every member has asked to join, the next one from then on. So a request that
+ * is on its way at that moment is refused, and goes out again under what `renewed` gives.
  * @throws TaskMigratedError when the group knows member or generation no more. The transaction is then still open.
  */
-export function commitOffsets(
+export async function commitOffsets(
+  context: TransactionContext,
+  numbers: ProducerNumbers,
+  offsets: readonly CommittableOffset[],
+  group: GroupMetadata,
+  renewed: RenewGeneration | undefined,
+  transactionVersion2: boolean,
+): Promise<void> {
+  for (let offered = group; ;) {
+    const refusal = await offerOffsets(context, numbers, offsets, offered, transactionVersion2);
+    if (refusal === undefined) return;
+    const next = movedOn(refusal.code) ? await beforeDeadline(context, renewed?.(offered)) : null;
+    const over = context.cancelled();
+    if (over !== undefined) throw over;
+    if (next === null) {
+      throw generationLost(refusal.what, refusal.code, {
+        groupId: offered.groupId,
+        memberId: offered.memberId,
+        generationId: offered.generationId,
+      });
+    }
+    offered = next;
+  }
+}
+
+/** Does `code` say that the member is known, and the generation not the newest? */
+function movedOn(code: number): boolean {
+  return code === KafkaError.ILLEGAL_GENERATION || code === KafkaError.REBALANCE_IN_PROGRESS;
+}
+
+/** `null` once the deadline has passed, or without a `promise`. */
+async function beforeDeadline<T>(
+  { cluster, deadlineMs }: TransactionContext,
+  promise: Promise<T | null> | undefined,
+): Promise<T | null> {
+  if (promise === undefined) return null;
+  let onTime = (): void => undefined;
+  const timer = cluster.clock.schedule(deadlineMs, () => onTime());
+  const late = new Promise<null>((resolve) => (onTime = () => resolve(null)));
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    timer.cancel();
+  }
+}
+
+interface Refusal {
+  readonly what: string;
+  readonly code: number;
+}
+
+/** The group's refusal of member or generation; undefined once the offsets are in the transaction. */
+function offerOffsets(
   context: TransactionContext,
   numbers: ProducerNumbers,
   offsets: readonly CommittableOffset[],
   group: GroupMetadata,
   transactionVersion2: boolean,
-): Promise<void> {
+): Promise<Refusal | undefined> {
   const what = `TxnOffsetCommit of "${context.transactionalId}" for group "${group.groupId}"`;
   const request = {
     transactionalId: context.transactionalId,
@@ -115,7 +173,7 @@ export function commitOffsets(
     topics: groupByTopic(offsets),
     transactionVersion2,
   };
-  return retryAtCoordinator(
+  return retryAtCoordinator<Refusal | undefined>(
     context,
     what,
     { kind: 'group', key: group.groupId },
@@ -126,13 +184,8 @@ export function commitOffsets(
       );
       for (const code of codes) {
         const kind = classify(code);
-        if (kind === 'generation-lost' || kind === 'instance-fenced' || kind === 'rebalancing') {
-          throw generationLost(what, code, {
-            groupId: group.groupId,
-            memberId: group.memberId,
-            generationId: group.generationId,
-          });
-        }
+        if (kind === 'generation-lost' || kind === 'instance-fenced' || kind === 'rebalancing')
+          return { what, code };
       }
       return judge(context, what, codes);
     },

@@ -19,6 +19,7 @@ import type {
   CommittableOffset,
   CommittedTransaction,
   GroupMetadata,
+  RenewGeneration,
   TransactionalWriter,
   TransactionalWriterOptions,
   WriterState,
@@ -140,6 +141,7 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
   async commit(
     offsets: readonly CommittableOffset[],
     group: GroupMetadata | null,
+    renewed?: RenewGeneration,
   ): Promise<CommittedTransaction> {
     this.#refuseUnless('commit');
     if (offsets.length > 0 && group === null) {
@@ -154,15 +156,16 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
       this.#enterTransaction();
     }
     this.#state = 'ENDING';
-    return this.#orAbandoned(this.#commit(this.#context(), offsets, group));
+    return this.#orAbandoned(this.#commit(this.#context(), offsets, group, renewed));
   }
 
   async #commit(
     context: Context,
     offsets: readonly CommittableOffset[],
     group: GroupMetadata | null,
+    renewed: RenewGeneration | undefined,
   ): Promise<CommittedTransaction> {
-    await this.#settleWork(context, offsets, group);
+    await this.#settleWork(context, offsets, group, renewed);
     refuseWhenOver(context);
     const endOffsets = this.#pipeline!.takeEndOffsets();
     await this.#end(context, true);
@@ -178,10 +181,11 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
     context: Context,
     offsets: readonly CommittableOffset[],
     group: GroupMetadata | null,
+    renewed: RenewGeneration | undefined,
   ): Promise<void> {
     try {
       await this.#pipeline!.drained();
-      if (group !== null && offsets.length > 0) await this.#sendOffsets(context, offsets, group);
+      if (group !== null && offsets.length > 0) await this.#sendOffsets(context, offsets, group, renewed);
     } catch (error) {
       const migrated = error instanceof TaskMigratedError && error.code === 'MILLRACE_GENERATION_LOST';
       if (!migrated || context.cancelled() !== undefined) throw this.#fail(asError(error), context);
@@ -194,13 +198,15 @@ export class KafkaTransactionalWriter implements TransactionalWriter {
     context: Context,
     offsets: readonly CommittableOffset[],
     group: GroupMetadata,
+    renewed: RenewGeneration | undefined,
   ): Promise<void> {
     if (!this.#transactionVersion2) {
       await requests.addOffsets(context, this.#numbers, group.groupId);
       refuseWhenOver(context);
       this.#joined = true;
     }
-    await requests.commitOffsets(context, this.#numbers, offsets, group, this.#transactionVersion2);
+    const { commitOffsets } = requests;
+    await commitOffsets(context, this.#numbers, offsets, group, renewed, this.#transactionVersion2);
   }
 
   /** The group took the work away: the transaction is aborted, and the error of the group is what the caller sees. */
