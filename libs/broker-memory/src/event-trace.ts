@@ -7,6 +7,7 @@ export type ClusterEventKind =
   | 'answer'
   | 'lost-request'
   | 'lost-answer'
+  | 'delayed'
   | 'duplicate'
   | 'cut'
   | 'timeout'

@@ -9,4 +9,4 @@ export type { ClusterEvent, ClusterEventKind } from './event-trace.ts';
 export type { FaultPlan } from './network/fault-plan.ts';
 export type { Fault, FaultRule } from './network/fault-rules.ts';
 export type { Inspection, GroupView, LoggedRecord, LogEnds, TransactionView } from './inspection.ts';
-export type { NewRecord, TopicAdministration } from './topics/topic-administration.ts';
+export type { NewRecord, TopicAdministration, UpstreamProducer } from './topics/topic-administration.ts';

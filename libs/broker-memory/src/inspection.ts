@@ -44,6 +44,8 @@ export interface GroupView {
     readonly memberId: string;
     readonly groupInstanceId: string | null;
     readonly clientId: string;
+    /** Of its last generation, as the leader encoded it; empty before. */
+    readonly assignment: Buffer;
   }[];
 }
 
@@ -86,6 +88,25 @@ export class Inspection {
   ends(topic: string, partition: number): LogEnds {
     const { logStartOffset, lastStableOffset, highWatermark, batches } = this.#log(topic, partition);
     return { logStartOffset, lastStableOffset, highWatermark, batchCount: batches.length };
+  }
+
+  /**
+   * The offset of the first record that is not known to be decided: as the last stable offset, but past transactions whose commit is
+   * prepared and whose markers are still to come.
+   */
+  undecidedOffset(topic: string, partition: number): number {
+    const log = this.#log(topic, partition);
+    for (const [producerId, firstOffset] of log.openTransactions) {
+      if (!this.#isPreparedToCommit(producerId)) return firstOffset;
+    }
+    return log.endOffset;
+  }
+
+  #isPreparedToCommit(producerId: number): boolean {
+    for (const transaction of this.#transactions.all()) {
+      if (transaction.producerId === producerId) return transaction.phase === 'PrepareCommit';
+    }
+    return false;
   }
 
   /** Data records in offset order, never markers; under `read_committed` without those of open and aborted transactions. */
@@ -134,10 +155,11 @@ export class Inspection {
       phase,
       generationId,
       leaderId,
-      members: [...members.values()].map(({ memberId, groupInstanceId, clientId }) => ({
+      members: [...members.values()].map(({ memberId, groupInstanceId, clientId, assignment }) => ({
         memberId,
         groupInstanceId,
         clientId,
+        assignment,
       })),
     }));
   }

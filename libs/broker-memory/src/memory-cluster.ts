@@ -101,6 +101,8 @@ export class MemoryCluster {
       OffsetFetch: (request, context, reply) => reply(offsets.fetch(request, context)),
       OffsetCommit: (request, context, reply) => reply(offsets.commit(request, context)),
       DescribeGroups: (request, context, reply) => reply(groups.describe(request, context)),
+      StreamsGroupHeartbeat: (_request, _context, reply) => reply(NO_STREAMS_HEARTBEAT),
+      StreamsGroupDescribe: ({ groupIds }, _context, reply) => reply(noStreamsGroups(groupIds)),
       CreateTopics: (request, _context, reply) => reply(admin.createTopics(request)),
       DeleteTopics: (request, _context, reply) => reply(admin.deleteTopics(request)),
       DeleteRecords: (request, { nodeId }, reply) => reply(admin.deleteRecords(request, nodeId)),

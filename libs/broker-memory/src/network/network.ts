@@ -158,6 +158,7 @@ export class Network implements Carrier {
         this.#core.after(latencyMs, () => this.#cut(connection, 'the connection was lost'));
       return connection;
     }
+    if (fate !== undefined && fate.delayMs > 0) trace.note('delayed', `${clientId} ${api}`, 'request');
     this.#core.after(latencyMs + (fate?.delayMs ?? 0), connection.sendRequest(call));
     if (fate !== undefined && fate.againAfterMs >= 0)
       this.#repeat(call, nodeId, latencyMs + fate.againAfterMs);
@@ -246,6 +247,7 @@ export class Network implements Carrier {
         this.#core.after(latencyMs, () => this.#cut(connection, 'the connection was lost'));
       return;
     }
+    if (fate !== undefined && fate.delayMs > 0) trace.note('delayed', `${clientId} ${api}`, 'answer');
     this.#core.after(latencyMs + (fate?.delayMs ?? 0), connection.sendAnswer(call, answer));
   }
 

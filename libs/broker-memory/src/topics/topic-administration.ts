@@ -6,6 +6,7 @@ import type { BinaryString, RecordHeader } from '#libs/core';
 import type { ClusterCore } from '../cluster-core.ts';
 import { Errors } from '../kafka-errors.ts';
 import { compact } from '../log/compaction.ts';
+import type { PartitionLog } from '../log/partition-log.ts';
 import { applyRetention } from '../log/retention.ts';
 import type { AdminHandlers } from './admin-handlers.ts';
 import type { TopicState } from './topic-registry.ts';
@@ -17,6 +18,15 @@ export interface NewRecord {
   readonly timestamp?: number;
   readonly headers?: readonly RecordHeader[];
 }
+
+/** A producer that is no client of the cluster: whoever makes one numbers it, and counts its sequences. */
+export interface UpstreamProducer {
+  /** Above every id that the cluster gives out. */
+  readonly producerId: number;
+  readonly baseSequence: number;
+}
+
+const NO_PRODUCER: UpstreamProducer = { producerId: -1, baseSequence: -1 };
 
 export class TopicAdministration {
   readonly #core: ClusterCore;
@@ -63,16 +73,45 @@ export class TopicAdministration {
 
   /** Appends records as one batch, outside any transaction. Returns the offset of the first. */
   append(name: string, partition: number, records: readonly NewRecord[]): number {
+    return this.#append(name, partition, records, NO_PRODUCER);
+  }
+
+  /**
+   * Appends records as one batch of a transaction of an upstream producer, which stays open until `endTransaction`. The coordinator knows
+   * nothing of it. Returns the offset of the first.
+   */
+  appendTransactional(
+    name: string,
+    partition: number,
+    records: readonly NewRecord[],
+    producer: UpstreamProducer,
+  ): number {
+    return this.#append(name, partition, records, producer);
+  }
+
+  /** Writes the marker of an upstream producer's transaction. */
+  endTransaction(name: string, partition: number, { producerId }: UpstreamProducer, committed: boolean): void {
+    const log = this.#log(name, partition);
+    this.#core.trace.note('marker', log.name, log.endOffset, producerId);
+    log.appendMarker(producerId, 0, committed, 0, this.#core.clock.now());
+    log.notify();
+  }
+
+  #append(name: string, partition: number, records: readonly NewRecord[], producer: UpstreamProducer): number {
     const encoder = new RecordBatchEncoder();
     const now = this.#core.clock.now();
     for (const { key, value, timestamp = now, headers = [] } of records) {
       encoder.append(timestamp, binary(key), binary(value), encodeHeaders(headers));
     }
     const batch = encoder.finish();
-    const log = this.#topic(name).logs[partition];
-    if (log === undefined) throw refused(`Topic "${name}" has no partition ${partition}`, name);
+    const log = this.#log(name, partition);
     if (batch === undefined) return log.endOffset;
-    stampBatch(batch, { producerId: -1, producerEpoch: -1, baseSequence: -1, isTransactional: false });
+    const isTransactional = producer.producerId >= 0;
+    stampBatch(batch, {
+      ...producer,
+      producerEpoch: isTransactional ? 0 : -1,
+      isTransactional,
+    });
     const { baseOffset } = log.append(new RecordBatchView(Buffer.from(batch.bytes)), now);
     this.#core.trace.note('append', log.name, baseOffset);
     log.notify();
@@ -98,8 +137,7 @@ export class TopicAdministration {
 
   /** Records below `offset` are gone, whatever the policy. */
   deleteRecords(name: string, partition: number, offset: number): void {
-    const log = this.#topic(name).logs[partition];
-    if (log === undefined) throw refused(`Topic "${name}" has no partition ${partition}`, name);
+    const log = this.#log(name, partition);
     log.deleteBefore(Math.min(offset, log.highWatermark));
     this.#core.trace.note('clean', log.name, log.logStartOffset);
     log.notify();
@@ -108,6 +146,12 @@ export class TopicAdministration {
   /** The brokers forget idle producers, as after `producer.id.expiration.ms`. */
   expireProducers(): void {
     for (const topic of this.#core.topics.all()) for (const log of topic.logs) log.expireProducers();
+  }
+
+  #log(name: string, partition: number): PartitionLog {
+    const log = this.#topic(name).logs[partition];
+    if (log === undefined) throw refused(`Topic "${name}" has no partition ${partition}`, name);
+    return log;
   }
 
   #topic(name: string): TopicState {
