@@ -2,7 +2,7 @@
 //
 //   1. seal       outputs and changelogs are cut into batches, positions noted; the next epoch is open   (synchronous)
 //   2. produce    every batch goes to the writer and is acknowledged
-//   3. offsets    the input offsets go to the group under its current generation, in the same transaction
+//   3. offsets    the input offsets go to the group under its newest generation (ownership.ts), in the same transaction
 //   4. end        the transaction is committed
 //   5. settle     the stores learn that the epoch is committed and which changelog offsets it reached    (synchronous)
 //
@@ -15,10 +15,18 @@ import type {
   IdempotentWriter,
   TransactionalWriter,
 } from '#libs/broker';
-import { EpochAbortedError, TaskMigratedError, formatTopicPartition } from '#libs/core';
-import type { BinaryString } from '#libs/core';
+import {
+  EpochAbortedError,
+  RetriableError,
+  TaskMigratedError,
+  asError,
+  formatTopicPartition,
+  sleep,
+} from '#libs/core';
+import type { BinaryString, Clock } from '#libs/core';
 import { encodeOffsetMetadata } from './offset-metadata.ts';
 import type { OutputCollector, PendingBatch } from './output-collector.ts';
+import type { Ownership } from './ownership.ts';
 import type { Task } from './task.ts';
 
 /** One task's share of a sealed epoch. */
@@ -97,31 +105,30 @@ export interface CommitTarget {
   /** Begins to send batches of the open epoch; only while no earlier epoch is being committed. */
   stream(batches: readonly PendingBatch[]): void;
   /**
-   * `isCurrent` turns false when the epoch is abandoned: nothing more is sent for it then.
+   * `ownership` ends when the epoch is abandoned: nothing more is sent for it then.
    * @throws as TransactionalWriter.commit
    */
-  commit(epoch: SealedEpoch, isCurrent: () => boolean): Promise<ReadonlyMap<string, number>>;
+  commit(epoch: SealedEpoch, ownership: Ownership): Promise<ReadonlyMap<string, number>>;
 }
 
 /** Steps 2 to 4 for exactly-once: one transaction. */
 export class TransactionalCommit implements CommitTarget {
   private readonly writer: TransactionalWriter;
-  private readonly groupMetadata: () => GroupMetadata | null;
 
-  constructor(writer: TransactionalWriter, groupMetadata: () => GroupMetadata | null) {
+  constructor(writer: TransactionalWriter) {
     this.writer = writer;
-    this.groupMetadata = groupMetadata;
   }
 
   stream(batches: readonly PendingBatch[]): void {
     appendAll(this.writer, batches);
   }
 
-  async commit(epoch: SealedEpoch, isCurrent: () => boolean): Promise<ReadonlyMap<string, number>> {
+  async commit(epoch: SealedEpoch, ownership: Ownership): Promise<ReadonlyMap<string, number>> {
     this.stream(epoch.batches);
     await this.writer.flush();
-    const group = generationToCommitUnder(isCurrent, this.groupMetadata);
-    const { endOffsets } = await this.writer.commit(epoch.offsets, group);
+    const group = ownership.generation();
+    const renewed = (refused: GroupMetadata) => ownership.renewed(refused);
+    const { endOffsets } = await this.writer.commit(epoch.offsets, group, renewed);
     return endOffsets;
   }
 }
@@ -130,43 +137,59 @@ export class TransactionalCommit implements CommitTarget {
 export class AtLeastOnceCommit implements CommitTarget {
   private readonly writer: IdempotentWriter;
   private readonly admin: BrokerAdmin;
-  private readonly groupMetadata: () => GroupMetadata | null;
+  private readonly clock: Clock;
 
-  constructor(writer: IdempotentWriter, admin: BrokerAdmin, groupMetadata: () => GroupMetadata | null) {
+  constructor(writer: IdempotentWriter, admin: BrokerAdmin, clock: Clock) {
     this.writer = writer;
     this.admin = admin;
-    this.groupMetadata = groupMetadata;
+    this.clock = clock;
   }
 
   stream(batches: readonly PendingBatch[]): void {
     appendAll(this.writer, batches);
   }
 
-  async commit(epoch: SealedEpoch, isCurrent: () => boolean): Promise<ReadonlyMap<string, number>> {
+  async commit(epoch: SealedEpoch, ownership: Ownership): Promise<ReadonlyMap<string, number>> {
     this.stream(epoch.batches);
     const { endOffsets } = await this.writer.flush();
-    const group = generationToCommitUnder(isCurrent, this.groupMetadata);
-    if (epoch.offsets.length > 0) await this.admin.commitOffsets(group.groupId, epoch.offsets, group);
+    if (epoch.offsets.length > 0) await this.commitOffsets(epoch.offsets, ownership);
     return endOffsets;
   }
+
+  /** Outside of a transaction the group takes no offsets from its answer to the joins on until the assignment is there. */
+  private async commitOffsets(offsets: readonly CommittableOffset[], ownership: Ownership): Promise<void> {
+    let group = ownership.generation();
+    for (;;) {
+      try {
+        await this.admin.commitOffsets(group.groupId, offsets, group);
+        return;
+      } catch (error) {
+        const next = isRebalancing(error)
+          ? await sleep(this.clock, REBALANCE_PAUSE_MS).then(() => ownership.generation())
+          : movedOn(error)
+            ? await ownership.renewed(group)
+            : null;
+        if (next === null) throw asError(error);
+        group = next;
+      }
+    }
+  }
+}
+
+/** Between attempts at an offset commit while the group's leader assigns. */
+const REBALANCE_PAUSE_MS = 10;
+
+function isRebalancing(error: unknown): boolean {
+  return error instanceof RetriableError && error.code === 'MILLRACE_REBALANCE_IN_PROGRESS';
+}
+
+/** The group knows the member, and another generation as its newest. */
+function movedOn(error: unknown): boolean {
+  return error instanceof TaskMigratedError && error.context['kafkaError'] === 'ILLEGAL_GENERATION';
 }
 
 function appendAll(writer: Pick<TransactionalWriter, 'append'>, batches: readonly PendingBatch[]): void {
   for (const { topic, partition, batch } of batches) writer.append(topic, partition, batch);
-}
-
-/**
- * Asked as late as can be, between steps 2 and 3: every partition of the epoch has been owned without a break, so a later
- * generation may carry it. @throws EpochAbortedError it was abandoned meanwhile, TaskMigratedError there is no generation.
- */
-function generationToCommitUnder(
-  isCurrent: () => boolean,
-  groupMetadata: () => GroupMetadata | null,
-): GroupMetadata {
-  if (!isCurrent()) throw abandoned();
-  const group = groupMetadata();
-  if (group === null) throw generationLost();
-  return group;
 }
 
 /** Step 5. */
@@ -187,22 +210,6 @@ export function settleEpoch(epoch: SealedEpoch, endOffsets: ReadonlyMap<string, 
       expireBefore,
     });
   }
-}
-
-function abandoned(): EpochAbortedError {
-  return new EpochAbortedError({
-    code: 'MILLRACE_EPOCH_ABORTED',
-    message: 'The epoch was abandoned while its batches were on their way.',
-    remedy: 'None needed: the worker goes on from the committed offsets.',
-  });
-}
-
-function generationLost(): TaskMigratedError {
-  return new TaskMigratedError({
-    code: 'MILLRACE_GENERATION_LOST',
-    message: 'The worker left its consumer group generation before the epoch could be committed.',
-    remedy: 'None needed: the worker rejoins and goes on from the committed offsets.',
-  });
 }
 
 /** What a failed commit asks of the worker. */

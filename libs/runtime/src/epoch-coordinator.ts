@@ -2,8 +2,10 @@
 // The five steps of a commit are in epoch-commit.ts; what to do when one fails is the worker's.
 import type { Clock } from '#libs/core';
 import { sealEpoch, settleEpoch } from './epoch-commit.ts';
-import type { CommitTarget } from './epoch-commit.ts';
+import type { CommitTarget, SealedEpoch } from './epoch-commit.ts';
 import type { OutputCollector } from './output-collector.ts';
+import { Ownership } from './ownership.ts';
+import type { OwningMember } from './ownership.ts';
 import type { Task } from './task.ts';
 
 export interface EpochLimits {
@@ -16,8 +18,6 @@ export interface EpochLimits {
 export class EpochCoordinator {
   /** Set by a failed commit until the worker has recovered. */
   failure: unknown = null;
-  /** While the group rebalances, no commit is begun: its generation would be the wrong one. */
-  held = false;
   committedEpochs = 0;
 
   private readonly tasks: () => Iterable<Task>;
@@ -27,12 +27,15 @@ export class EpochCoordinator {
   private readonly transactionalId: string;
   private readonly clock: Clock;
   private readonly onCommitEnd: () => void;
+  private readonly member: () => OwningMember;
   private committing: Promise<void> | null = null;
+  /** What `committing` is about. */
+  private inCommit: SealedEpoch | null = null;
   private openedAt: number;
   /** Bytes of the open epoch that were sent before its end. */
   private streamedBytes = 0;
-  /** Counts up when the worker recovers, so that the end of a commit from before is told apart. */
-  private incarnation = 0;
+  /** Of all that is open or in commit. Ends when the worker recovers: so the end of a commit from before is told apart. */
+  private ownership: Ownership | null = null;
 
   constructor(parts: {
     readonly tasks: () => Iterable<Task>;
@@ -41,6 +44,7 @@ export class EpochCoordinator {
     readonly limits: EpochLimits;
     readonly transactionalId: string;
     readonly clock: Clock;
+    readonly member: () => OwningMember;
     readonly onCommitEnd: () => void;
   }) {
     this.tasks = parts.tasks;
@@ -49,6 +53,7 @@ export class EpochCoordinator {
     this.limits = parts.limits;
     this.transactionalId = parts.transactionalId;
     this.clock = parts.clock;
+    this.member = parts.member;
     this.onCommitEnd = parts.onCommitEnd;
     this.openedAt = this.clock.monotonic();
   }
@@ -88,9 +93,8 @@ export class EpochCoordinator {
 
   /** Between turns: begins to send what is full, and begins a commit when one is due. `idle`: there is nothing to process. */
   turn(idle: boolean): void {
+    this.owned();
     if (this.committing !== null || this.failure !== null) return;
-    // While the group rebalances nothing is sent either: the transaction would stand open for as long as that takes.
-    if (this.held) return;
     const due = (idle && this.limits.commitWhenIdle) || this.dueInMs <= 0 || this.isFull || this.hasClaims;
     if (due && this.hasWork) {
       this.begin();
@@ -119,35 +123,50 @@ export class EpochCoordinator {
     while (this.committing !== null) await this.committing;
   }
 
+  /** Resolves when no commit is under way that holds a task outside `claimed`: whoever joins without it gives it up. */
+  async settledBeyond(claimed: readonly string[]): Promise<void> {
+    const holdsMore = this.inCommit?.tasks.some(({ task }) => !claimed.includes(task.name)) ?? false;
+    if (holdsMore) await this.settled();
+  }
+
   /** Forgets the open epoch and the failure; the tasks are closed, the writer is initialised anew. */
   restart(): void {
-    this.incarnation++;
+    this.ownership?.end();
+    this.ownership = null;
     this.collector.clear();
     this.failure = null;
     this.committing = null;
+    this.inCommit = null;
     this.streamedBytes = 0;
     this.openedAt = this.clock.monotonic();
+  }
+
+  /** Begins before the first record is processed: what is owned then was opened after everything that was lost before. */
+  private owned(): Ownership {
+    this.ownership ??= new Ownership(this.member());
+    return this.ownership;
   }
 
   private begin(): void {
     const epoch = sealEpoch(this.tasks(), this.collector, this.transactionalId);
     this.openedAt = this.clock.monotonic();
     this.streamedBytes = 0;
-    const incarnation = this.incarnation;
-    const isCurrent = (): boolean => incarnation === this.incarnation;
+    const ownership = this.owned();
+    this.inCommit = epoch;
     this.committing = this.target
-      .commit(epoch, isCurrent)
+      .commit(epoch, ownership)
       .then((endOffsets) => {
-        if (!isCurrent()) return;
+        if (ownership.isOver) return;
         settleEpoch(epoch, endOffsets);
         this.committedEpochs++;
       })
       .catch((error: unknown) => {
-        if (isCurrent()) this.failure = error;
+        if (!ownership.isOver) this.failure = error;
       })
       .finally(() => {
-        if (!isCurrent()) return;
+        if (ownership.isOver) return;
         this.committing = null;
+        this.inCommit = null;
         this.onCommitEnd();
       });
   }

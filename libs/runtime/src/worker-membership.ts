@@ -81,15 +81,13 @@ export class WorkerMembership implements GroupMemberHandler {
     this.settled = false;
   }
 
-  /** Commits under the old generation what is processed, then says what is owned. */
+  /** Says what is owned. Work on it goes on meanwhile, and its commits too: see ownership.ts. */
   beforeJoin(): Promise<Subscription> {
     const { controls, epochs, registry, layout, config, backend } = this.parts;
     return controls.post(async () => {
       this.settled = false;
-      // What is owned is unchanged by a commit that fails.
-      if (!epochs.held) await this.guarded(() => epochs.commitAll());
-      epochs.held = true;
       const tasks = registry.assignedNames;
+      await epochs.settledBeyond(tasks);
       return {
         topics: layout.subscribedTopics(),
         ownedPartitions: this.partitionsOf(tasks),
@@ -138,11 +136,10 @@ export class WorkerMembership implements GroupMemberHandler {
   }
 
   onAssigned(assignment: Assignment, group: GroupMetadata): Promise<void> {
-    const { controls, epochs } = this.parts;
+    const { controls } = this.parts;
     return controls.post(async () => {
       const { tasks, live, departed, givesUp } = decodeAssignmentData(assignment.userData);
       this.live = live;
-      epochs.held = false;
       const { revoked } = await this.assigned.apply(
         { active: tasks, standby: [], warmup: [] },
         {
@@ -158,14 +155,13 @@ export class WorkerMembership implements GroupMemberHandler {
   }
 
   onLost(reason: string): Promise<void> {
-    const { controls, epochs, logger } = this.parts;
+    const { controls, logger } = this.parts;
     return controls.post(async () => {
       this.losses++;
       logger.warn('The worker lost its place in the group; its tasks are closed without a commit', {
         reason,
       });
       this.settled = false;
-      epochs.held = true;
       await this.guarded(() => this.parts.abandon());
     });
   }

@@ -118,11 +118,10 @@ export class Worker {
       config.exceptionHandlers.deserialization,
       parts.onRestore,
     );
-    const groupMetadata = () => this.member.metadata;
     const target =
       this.writer !== null
-        ? new TransactionalCommit(this.writer, groupMetadata)
-        : new AtLeastOnceCommit(this.idempotentWriter!, client.admin, groupMetadata);
+        ? new TransactionalCommit(this.writer)
+        : new AtLeastOnceCommit(this.idempotentWriter!, client.admin, clock);
     const opener = new TaskOpener({
       config,
       layout,
@@ -150,6 +149,7 @@ export class Worker {
       },
       transactionalId: this.transactionalId,
       clock,
+      member: () => this.member,
       onCommitEnd: () => this.wake(),
     });
     this.router = new InputRouter(this.reader, config.bufferedBytesPerPartition);
@@ -348,7 +348,7 @@ export class Worker {
 
   private async waitForWork(): Promise<void> {
     if (!this.controls.isEmpty || this.epochs.failure !== null || this.failed !== null) return;
-    const mayCommit = this.epochs.hasWork && !this.epochs.isCommitting && !this.epochs.held;
+    const mayCommit = this.epochs.hasWork && !this.epochs.isCommitting;
     let waitMs = mayCommit ? Math.max(1, this.epochs.dueInMs) : IDLE_WAIT_MS_MAX;
     // What is buffered in the reader does not matter while nothing may be processed: then only a wake or the time ends the wait.
     const blocked = this.epochs.isFull || this.epochs.isBehind;
