@@ -2,8 +2,9 @@
 import { MillraceError, silentLogger, systemClock } from '#libs/core';
 import type { Clock, Logger } from '#libs/core';
 import { TaskStateImpl, stateInUse } from '#libs/state';
-import type { StateBackend, TaskState, TaskStateOptions } from '#libs/state';
+import type { StateBackend, StateCheckpoint, TaskState, TaskStateOptions } from '#libs/state';
 import { openDatabase } from './open-database.ts';
+import { ReachedNote, readReached } from './reached-note.ts';
 import { RocksDatabase } from './rocks-database.ts';
 import { TaskDirectories } from './task-directory.ts';
 
@@ -38,8 +39,8 @@ export function createRocksStateBackend(options: RocksStateOptions): StateBacken
   const expectedTasks = positive('expectedTasks', options.expectedTasks ?? 8, 1);
   const blockBytes = positive('blockBytes', options.blockBytes ?? 4_096, 512);
   const directories = new TaskDirectories(options.stateDir, clock, logger);
-  /** Paths of open tasks, and of those being opened or closed. */
-  const open = new Set<string>();
+  /** By path: open databases, and those being closed. */
+  const open = new Map<string, RocksDatabase>();
   let closed = false;
 
   function free(applicationId: string, taskId: string): string {
@@ -71,12 +72,23 @@ export function createRocksStateBackend(options: RocksStateOptions): StateBacken
           tableCacheIndexAndFilterBlocks: options.blockCache === true,
         },
       });
-      open.add(path);
-      const database = new RocksDatabase(native, checkpoint, stores, empty, () => open.delete(path));
+      const note = new ReachedNote(clock, (bytes) => directories.writeReached(path, bytes));
+      const database = new RocksDatabase(native, checkpoint, stores, empty, note, () => open.delete(path));
+      open.set(path, database);
       return new TaskStateImpl(task, database, { clock, logger });
     },
 
     localTasks: (applicationId) => directories.localTasks(applicationId),
+
+    async localCheckpoints(applicationId) {
+      const checkpoints = new Map<string, StateCheckpoint>();
+      for (const taskId of await directories.localTasks(applicationId)) {
+        const path = directories.path(applicationId, taskId);
+        const reached = open.get(path)?.written ?? (await readReached(directories, path, logger));
+        if (reached !== undefined) checkpoints.set(taskId, reached);
+      }
+      return checkpoints;
+    },
 
     async setAside(applicationId, taskId, reason) {
       await directories.setAside(free(applicationId, taskId), reason);
@@ -90,7 +102,7 @@ export function createRocksStateBackend(options: RocksStateOptions): StateBacken
       if (open.size > 0) {
         throw new MillraceError({
           code: 'MILLRACE_ILLEGAL_STATE',
-          message: `The state backend was closed while ${open.size} tasks are open: ${[...open].join(', ')}.`,
+          message: `The state backend was closed while ${open.size} tasks are open: ${[...open.keys()].join(', ')}.`,
           remedy: 'Close every task first.',
         });
       }

@@ -20,6 +20,7 @@ import type { NativeDatabase } from './native-database.ts';
 import { NativeOperation } from './native-operation.ts';
 import { mergeRows } from './merge-rows.ts';
 import { OperationArena } from './operation-arena.ts';
+import type { ReachedNote } from './reached-note.ts';
 import type { StoreKeys } from './store-keys.ts';
 
 /** Keys in one native read. Several run beside each other on libuv's threads. */
@@ -36,7 +37,10 @@ interface RestoreInProgress {
 
 export class RocksDatabase implements StateDatabase {
   readonly checkpoint: StateCheckpoint;
+  /** As of the last write that succeeded. */
+  written: StateCheckpoint;
 
+  private readonly note: ReachedNote;
   private readonly native: NativeDatabase;
   /** By store position. */
   private readonly stores: readonly StoreKeys[];
@@ -54,8 +58,11 @@ export class RocksDatabase implements StateDatabase {
     checkpoint: StateCheckpoint,
     stores: readonly StoreKeys[],
     empty: readonly boolean[],
+    note: ReachedNote,
     release: () => void,
   ) {
+    this.note = note;
+    this.written = checkpoint;
     this.native = native;
     this.checkpoint = checkpoint;
     this.stores = stores;
@@ -151,6 +158,7 @@ export class RocksDatabase implements StateDatabase {
         if (clean) throw error;
       });
     } finally {
+      await this.note.close();
       await this.native.close();
       this.release();
     }
@@ -187,6 +195,8 @@ export class RocksDatabase implements StateDatabase {
     operation.key = RESERVED_KEYS.checkpoint;
     operation.value = encodeCheckpoint(checkpoint, this.stores);
     await this.native.write(arena.complete(operation));
+    this.written = checkpoint;
+    this.note.offer(operation.value);
     arena.reset();
     if (this.arenas.length < ARENAS_KEPT && arena.reusable) this.arenas.push(arena);
   }

@@ -1,7 +1,7 @@
 // Owns the directories of tasks: <stateDir>/<applicationId>/<taskId>, what may be a name in them, and setting aside.
 // It never opens a database and never deletes one without being told to, but for the oldest of those set aside.
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { MillraceError } from '#libs/core';
 import type { Clock, Logger } from '#libs/core';
@@ -9,6 +9,8 @@ import { PATH_BYTES_MAX } from './native-database.ts';
 
 /** Kept per task; more would fill the disk of a service that fails again and again. */
 const SET_ASIDE_MAX = 5;
+/** Beside RocksDB's files, which leave it alone: the checkpoint as of a moment ago, to be had without opening the database. */
+const REACHED_FILE = 'REACHED';
 const APPLICATION_ID = /^[A-Za-z0-9._-]{1,200}$/;
 const TASK_ID = /^\d{1,9}_\d{1,9}$/;
 
@@ -93,6 +95,23 @@ export class TaskDirectories {
       throw error;
     }
     return names.filter((name) => TASK_ID.test(name) && existsSync(join(parent, name, 'CURRENT'))).sort();
+  }
+
+  /** Not made durable: it is a hint, and the database knows better. */
+  async writeReached(path: string, checkpoint: Uint8Array): Promise<void> {
+    const file = join(path, REACHED_FILE);
+    await writeFile(`${file}.new`, checkpoint);
+    await rename(`${file}.new`, file);
+  }
+
+  /** `undefined`: never written. */
+  async readReached(path: string): Promise<Uint8Array | undefined> {
+    try {
+      return await readFile(join(path, REACHED_FILE));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    }
   }
 
   async remove(path: string): Promise<void> {

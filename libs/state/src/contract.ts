@@ -185,7 +185,10 @@ export interface TaskStateOptions {
  * Epoch ids ascend. At most two epochs are unsettled (one open, one sealed) besides those committed and unwritten.
  */
 export interface TaskState {
+  /** As found when it was opened. */
   readonly checkpoint: StateCheckpoint;
+  /** What the database reaches once everything handed to it is written. */
+  readonly reached: StateCheckpoint;
   /** In declaration order; `ChangelogVisitor` counts in it. */
   readonly stores: readonly StateStoreSpec[];
   store<V>(name: string): KeyValueStoreCache<V>;
@@ -237,6 +240,13 @@ export interface TaskState {
    * resolves, order is kept; the caller bounds what is in flight. `nextOffset` becomes the store's changelog offset with the same write.
    */
   restore(store: string, batch: RestoreBatch, nextOffset: number): Promise<void>;
+  /** Replaces the metadata that later writes carry; writes nothing itself. For state that is restored and not run. */
+  describe(metadata: Readonly<Record<string, unknown>>): void;
+  /**
+   * Rows of ordered stores, by store name, whose time is below may be dropped; for state that is restored and not run: a state that
+   * runs learns it from `EpochCommit.expireBefore`.
+   */
+  expire(before: ReadonlyMap<string, number>): void;
   /** Restoring is over: reads are allowed. `metadata` is written with the checkpoint. */
   restored(metadata: Readonly<Record<string, unknown>>): Promise<void>;
 
@@ -266,6 +276,11 @@ export interface StateBackend {
   open(options: TaskStateOptions): Promise<TaskState>;
   /** Task ids with state on this machine, for sticky assignment. */
   localTasks(applicationId: string): Promise<readonly string[]>;
+  /**
+   * What the state on this machine reaches, by task id, without opening it. Of open state that is exact; of other state it may be what the
+   * database reached a moment before its last write. A task of `localTasks` is missing where nothing is known.
+   */
+  localCheckpoints(applicationId: string): Promise<ReadonlyMap<string, StateCheckpoint>>;
   /** Renames a task's state away, so that the next `open` starts empty; for state that cannot be trusted. Refused while it is open. */
   setAside(applicationId: string, taskId: string, reason: string): Promise<void>;
   /** Deletes a task's state. Refused while it is open. */

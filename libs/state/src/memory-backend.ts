@@ -1,7 +1,7 @@
 // Owns the in-memory state of a process: one disk stand-in per task. It never writes a file.
 import { MillraceError, silentLogger, systemClock } from '#libs/core';
 import type { Clock, Logger } from '#libs/core';
-import type { StateBackend, TaskState, TaskStateOptions } from './contract.ts';
+import type { StateBackend, StateCheckpoint, TaskState, TaskStateOptions } from './contract.ts';
 import { MemoryDatabase, MemoryDisk } from './memory-database.ts';
 import { storeIdentity, stateIncompatible, stateInUse, stateLocked } from './store-identity.ts';
 import { TaskStateImpl } from './task-state.ts';
@@ -63,6 +63,17 @@ export function createMemoryStateBackend(options: MemoryStateOptions = {}): Memo
     async localTasks(applicationId) {
       const prefix = `${applicationId}/`;
       return [...disks.keys()].filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length));
+    },
+
+    async localCheckpoints(applicationId) {
+      const prefix = `${applicationId}/`;
+      const checkpoints = new Map<string, StateCheckpoint>();
+      for (const [key, disk] of disks) {
+        // What nobody opens again empty is as good as gone.
+        if (key.startsWith(prefix) && (disk.locked || survivesReopen))
+          checkpoints.set(key.slice(prefix.length), disk.checkpoint);
+      }
+      return checkpoints;
     },
 
     async setAside(applicationId, taskId, reason) {

@@ -89,6 +89,10 @@ export class TaskStateImpl implements TaskState {
     }
   }
 
+  get reached(): StateCheckpoint {
+    return this.writeBehind.reached;
+  }
+
   get failure(): Error | null {
     return this.writeBehind.failure;
   }
@@ -194,6 +198,18 @@ export class TaskStateImpl implements TaskState {
     const checkpoint = { ...this.writeBehind.reached, changelogOffsets };
     this.writeBehind.restoredTo(checkpoint);
     return this.apply(cache.index, batch, checkpoint);
+  }
+
+  describe(metadata: Readonly<Record<string, unknown>>): void {
+    this.writeBehind.restoredTo({ ...this.writeBehind.reached, metadata });
+  }
+
+  expire(before: ReadonlyMap<string, number>): void {
+    this.assertOpen();
+    for (const [store, time] of before) {
+      const cache = this.storeCache(store);
+      if (cache instanceof OrderedCache && Number.isFinite(time)) this.database.expire(cache.index, time);
+    }
   }
 
   async restored(metadata: Readonly<Record<string, unknown>>): Promise<void> {

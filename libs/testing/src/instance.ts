@@ -233,6 +233,7 @@ function recording(backend: StateBackend, states: Map<string, TaskState>): State
       return state;
     },
     localTasks: (applicationId) => backend.localTasks(applicationId),
+    localCheckpoints: (applicationId) => backend.localCheckpoints(applicationId),
     setAside: (applicationId, taskId, reason) => backend.setAside(applicationId, taskId, reason),
     destroy: (applicationId, taskId) => backend.destroy(applicationId, taskId),
     close: () => backend.close(),
