@@ -32,6 +32,8 @@ export const API_KEYS = {
   DeleteGroups: 42,
   DescribeCluster: 60,
   ConsumerGroupHeartbeat: 68,
+  StreamsGroupHeartbeat: 88,
+  StreamsGroupDescribe: 89,
 } as const;
 
 export type ApiName = keyof typeof API_KEYS;

@@ -79,6 +79,11 @@ export const SINGLE_NODE_DEFAULTS: Readonly<Record<string, string | number | boo
   // A group of one member need not wait for company, and tests want sessions shorter than 6 s.
   'group.initial.rebalance.delay.ms': 0,
   'group.min.session.timeout.ms': 500,
+  // The same for groups whose tasks the broker assigns (KIP-1071), whose sessions the broker decides.
+  'group.streams.initial.rebalance.delay.ms': 0,
+  'group.streams.assignment.interval.ms': 0,
+  'group.streams.min.session.timeout.ms': 500,
+  'group.streams.min.heartbeat.interval.ms': 100,
   // A quarter of a 512 MB heap would go to the log cleaner's offset map otherwise.
   'log.cleaner.dedupe.buffer.size': 33_554_432,
   'controlled.shutdown.enable': false,

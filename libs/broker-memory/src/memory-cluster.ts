@@ -8,6 +8,7 @@ import { Coordinators } from './coordinators.ts';
 import { FetchHandler } from './fetch/fetch-handler.ts';
 import { GroupCoordinator } from './groups/group-coordinator.ts';
 import { GroupOffsets } from './groups/group-offsets.ts';
+import { NO_STREAMS_HEARTBEAT, noStreamsGroups } from './groups/no-streams-groups.ts';
 import { Inspection } from './inspection.ts';
 import { Errors } from './kafka-errors.ts';
 import { elect } from './leadership.ts';

@@ -1,10 +1,12 @@
 // Owns the wiring of a broker client on sockets: the RPC port of this library under the state machines of libs/broker.
 import { createBrokerClient, type BrokerClient } from '#libs/broker';
 import type { KafkaConfig } from './config.ts';
+import { HeartbeatThread } from './heartbeat/heartbeat-thread.ts';
 import { createKafkaRpc, type KafkaDeps } from './kafka-rpc.ts';
 
 /**
- * A client for exactly-once work on a Kafka cluster. Nothing is opened before it is used; `close` ends its connections.
+ * A client for exactly-once work on a Kafka cluster. Nothing is opened before it is used; `close` ends its connections, and the
+ * thread that sends the heartbeats of its group members while the event loop is blocked.
  * @throws FatalError MILLRACE_INVALID_CONFIG
  */
 export function createKafkaClient(config: KafkaConfig, deps: KafkaDeps): BrokerClient {
@@ -12,6 +14,7 @@ export function createKafkaClient(config: KafkaConfig, deps: KafkaDeps): BrokerC
     rpc: createKafkaRpc(config, deps),
     clock: deps.clock,
     logger: deps.logger,
+    heartbeatGuard: new HeartbeatThread(config, deps),
     ...(config.requestTimeout === undefined ? {} : { requestTimeoutMs: config.requestTimeout }),
   });
 }

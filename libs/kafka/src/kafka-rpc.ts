@@ -157,7 +157,8 @@ class KafkaRpc implements RpcPort {
       throw new RpcFailure('not-sent', 'bootstrap', 'Metadata', new Error('the client is closed'));
     try {
       const { versions } = await this.#channelFor('bootstrap', 'control').channel.connected();
-      return { transactionVersion: versions.transactionVersion, apiVersions: versions.highest };
+      const { transactionVersion, streamsVersion, highest } = versions;
+      return { transactionVersion, streamsVersion, apiVersions: highest };
     } catch (error) {
       if (error instanceof MillraceError) throw error;
       throw new RpcFailure('not-sent', 'bootstrap', 'Metadata', error);

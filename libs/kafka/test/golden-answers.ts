@@ -259,6 +259,126 @@ export const ANSWERS: { readonly [K in ApiName]: readonly Case<RpcAnswers[K]>[] 
       },
     },
   ],
+  StreamsGroupHeartbeat: [
+    {
+      version: 0,
+      message: {
+        errorCode: 0,
+        errorMessage: null,
+        memberId: 'm-1',
+        memberEpoch: 7,
+        heartbeatIntervalMs: 5_000,
+        acceptableRecoveryLag: 10_000,
+        taskOffsetIntervalMs: 60_000,
+        status: [{ statusCode: 1, statusDetail: 'Source topics flights are missing.' }],
+        activeTasks: [{ subtopologyId: '0', partitions: [0, 2] }],
+        standbyTasks: [{ subtopologyId: '1', partitions: [3] }],
+        warmupTasks: [],
+        endpointInformationEpoch: 4,
+        partitionsByUserEndpoint: [
+          {
+            userEndpoint: { host: '127.0.0.1', port: 58_080 },
+            activePartitions: [{ topic: 'flights', partitions: [0, 2] }],
+            standbyPartitions: [{ topic: 'app-sums-changelog', partitions: [3] }],
+          },
+        ],
+      },
+    },
+    {
+      version: 0,
+      occurrence: 1,
+      message: {
+        errorCode: 110,
+        errorMessage: 'fenced',
+        memberId: '',
+        memberEpoch: 0,
+        heartbeatIntervalMs: 0,
+        acceptableRecoveryLag: 0,
+        taskOffsetIntervalMs: 0,
+        status: null,
+        activeTasks: null,
+        standbyTasks: null,
+        warmupTasks: null,
+        endpointInformationEpoch: 0,
+        partitionsByUserEndpoint: null,
+      },
+    },
+  ],
+  StreamsGroupDescribe: [
+    {
+      version: 0,
+      message: {
+        groups: [
+          {
+            errorCode: 0,
+            errorMessage: null,
+            groupId: 'app',
+            groupState: 'Stable',
+            groupEpoch: 9,
+            assignmentEpoch: 8,
+            topology: {
+              epoch: 0,
+              subtopologies: [
+                {
+                  subtopologyId: '1',
+                  sourceTopics: ['carriers'],
+                  repartitionSinkTopics: ['app-x-repartition'],
+                  stateChangelogTopics: [
+                    { name: 'app-sums-changelog', partitions: 4, replicationFactor: 0, topicConfigs: [] },
+                  ],
+                  repartitionSourceTopics: [
+                    {
+                      name: 'app-by-carrier-repartition',
+                      partitions: 4,
+                      replicationFactor: 1,
+                      topicConfigs: [{ key: 'retention.ms', value: '-1' }],
+                    },
+                  ],
+                },
+              ],
+            },
+            members: [
+              {
+                memberId: 'm-1',
+                memberEpoch: 7,
+                instanceId: null,
+                rackId: 'zone-a',
+                clientId: 'millrace',
+                clientHost: '/127.0.0.1',
+                topologyEpoch: 0,
+                processId: 'p-1',
+                userEndpoint: { host: '127.0.0.1', port: 58_080 },
+                clientTags: [{ key: 'millrace.transactional.id', value: 'app-i-0' }],
+                taskOffsets: [{ subtopologyId: '1', partition: 3, offset: 41 }],
+                taskEndOffsets: [],
+                assignment: {
+                  activeTasks: [{ subtopologyId: '1', partitions: [0] }],
+                  standbyTasks: [],
+                  warmupTasks: [],
+                },
+                targetAssignment: {
+                  activeTasks: [{ subtopologyId: '1', partitions: [0, 1] }],
+                  standbyTasks: [{ subtopologyId: '1', partitions: [2] }],
+                  warmupTasks: [{ subtopologyId: '1', partitions: [3] }],
+                },
+                isClassic: false,
+              },
+            ],
+          },
+          {
+            errorCode: 69,
+            errorMessage: 'Group other not found.',
+            groupId: 'other',
+            groupState: 'Dead',
+            groupEpoch: 0,
+            assignmentEpoch: 0,
+            topology: null,
+            members: [],
+          },
+        ],
+      },
+    },
+  ],
   CreateTopics: [
     {
       version: 7,

@@ -3,6 +3,26 @@ import type { ApiName, RpcRequests } from '#libs/broker';
 
 const TOPIC_ID = '000102030405060708090a0b0c0d0e0f';
 
+/** A heartbeat of a streams group that says nothing new. */
+const UNCHANGED: Omit<RpcRequests['StreamsGroupHeartbeat'], 'memberEpoch'> = {
+  groupId: 'app',
+  memberId: 'm-1',
+  endpointInformationEpoch: 3,
+  instanceId: null,
+  rackId: null,
+  rebalanceTimeoutMs: -1,
+  topology: null,
+  activeTasks: null,
+  standbyTasks: null,
+  warmupTasks: null,
+  processId: null,
+  userEndpoint: null,
+  clientTags: null,
+  taskOffsets: null,
+  taskEndOffsets: null,
+  shutdownApplication: false,
+};
+
 /** What a case says: with this version, at this place among the golden messages of its name. */
 export interface Case<T> {
   readonly version: number;
@@ -258,6 +278,82 @@ export const REQUESTS: { readonly [K in ApiName]: readonly Case<RpcRequests[K]>[
     },
   ],
   DescribeGroups: [{ version: 5, message: { groupIds: ['app'] } }],
+  StreamsGroupHeartbeat: [
+    {
+      version: 0,
+      message: {
+        ...UNCHANGED,
+        memberEpoch: 0,
+        endpointInformationEpoch: -1,
+        rackId: 'zone-a',
+        rebalanceTimeoutMs: 300_000,
+        topology: {
+          epoch: 0,
+          subtopologies: [
+            {
+              subtopologyId: '0',
+              sourceTopics: ['flights', 'Zürich'],
+              stateChangelogTopics: [],
+              repartitionSinkTopics: ['app-by-carrier-repartition'],
+              repartitionSourceTopics: [],
+              copartitionGroups: [{ sourceTopics: [0, 1], repartitionSourceTopics: [] }],
+            },
+            {
+              subtopologyId: '1',
+              sourceTopics: ['carriers'],
+              stateChangelogTopics: [
+                {
+                  name: 'app-sums-changelog',
+                  partitions: 0,
+                  replicationFactor: 0,
+                  topicConfigs: [{ key: 'cleanup.policy', value: 'compact' }],
+                },
+              ],
+              repartitionSinkTopics: [],
+              repartitionSourceTopics: [
+                {
+                  name: 'app-by-carrier-repartition',
+                  partitions: 4,
+                  replicationFactor: 3,
+                  topicConfigs: [
+                    { key: 'cleanup.policy', value: 'delete' },
+                    { key: 'retention.ms', value: '-1' },
+                  ],
+                },
+              ],
+              copartitionGroups: [{ sourceTopics: [0], repartitionSourceTopics: [0] }],
+            },
+          ],
+        },
+        activeTasks: [],
+        standbyTasks: [],
+        warmupTasks: [],
+        processId: 'p-1',
+        userEndpoint: { host: '127.0.0.1', port: 58_080 },
+        clientTags: [{ key: 'zone', value: 'a' }],
+      },
+    },
+    {
+      version: 0,
+      occurrence: 1,
+      message: {
+        ...UNCHANGED,
+        memberEpoch: 7,
+        instanceId: 'i-1',
+        activeTasks: [
+          { subtopologyId: '0', partitions: [0, 2] },
+          { subtopologyId: '1', partitions: [5] },
+        ],
+        standbyTasks: [{ subtopologyId: '1', partitions: [3] }],
+        warmupTasks: [],
+        taskOffsets: [{ subtopologyId: '1', partition: 3, offset: 41 }],
+        taskEndOffsets: [{ subtopologyId: '1', partition: 3, offset: Number.MAX_SAFE_INTEGER }],
+        shutdownApplication: true,
+      },
+    },
+    { version: 0, occurrence: 2, message: { ...UNCHANGED, memberEpoch: -1 } },
+  ],
+  StreamsGroupDescribe: [{ version: 0, message: { groupIds: ['app', 'other'] } }],
   CreateTopics: [
     {
       version: 7,

@@ -133,6 +133,9 @@ const TABLE = [
   [113, 'STALE_MEMBER_EPOCH', 'generation-lost'],
   [120, 'TRANSACTION_ABORTABLE', 'abortable'],
   [129, 'REBOOTSTRAP_REQUIRED', 'stale-metadata'],
+  [130, 'STREAMS_INVALID_TOPOLOGY', 'fatal'],
+  [131, 'STREAMS_INVALID_TOPOLOGY_EPOCH', 'fatal'],
+  [132, 'STREAMS_TOPOLOGY_FENCED', 'fatal'],
 ] as const satisfies readonly (readonly [number, string, ErrorClass])[];
 
 /** The codes that state machines test by name. */
@@ -150,12 +153,14 @@ export const KafkaError = {
   NOT_ENOUGH_REPLICAS: 19,
   NOT_ENOUGH_REPLICAS_AFTER_APPEND: 20,
   ILLEGAL_GENERATION: 22,
+  INCONSISTENT_GROUP_PROTOCOL: 23,
   UNKNOWN_MEMBER_ID: 25,
   REBALANCE_IN_PROGRESS: 27,
   TOPIC_AUTHORIZATION_FAILED: 29,
   GROUP_AUTHORIZATION_FAILED: 30,
   UNSUPPORTED_VERSION: 35,
   TOPIC_ALREADY_EXISTS: 36,
+  INVALID_REQUEST: 42,
   OUT_OF_ORDER_SEQUENCE_NUMBER: 45,
   DUPLICATE_SEQUENCE_NUMBER: 46,
   INVALID_PRODUCER_EPOCH: 47,
@@ -178,7 +183,11 @@ export const KafkaError = {
   PRODUCER_FENCED: 90,
   UNKNOWN_TOPIC_ID: 100,
   INCONSISTENT_TOPIC_ID: 103,
+  FENCED_MEMBER_EPOCH: 110,
   TRANSACTION_ABORTABLE: 120,
+  STREAMS_INVALID_TOPOLOGY: 130,
+  STREAMS_INVALID_TOPOLOGY_EPOCH: 131,
+  STREAMS_TOPOLOGY_FENCED: 132,
 } as const satisfies Partial<Record<(typeof TABLE)[number][1], number>>;
 
 const CLASSES = new Map<number, ErrorClass>(TABLE.map(([code, , kind]) => [code, kind]));

@@ -1,3 +1,4 @@
 // The RPC port and its messages.
 export * from './port.ts';
 export * from './messages.ts';
+export * from './streams-group-messages.ts';

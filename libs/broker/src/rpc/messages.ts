@@ -1,6 +1,12 @@
 // Owns the typed requests and answers of the RPC port, one pair per Kafka API that Millrace uses. Field names are
 // those of Kafka's protocol guide. Versions are chosen below this port; a field that a version lacks is dropped or
 // answered with Kafka's default.
+import type {
+  StreamsGroupDescribeAnswer,
+  StreamsGroupDescribeRequest,
+  StreamsGroupHeartbeatAnswer,
+  StreamsGroupHeartbeatRequest,
+} from './streams-group-messages.ts';
 
 export type ApiName = keyof RpcRequests;
 
@@ -461,6 +467,8 @@ export interface RpcRequests {
   OffsetFetch: OffsetFetchRequest;
   OffsetCommit: OffsetCommitRequest;
   DescribeGroups: DescribeGroupsRequest;
+  StreamsGroupHeartbeat: StreamsGroupHeartbeatRequest;
+  StreamsGroupDescribe: StreamsGroupDescribeRequest;
   CreateTopics: CreateTopicsRequest;
   DeleteTopics: DeleteTopicsRequest;
   DeleteRecords: DeleteRecordsRequest;
@@ -486,6 +494,8 @@ export interface RpcAnswers {
   OffsetFetch: OffsetFetchAnswer;
   OffsetCommit: OffsetCommitAnswer;
   DescribeGroups: DescribeGroupsAnswer;
+  StreamsGroupHeartbeat: StreamsGroupHeartbeatAnswer;
+  StreamsGroupDescribe: StreamsGroupDescribeAnswer;
   CreateTopics: CreateTopicsAnswer;
   DeleteTopics: DeleteTopicsAnswer;
   DeleteRecords: DeleteRecordsAnswer;

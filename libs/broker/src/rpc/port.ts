@@ -42,6 +42,8 @@ export class RpcFailure extends Error {
 export interface ClusterFeatures {
   /** Finalised level of `transaction.version` (KIP-890): 2 means implicit partition adds and epoch bump per transaction. */
   readonly transactionVersion: number;
+  /** Finalised level of `streams.version` (KIP-1071): from 1 on the broker assigns tasks. Absent: 0. */
+  readonly streamsVersion?: number;
   /** Highest version both sides speak, by API. Absent: the broker lacks it. */
   readonly apiVersions: Readonly<Partial<Record<ApiName, number>>>;
 }

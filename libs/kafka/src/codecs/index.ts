@@ -6,6 +6,7 @@ import { fetch } from './fetch.ts';
 import { describeGroups, heartbeat, joinGroup, leaveGroup, syncGroup } from './groups.ts';
 import { listOffsets, offsetCommit, offsetFetch, offsetForLeaderEpoch } from './offsets.ts';
 import { produce } from './produce.ts';
+import { streamsGroupDescribe, streamsGroupHeartbeat } from './streams-groups.ts';
 import { createTopics, deleteRecords, deleteTopics, describeConfigs } from './topics.ts';
 import {
   addOffsetsToTxn,
@@ -36,6 +37,8 @@ export const CODECS: { readonly [K in ApiName]: Codec<RpcRequests[K], RpcAnswers
   OffsetFetch: offsetFetch,
   OffsetCommit: offsetCommit,
   DescribeGroups: describeGroups,
+  StreamsGroupHeartbeat: streamsGroupHeartbeat,
+  StreamsGroupDescribe: streamsGroupDescribe,
   CreateTopics: createTopics,
   DeleteTopics: deleteTopics,
   DeleteRecords: deleteRecords,

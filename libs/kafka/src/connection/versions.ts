@@ -21,6 +21,8 @@ export interface BrokerVersions {
   readonly highest: Readonly<Partial<Record<ApiName, number>>>;
   /** Finalised level of the feature `transaction.version`; 0 when the broker does not know it. */
   readonly transactionVersion: number;
+  /** Finalised level of the feature `streams.version`; 0 when the broker does not know it. */
+  readonly streamsVersion: number;
 }
 
 /** @throws FatalError MILLRACE_BROKER_TOO_OLD, MILLRACE_PROTOCOL_ERROR. */
@@ -54,7 +56,11 @@ export function agreeOnVersions(address: BrokerAddress, answer: ApiVersionsAnswe
     highest[name] = Math.min(range.maxVersion, codec.maxVersion);
   }
   if (lacking.length > 0) throw brokerTooOld(address, lacking);
-  return { highest, transactionVersion: answer.finalizedFeatures.get('transaction.version') ?? 0 };
+  return {
+    highest,
+    transactionVersion: answer.finalizedFeatures.get('transaction.version') ?? 0,
+    streamsVersion: answer.finalizedFeatures.get('streams.version') ?? 0,
+  };
 }
 
 /** The version to send `request` in. @throws FatalError the broker does not speak it. */
