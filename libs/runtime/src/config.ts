@@ -33,6 +33,7 @@ export interface RuntimeConfig {
   readonly recordBytesMax: number;
   readonly replicationFactor: number;
   readonly sessionTimeoutMs: number;
+  /** What is left to others waits for their next heartbeat: see docs/decisions/0012-no-pause.md. Default 150, in large groups more. */
   readonly heartbeatIntervalMs: number;
   readonly rebalanceTimeoutMs: number;
   readonly groupInstanceId: string | null;
@@ -57,6 +58,7 @@ export type RuntimeOptions = Pick<RuntimeConfig, 'applicationId' | 'instanceId'>
     readonly exceptionHandlers?: Partial<ExceptionHandlers>;
   };
 
+const HEARTBEAT_INTERVAL_MS = 150;
 const MEBIBYTE = 1024 * 1024;
 
 /** @throws MillraceError MILLRACE_INVALID_CONFIG naming every fault. */
@@ -80,7 +82,9 @@ export function resolveRuntimeConfig(options: RuntimeOptions): RuntimeConfig {
     recordBytesMax: options.recordBytesMax ?? MEBIBYTE - 1024,
     replicationFactor: options.replicationFactor ?? -1,
     sessionTimeoutMs: options.sessionTimeoutMs ?? 45_000,
-    heartbeatIntervalMs: options.heartbeatIntervalMs ?? 3_000,
+    heartbeatIntervalMs:
+      options.heartbeatIntervalMs ??
+      Math.min(HEARTBEAT_INTERVAL_MS, (options.sessionTimeoutMs ?? 45_000) / 3),
     rebalanceTimeoutMs: options.rebalanceTimeoutMs ?? 300_000,
     groupInstanceId: options.groupInstanceId ?? null,
     numStandbys: options.numStandbys ?? 0,

@@ -216,7 +216,8 @@ export class Worker {
       this.member.start();
       await this.loop();
       await this.drain();
-      await this.member.leave('the application stops');
+      // Beside each other: what the databases have not written yet is in the changelogs, and no successor need wait for their end.
+      await Promise.all([this.closeTasks(), this.member.leave('the application stops')]);
     } catch (error) {
       await this.closeAfterFailure();
       throw error;
@@ -230,13 +231,27 @@ export class Worker {
   private async drain(): Promise<void> {
     try {
       await this.epochs.commitAll();
-      await this.registry.closeAll();
     } catch (error) {
       if (!isRecoverable(error)) throw error;
       this.parts.logger.warn('The last epoch could not be committed; its records are processed again', {
         error: asError(error).message,
       });
       this.epochs.restart();
+      await this.registry.closeAllDirty();
+    }
+  }
+
+  private async closeTasks(): Promise<void> {
+    try {
+      await this.registry.closeAll();
+    } catch (error) {
+      if (!isRecoverable(error)) throw error;
+      this.parts.logger.warn(
+        'A task could not be closed cleanly; its state is restored from where it was written',
+        {
+          error: asError(error).message,
+        },
+      );
       await this.registry.closeAllDirty();
     }
   }

@@ -3,11 +3,7 @@
 import { FatalError } from '#libs/core';
 import { Again, Deadline, retry } from '../cluster/index.ts';
 import type { Cluster } from '../cluster/index.ts';
-import type {
-  CommittableOffset,
-  GroupMetadata,
-  RenewGeneration,
-} from '../contracts/transactional-writer.ts';
+import type { CommittableOffset, GroupMetadata, RenewGeneration } from '../contracts/transactional-writer.ts';
 import { classify, errorName, KafkaError } from '../protocol/error-codes.ts';
 import { epochAborted, generationLost, refused } from '../protocol/errors.ts';
 import type { OffsetCommitPartition } from '../rpc/index.ts';
