@@ -3,7 +3,7 @@ import { MillraceError, silentLogger, systemClock } from '#libs/core';
 import type { Clock, Logger } from '#libs/core';
 import { KafkaBrokerAdmin } from './admin/index.ts';
 import { Cluster } from './cluster/index.ts';
-import type { BrokerClient } from './contracts/index.ts';
+import type { BrokerClient, HeartbeatGuard } from './contracts/index.ts';
 import { topicMissing } from './protocol/errors.ts';
 import { KafkaGroupMember } from './group/index.ts';
 import { KafkaRecordReader } from './reader/index.ts';
@@ -20,6 +20,8 @@ export interface BrokerClientOptions {
   readonly requestTimeoutMs?: number;
   /** Age at which metadata is asked for anew when a partition count is wanted, milliseconds. Default 60,000. */
   readonly metadataMaxAgeMs?: number;
+  /** Sends heartbeats while the event loop cannot. The client closes it. Default none. */
+  readonly heartbeatGuard?: HeartbeatGuard;
 }
 
 const REQUEST_TIMEOUT_MS_DEFAULT = 30_000;
@@ -60,7 +62,7 @@ export function createBrokerClient(options: BrokerClientOptions): BrokerClient {
     createIdempotentWriter: (writerOptions) =>
       tracked((onClosed) => new KafkaIdempotentWriter(cluster, writerOptions, onClosed)),
     createGroupMember(memberOptions, handler) {
-      const member = new KafkaGroupMember(cluster, memberOptions, handler);
+      const member = new KafkaGroupMember(cluster, memberOptions, handler, options.heartbeatGuard);
       members.add(member);
       return member;
     },
@@ -76,6 +78,7 @@ export function createBrokerClient(options: BrokerClientOptions): BrokerClient {
       closed = true;
       await Promise.allSettled([...open].map((part) => part.close()));
       for (const member of members) member.abandon();
+      await options.heartbeatGuard?.close();
       cluster.close();
       await options.rpc.close();
     },

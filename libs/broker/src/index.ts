@@ -10,3 +10,5 @@ export { classify, errorName, isRetriable, KafkaError } from './protocol/error-c
 export type { ErrorClass } from './protocol/error-codes.ts';
 export { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription } from './group/index.ts';
 export type { DecodedSubscription } from './group/index.ts';
+export { HeartbeatStandIn, lookIntervalMs } from './group/index.ts';
+export type { StandInParts, StandInSignals } from './group/index.ts';

@@ -32,6 +32,14 @@ export const systemClock: Clock = {
   random: () => Math.random(),
 };
 
+/**
+ * Milliseconds of the machine's monotonic clock, with fractions: the same in every thread of the process, unlike
+ * `systemClock.monotonic()`, which each thread counts from its own start.
+ */
+export function monotonicOfMachine(): number {
+  return Number(process.hrtime.bigint() / 1_000n) / 1_000;
+}
+
 /** Resolves after `delayMs` on `clock`. */
 export function sleep(clock: Clock, delayMs: number): Promise<void> {
   return new Promise((resolve) => {

@@ -53,6 +53,11 @@ export interface GroupMemberOptions {
   readonly heartbeatIntervalMs?: number;
   /** How long the group waits for members to rejoin. Default 300,000. */
   readonly rebalanceTimeoutMs?: number;
+  /**
+   * How long the event loop may be blocked, by a record that takes long, before the member is given up. Where the client has a
+   * `HeartbeatGuard`, it sends heartbeats until then. 0: no guard. Default 300,000.
+   */
+  readonly maxBlockedMs?: number;
   /** Name of our assignor in the group. Default `millrace`. */
   readonly protocolName?: string;
 }

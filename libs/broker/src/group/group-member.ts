@@ -23,6 +23,7 @@ import type {
   GroupMemberState,
   Subscription,
 } from '../contracts/group-member.ts';
+import type { HeartbeatGuard } from '../contracts/heartbeat-guard.ts';
 import type { GroupMetadata } from '../contracts/transactional-writer.ts';
 import { Heartbeats } from './heartbeats.ts';
 import { assignAsLeader, instanceFenced, joinGroup, syncGroup } from './join-round.ts';
@@ -31,6 +32,8 @@ import type { JoinContext, JoinSettings } from './join-round.ts';
 const SESSION_TIMEOUT_MS_DEFAULT = 45_000;
 const HEARTBEAT_INTERVAL_MS_DEFAULT = 3_000;
 const REBALANCE_TIMEOUT_MS_DEFAULT = 300_000;
+/** Kafka's `max.poll.interval.ms`. */
+const MAX_BLOCKED_MS_DEFAULT = 300_000;
 const PROTOCOL_NAME_DEFAULT = 'millrace';
 /** How long `leave` waits for the coordinator: the session timeout does the same later. */
 const LEAVE_MS = 5_000;
@@ -58,7 +61,12 @@ export class KafkaGroupMember implements GroupMember {
   /** Wakes the loop while it is STABLE. */
   #wake: (() => void) | undefined;
 
-  constructor(cluster: Cluster, options: GroupMemberOptions, handler: GroupMemberHandler) {
+  constructor(
+    cluster: Cluster,
+    options: GroupMemberOptions,
+    handler: GroupMemberHandler,
+    guard?: HeartbeatGuard,
+  ) {
     this.#cluster = cluster;
     this.#handler = handler;
     this.#settings = {
@@ -71,9 +79,10 @@ export class KafkaGroupMember implements GroupMember {
     const heartbeatIntervalMs = options.heartbeatIntervalMs ?? HEARTBEAT_INTERVAL_MS_DEFAULT;
     validate(this.#settings, heartbeatIntervalMs);
     const { sessionTimeoutMs } = this.#settings;
+    const maxBlockedMs = options.maxBlockedMs ?? MAX_BLOCKED_MS_DEFAULT;
     this.#heartbeats = new Heartbeats(
       cluster,
-      { sessionTimeoutMs, heartbeatIntervalMs },
+      { sessionTimeoutMs, heartbeatIntervalMs, maxBlockedMs },
       {
         onRebalance: () => this.requestRejoin('the group is rebalancing'),
         onLost: (reason, memberGone) => this.#lose(reason, memberGone),
@@ -82,6 +91,7 @@ export class KafkaGroupMember implements GroupMember {
             fenced ? instanceFenced(this.#settings, `Heartbeat of "${this.#settings.groupId}"`) : error,
           ),
       },
+      guard,
     );
   }
 
@@ -174,7 +184,7 @@ export class KafkaGroupMember implements GroupMember {
     if (this.#ended || this.#loss !== undefined) return false;
     // Asked for before this point, this round answers it.
     this.#rejoinReason = undefined;
-    this.#heartbeats.stop();
+    this.#heartbeats.joining();
     const context = this.#context(reason);
     this.#asking = true;
     const joined = await joinGroup(this.#cluster, this.#settings, context, subscription);

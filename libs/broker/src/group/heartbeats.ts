@@ -1,11 +1,15 @@
 // Owns the heartbeats of one membership, on a lane and a timer of their own: nothing else ever waits for them, nor they for
 // anything. It tells what the coordinator said; what to do about it is the member's business.
 //
+// While user code blocks the event loop no timer fires. A guard, where there is one, sends heartbeats then; the loop's own begin
+// again as soon as it is free, and what the coordinator has to say is heard by them.
+//
 // The session may be over without anybody saying so: when no heartbeat was answered for the session timeout, the group has
 // given the partitions away, whatever the coordinator's next answer will be.
 import type { Timer } from '#libs/core';
 import { Again, Backoff } from '../cluster/index.ts';
 import type { Cluster } from '../cluster/index.ts';
+import type { HeartbeatCall, HeartbeatGuard, HeartbeatWatch } from '../contracts/heartbeat-guard.ts';
 import type { GroupMetadata } from '../contracts/transactional-writer.ts';
 import { classify, errorName, KafkaError } from '../protocol/error-codes.ts';
 import { isRpcFailure, refused } from '../protocol/errors.ts';
@@ -21,6 +25,8 @@ export interface HeartbeatListener {
 export interface HeartbeatOptions {
   readonly sessionTimeoutMs: number;
   readonly heartbeatIntervalMs: number;
+  /** Until then the guard sends heartbeats for a blocked loop. */
+  readonly maxBlockedMs: number;
 }
 
 export class Heartbeats {
@@ -28,6 +34,8 @@ export class Heartbeats {
   readonly #options: HeartbeatOptions;
   readonly #listener: HeartbeatListener;
   readonly #backoff: Backoff;
+  readonly #guard: HeartbeatGuard | undefined;
+  #watch: HeartbeatWatch | undefined;
   #group: GroupMetadata | undefined;
   #next: Timer | undefined;
   #expiry: Timer | undefined;
@@ -36,10 +44,16 @@ export class Heartbeats {
   /** Answers to an earlier membership are ignored. */
   #run = 0;
 
-  constructor(cluster: Cluster, options: HeartbeatOptions, listener: HeartbeatListener) {
+  constructor(
+    cluster: Cluster,
+    options: HeartbeatOptions,
+    listener: HeartbeatListener,
+    guard?: HeartbeatGuard,
+  ) {
     this.#cluster = cluster;
     this.#options = options;
     this.#listener = listener;
+    this.#guard = options.maxBlockedMs > 0 ? guard : undefined;
     this.#backoff = new Backoff(cluster.clock);
   }
 
@@ -50,22 +64,55 @@ export class Heartbeats {
 
   /** Is the session over, as far as can be known from here? */
   get expired(): boolean {
-    return this.#cluster.clock.monotonic() - this.#lastContact >= this.#options.sessionTimeoutMs;
+    return this.#cluster.clock.monotonic() - this.#contactAt() >= this.#options.sessionTimeoutMs;
   }
 
   start(group: GroupMetadata): void {
     this.stop();
     this.#group = group;
+    this.#watchOver([heartbeatOf(group)]);
     this.#backoff.reset();
     this.#schedule(this.#options.heartbeatIntervalMs);
     this.#scheduleExpiry();
   }
 
   stop(): void {
+    this.#pause();
+    this.#contactAt();
+    this.#watch?.end();
+    this.#watch = undefined;
+  }
+
+  /**
+   * The next JoinGroup leaves now: the coordinator itself keeps the member alive until it answers. From then on the guard speaks for
+   * a loop that is too busy to read the answer, under the generation it leads to: the next one, or the membership is lost anyway.
+   */
+  joining(): void {
+    const group = this.#group;
+    this.#pause();
+    if (group === undefined) return;
+    this.#watchOver([group, { ...group, generationId: group.generationId + 1 }].map(heartbeatOf));
+  }
+
+  #pause(): void {
     this.#run++;
     this.#group = undefined;
     this.#next?.cancel();
     this.#expiry?.cancel();
+  }
+
+  #watchOver(calls: readonly HeartbeatCall[]): void {
+    if (this.#guard === undefined) return;
+    this.#contactAt();
+    this.#watch?.end();
+    const { groupId } = calls[0]!.request;
+    this.#watch = this.#guard.watch({ groupId, calls, ...this.#options });
+  }
+
+  /** Takes over what the guard achieved. */
+  #contactAt(): number {
+    if (this.#watch !== undefined) this.contact(this.#watch.lastContact);
+    return this.#lastContact;
   }
 
   #schedule(delayMs: number): void {
@@ -81,7 +128,7 @@ export class Heartbeats {
     const run = this.#run;
     const { sessionTimeoutMs } = this.#options;
     // One at least: fractions of a millisecond may round so that nothing is left and nothing has expired either.
-    const delayMs = Math.max(1, this.#lastContact + sessionTimeoutMs - this.#cluster.clock.monotonic());
+    const delayMs = Math.max(1, this.#contactAt() + sessionTimeoutMs - this.#cluster.clock.monotonic());
     this.#expiry = this.#cluster.clock.schedule(delayMs, () => {
       if (run !== this.#run) return;
       if (!this.expired) this.#scheduleExpiry();
@@ -96,8 +143,8 @@ export class Heartbeats {
   async #beat(run: number): Promise<void> {
     const group = this.#group!;
     const sentAt = this.#cluster.clock.monotonic();
-    const { groupId, generationId, memberId, groupInstanceId } = group;
-    const request = { groupId, generationId, memberId, groupInstanceId };
+    const { groupId } = group;
+    const { request } = heartbeatOf(group);
     // One lost answer must leave time for further tries within the session.
     const timeoutMs = Math.min(
       this.#cluster.requestTimeoutMs,
@@ -173,4 +220,9 @@ export class Heartbeats {
   #retry(): void {
     this.#schedule(Math.min(this.#backoff.next('normal'), this.#options.heartbeatIntervalMs));
   }
+}
+
+function heartbeatOf(group: GroupMetadata): HeartbeatCall {
+  const { groupId, generationId, memberId, groupInstanceId } = group;
+  return { api: 'Heartbeat', request: { groupId, generationId, memberId, groupInstanceId } };
 }
