@@ -36,6 +36,11 @@ export interface RuntimeConfig {
   /** What is left to others waits for their next heartbeat: see docs/decisions/0012-no-pause.md. Default 150, in large groups more. */
   readonly heartbeatIntervalMs: number;
   readonly rebalanceTimeoutMs: number;
+  /**
+   * How long a record may block the event loop: heartbeats go on until then, by a thread of their own. Longer, and the partitions go to
+   * other members. Kafka's `max.poll.interval.ms`. 0: no thread, so that the session timeout is the limit. Default 300,000.
+   */
+  readonly maxBlockedMs: number;
   readonly groupInstanceId: string | null;
   /** Standby copies of each stateful task, kept by other members. Default 0, as Kafka Streams' `num.standby.replicas`. */
   readonly numStandbys: number;
@@ -86,6 +91,7 @@ export function resolveRuntimeConfig(options: RuntimeOptions): RuntimeConfig {
       options.heartbeatIntervalMs ??
       Math.min(HEARTBEAT_INTERVAL_MS, (options.sessionTimeoutMs ?? 45_000) / 3),
     rebalanceTimeoutMs: options.rebalanceTimeoutMs ?? 300_000,
+    maxBlockedMs: options.maxBlockedMs ?? 300_000,
     groupInstanceId: options.groupInstanceId ?? null,
     numStandbys: options.numStandbys ?? 0,
     acceptableRecoveryLag: options.acceptableRecoveryLag ?? 10_000,
@@ -154,6 +160,9 @@ function findFaults(config: RuntimeConfig): string[] {
     faults.push(
       `heartbeatIntervalMs (${config.heartbeatIntervalMs}) must be at most a third of sessionTimeoutMs (${config.sessionTimeoutMs})`,
     );
+  }
+  if (!Number.isFinite(config.maxBlockedMs) || config.maxBlockedMs < 0) {
+    faults.push(`maxBlockedMs must be 0 or a positive number, is ${JSON.stringify(config.maxBlockedMs)}`);
   }
   if (config.maxTaskIdleMs < 0 && config.maxTaskIdleMs !== -1) {
     faults.push(`maxTaskIdleMs must be -1, 0 or positive, is ${config.maxTaskIdleMs}`);

@@ -181,6 +181,7 @@ export class Worker {
         sessionTimeoutMs: config.sessionTimeoutMs,
         heartbeatIntervalMs: config.heartbeatIntervalMs,
         rebalanceTimeoutMs: config.rebalanceTimeoutMs,
+        maxBlockedMs: config.maxBlockedMs,
       },
       this.membership,
     );
