@@ -135,6 +135,11 @@ export class VirtualClock implements Clock {
     throw new Error(`${what} does not hold after ${limitMs} ms of virtual time`);
   }
 
+  /** As `runUntil`; false when the condition does not hold within `limitMs` of virtual time, or no event is left. */
+  runUntilWithin(condition: () => boolean, limitMs: number): Promise<boolean> {
+    return this.#run(this.#elapsedMs + limitMs, condition);
+  }
+
   /** Moves time just as far as `promise` needs to settle, and gives its outcome. */
   async run<T>(promise: Promise<T>, limitMs = LIMIT_MS_DEFAULT): Promise<T> {
     let settled = false;

@@ -21,6 +21,8 @@ export interface MemoryStateBackend extends StateBackend {
   crash(applicationId: string, taskId: string, batches?: number): void;
   /** What is stored for a task, or `undefined`. */
   disk(applicationId: string, taskId: string): MemoryDisk | undefined;
+  /** What is stored for any task, but for what was set aside. */
+  eachDisk(visit: (applicationId: string, taskId: string, disk: MemoryDisk) => void): void;
 }
 
 /** State that lives and dies with the process. */
@@ -110,5 +112,12 @@ export function createMemoryStateBackend(options: MemoryStateOptions = {}): Memo
     },
 
     disk: (applicationId, taskId) => disks.get(name(applicationId, taskId)),
+
+    eachDisk(visit) {
+      for (const [key, disk] of disks) {
+        const slash = key.lastIndexOf('/');
+        visit(key.slice(0, slash), key.slice(slash + 1), disk);
+      }
+    },
   };
 }
