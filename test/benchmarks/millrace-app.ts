@@ -97,7 +97,9 @@ const application = new StreamsApplication({
   kafka: { brokers: task.bootstrapServers.split(',') },
   topology,
   stateDir: task.stateDir,
-  logger: createConsoleLogger('warn'),
+  ...(task.sessionTimeoutMs === undefined ? {} : { sessionTimeoutMs: task.sessionTimeoutMs }),
+  ...(task.standbys === undefined ? {} : { numStandbys: task.standbys }),
+  logger: createConsoleLogger(process.env['BENCH_LOG'] === 'debug' ? 'debug' : 'warn'),
   onRestore,
 });
 application.onStateChange((state) => {

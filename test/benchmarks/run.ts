@@ -14,6 +14,7 @@ import { buildPeer } from './harness/peer-build.ts';
 import { toJson, toTable } from './harness/report.ts';
 import type { System, SystemTask } from './harness/system-process.ts';
 import { kafkaStreams, millrace } from './harness/systems.ts';
+import { runLatency, runRebalance } from './steady.ts';
 
 interface Bench {
   readonly options: BenchOptions;
@@ -49,8 +50,12 @@ async function main(): Promise<void> {
     const kind = SECOND_INPUT[options.workload];
     const second = kind === undefined ? undefined : uniqueName(kind);
     const bench: Bench = { options, cluster, java, classpath, input: uniqueName('payments'), second };
-    await produceBacklog(bench);
     const systems = systemsOf(bench);
+    if (options.workload === 'latency' || options.workload === 'rebalance') {
+      await measureSteady(bench, systems);
+      return;
+    }
+    await produceBacklog(bench);
     const runs = new Map(systems.map((system): [System, Run[]] => [system, []]));
     if (options.workload === 'restore') await measureRestores(bench, runs);
     else await measureThroughputs(bench, runs);
@@ -91,6 +96,20 @@ async function produce(
   const args = [cluster.bootstrapServers, topic, String(records), String(keys), kind];
   await runJavaMain(java, classpath, 'bench.Backlog', args, (event) => show(message, event.records ?? 0));
   show(message);
+}
+
+async function measureSteady(bench: Bench, systems: readonly System[]): Promise<void> {
+  const { options } = bench;
+  const { table, json } = await (options.workload === 'latency' ? runLatency : runRebalance)({
+    ...bench,
+    systems,
+    uniqueName,
+    show,
+    preload: (topic, records) => produce(bench, topic, 'payments', records, records),
+    check: (task) => checkOutput({ ...bench, input: task.input }, task),
+  });
+  console.log(table);
+  if (options.json) console.log(JSON.stringify(json));
 }
 
 /** A, B, B, A, …: what drifts on the machine meets both. */
@@ -186,7 +205,9 @@ async function checkOutput(
     await runJavaMain(java, classpath, 'bench.JoinCheck', args);
     return;
   }
-  const kind = options.workload === 'restore' ? 'aggregate' : options.workload;
+  const { workload } = options;
+  const isAggregate = workload === 'restore' || workload === 'latency' || workload === 'rebalance';
+  const kind = isAggregate ? 'aggregate' : workload;
   await runJavaMain(java, classpath, 'bench.OutputCheck', [bootstrapServers, kind, input, task.output]);
 }
 

@@ -1,7 +1,7 @@
 // Owns what the harness itself asks of the broker: topics, and how far a group has committed.
 import { setTimeout as delay } from 'node:timers/promises';
 
-import kafkajs, { Kafka, logLevel } from 'kafkajs';
+import kafkajs, { AssignerProtocol, Kafka, logLevel } from 'kafkajs';
 import type { Admin } from 'kafkajs';
 
 export class BenchCluster {
@@ -46,6 +46,18 @@ export class BenchCluster {
         await delay(100);
       }
     }
+  }
+
+  /** Who has which partition of `topic`, by member id, as the group's coordinator says; empty while it rebalances. */
+  async owners(group: string, topic: string): Promise<ReadonlyMap<number, string>> {
+    const owners = new Map<number, string>();
+    const { groups } = await this.#admin.describeGroups([group]);
+    for (const { memberId, memberAssignment } of groups[0]?.members ?? []) {
+      if (memberAssignment.length === 0) continue;
+      const decoded = AssignerProtocol.MemberAssignment.decode(memberAssignment);
+      for (const partition of decoded?.assignment[topic] ?? []) owners.set(partition, memberId);
+    }
+    return owners;
   }
 
   /** Records of `topics` that `group` has committed: the sum of its committed offsets, as the topics begin at 0. */

@@ -30,6 +30,10 @@ export interface SystemTask {
   readonly stateDir: string;
   /** Workers or stream threads. */
   readonly threads: number;
+  /** Group session, milliseconds; the system's default when not given. */
+  readonly sessionTimeoutMs?: number;
+  /** Standby copies of each task's state. */
+  readonly standbys?: number;
   readonly overrides?: Readonly<Record<string, string>>;
 }
 

@@ -43,7 +43,7 @@ public final class Backlog {
         int key = keys == records ? i : random.nextInt(keys);
         int amount = 1 + random.nextInt(9_999);
         sum += amount;
-        String account = "k" + String.valueOf(10_000_000 + key).substring(1);
+        String account = account(key);
         long timestamp = switch (kind) {
           case "confirmations" -> FIRST_TIMESTAMP + i + 5_000;
           case "countries" -> FIRST_TIMESTAMP - records + i;
@@ -52,8 +52,7 @@ public final class Backlog {
         String value = switch (kind) {
           case "confirmations" -> "{\"id\":" + i + ",\"account\":\"" + account + "\",\"at\":" + timestamp + "}";
           case "countries" -> countryOf(account);
-          default -> "{\"id\":" + i + ",\"account\":\"" + account + "\",\"amount\":" + amount
-              + ",\"currency\":\"EUR\",\"merchant\":\"m" + (10_000 + key % 9_973) + "\",\"at\":" + timestamp + "}";
+          default -> payment(i, account, key, amount, timestamp);
         };
         producer.send(
             new ProducerRecord<>(topic, null, timestamp, account.getBytes(StandardCharsets.UTF_8),
@@ -70,6 +69,15 @@ public final class Backlog {
       }
     }
     Json.event("done", Map.of("records", (long) records, "sum", sum));
+  }
+
+  static String account(int key) {
+    return "k" + String.valueOf(10_000_000 + key).substring(1);
+  }
+
+  static String payment(long id, String account, int key, int amount, long timestamp) {
+    return "{\"id\":" + id + ",\"account\":\"" + account + "\",\"amount\":" + amount
+        + ",\"currency\":\"EUR\",\"merchant\":\"m" + (10_000 + key % 9_973) + "\",\"at\":" + timestamp + "}";
   }
 
   static String countryOf(String account) {

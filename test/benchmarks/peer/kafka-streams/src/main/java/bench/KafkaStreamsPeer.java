@@ -38,7 +38,7 @@ import org.apache.kafka.streams.state.WindowStore;
  * The benchmarks' work on Kafka Streams.
  *
  * <p>One argument, a JSON object: workload, bootstrapServers, applicationId, input, second (the
- * second input of a join), output, stateDir, threads. Events
+ * second input of a join), output, stateDir, threads, sessionTimeoutMs, standbys. Events
  * are JSON lines on stdout: started, restoring, restored (records), running, stopped. The end of stdin ends it.
  */
 public final class KafkaStreamsPeer {
@@ -176,6 +176,12 @@ public final class KafkaStreamsPeer {
     config.put(StreamsConfig.producerPrefix(ProducerConfig.BUFFER_MEMORY_CONFIG), 64 << 20);
     config.put(StreamsConfig.producerPrefix(ProducerConfig.COMPRESSION_TYPE_CONFIG), "none");
     config.put(StreamsConfig.producerPrefix(ProducerConfig.SEND_BUFFER_CONFIG), 1 << 20);
+    if (options.has("sessionTimeoutMs")) {
+      config.put(
+          StreamsConfig.mainConsumerPrefix(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG),
+          options.get("sessionTimeoutMs").asInt());
+    }
+    config.put(StreamsConfig.NUM_STANDBY_REPLICAS_CONFIG, options.path("standbys").asInt(0));
     options.path("overrides").fields().forEachRemaining(e -> config.put(e.getKey(), e.getValue().asText()));
     return config;
   }
