@@ -40,7 +40,7 @@ export class InputPlan {
     const random = scenario.random.fork();
     const { topology, partitions, keys, upstreamTransactions, spanMs } = scenario;
     let atMs = 0;
-    while (this.#id < scenario.records) {
+    while (this.records.length < scenario.records) {
       const topic = topology.inputs[random.chance(0.75) ? 0 : topology.inputs.length - 1]!;
       const partition = random.integer(0, partitions - 1);
       const isAborted = random.chance(upstreamTransactions / 3);

@@ -23,6 +23,7 @@ export class Instance {
   isRunning = false;
   /** Leaves or has left on purpose. */
   isStopping = false;
+  #startsAgain = false;
   readonly #cluster: MemoryCluster;
   readonly #scenario: Scenario;
   readonly #logger: Logger;
@@ -56,7 +57,9 @@ export class Instance {
     });
   }
 
+  /** At once, or when it has stopped if it is about to. */
   start(): void {
+    this.#startsAgain = this.isRunning && this.isStopping;
     if (this.isRunning) return;
     this.#process = this.#cluster.process(this.name);
     this.#start();
@@ -101,7 +104,9 @@ export class Instance {
       .then(() => runtime.whenEnded())
       .then(
         () => {
-          if (isCurrent()) this.isRunning = false;
+          if (!isCurrent()) return;
+          this.isRunning = false;
+          if (this.#startsAgain) this.start();
         },
         (error: unknown) => {
           if (!isCurrent()) return;
@@ -125,12 +130,14 @@ export class Instance {
     this.#process.kill();
     this.#runtime = null;
     this.isRunning = false;
+    this.#startsAgain = false;
     this.disks((taskId, disk) => this.backend.crash(APPLICATION, taskId, draw(disk.unsyncedBatches)));
   }
 
   /** As SIGTERM: what is processed is committed, the tasks are handed over. */
   stop(): void {
     this.isStopping = true;
+    this.#startsAgain = false;
     this.#runtime?.stop().catch(() => undefined);
   }
 }

@@ -108,6 +108,21 @@ describe('a streams application on the simulated cluster', () => {
     expect(sorted(outputByKey(cluster))).toEqual(sorted(expectedByKey(RECORDS)));
   });
 
+  it('tells the end of a partition that is assigned anew where it was, though nothing came meanwhile', async () => {
+    const clock = new VirtualClock();
+    const cluster = createMemoryCluster({ clock, latencyMs: 1 });
+    createTopics(cluster);
+    const client = createBrokerClient({ rpc: cluster.rpc('reader'), clock });
+    const reader = client.createReader({ isolation: 'read_committed' });
+    reader.assign('in', 0, 0);
+    await clock.runUntil(() => reader.endOffsets('in', 0).lastStableOffset === 0, 5_000);
+    // As a task that is closed and opened again between two fetches.
+    reader.unassign('in', 0);
+    reader.assign('in', 0, 0);
+    await clock.runUntil(() => reader.endOffsets('in', 0).lastStableOffset === 0, 5_000);
+    await clock.run(client.close());
+  });
+
   it('may share the cluster with other clients: what one commits another reads', async () => {
     const clock = new VirtualClock();
     const cluster = clusterWithInput(clock);

@@ -90,14 +90,24 @@ export class TopicAdministration {
   }
 
   /** Writes the marker of an upstream producer's transaction. */
-  endTransaction(name: string, partition: number, { producerId }: UpstreamProducer, committed: boolean): void {
+  endTransaction(
+    name: string,
+    partition: number,
+    { producerId }: UpstreamProducer,
+    committed: boolean,
+  ): void {
     const log = this.#log(name, partition);
     this.#core.trace.note('marker', log.name, log.endOffset, producerId);
     log.appendMarker(producerId, 0, committed, 0, this.#core.clock.now());
     log.notify();
   }
 
-  #append(name: string, partition: number, records: readonly NewRecord[], producer: UpstreamProducer): number {
+  #append(
+    name: string,
+    partition: number,
+    records: readonly NewRecord[],
+    producer: UpstreamProducer,
+  ): number {
     const encoder = new RecordBatchEncoder();
     const now = this.#core.clock.now();
     for (const { key, value, timestamp = now, headers = [] } of records) {

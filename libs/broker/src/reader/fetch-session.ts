@@ -3,7 +3,11 @@
 //
 //   FULL (epoch 0) ──answer with session id──► INCREMENTAL (epoch 1, 2, …)
 //     ▲                                             │
-//     └── no session, session error, lost answer ◄──┘
+//     └── no session, session error, lost answer ◄──┤
+//     └── a partition that is read anew ◄───────────┘
+//
+// A partition that is assigned anew at the offset it had would never hear its end offsets: a broker tells only what changed since it told
+// them last, and neither naming the partition again nor forgetting it in the same request makes it tell them once more.
 import type { FetchPartitionRequest, FetchRequest, TopicId } from '../rpc/index.ts';
 import { KafkaError } from '../protocol/error-codes.ts';
 
@@ -13,6 +17,8 @@ const EPOCH_FINAL = -1;
 const EPOCH_MAX = 0x7fffffff;
 
 export interface SessionPartition {
+  /** Whose answers they are: another object means that nothing the broker said so far has reached it. */
+  readonly reading: object;
   readonly topic: string;
   readonly topicId: TopicId;
   readonly request: FetchPartitionRequest;
@@ -28,6 +34,7 @@ export class FetchSession {
 
   /** The request that makes the broker's session hold exactly `wanted`. */
   next(wanted: readonly SessionPartition[]): SessionRequest {
+    if (wanted.some((partition) => this.#isReadAnew(partition))) this.#epoch = EPOCH_NEW;
     const full = this.#epoch === EPOCH_NEW;
     const known = new Map<string, SessionPartition>();
     const changed: SessionPartition[] = [];
@@ -47,6 +54,11 @@ export class FetchSession {
       topics: byTopic(changed, (partition) => partition.request),
       forgottenTopics: byTopic(forgotten, (partition) => partition.request.partition),
     };
+  }
+
+  #isReadAnew(partition: SessionPartition): boolean {
+    const before = this.#known.get(keyOf(partition));
+    return before !== undefined && before.reading !== partition.reading;
   }
 
   /** Takes in an answer. False: nothing in it may be used. */
