@@ -300,7 +300,8 @@ export class Worker {
         if (topic !== null) this.collector.addTopic(topic, await client.partitionCount(topic));
       }
     }
-    await this.writer?.initialise();
+    // A start that takes long, the process stopped or the cluster away, is no reason to give up.
+    await this.beginAnew();
     await this.runLimit?.start();
   }
 
