@@ -62,6 +62,9 @@ interface GlobalPartition extends TopicPartition {
   readonly endOffset: number;
   position: number;
   caughtUp: boolean;
+  records: number;
+  /** On the monotonic clock. */
+  readonly startedAt: number;
 }
 
 export interface GlobalStoresParts {
@@ -136,6 +139,8 @@ export class GlobalStores {
         endOffset,
         position: startOffset,
         caughtUp: false,
+        records: 0,
+        startedAt: this.parts.clock.monotonic(),
       };
       // Several stores may be made of one topic.
       const shared = this.partitions.get(key);
@@ -182,7 +187,9 @@ export class GlobalStores {
     const { columns } = this;
     for (const batch of chunk.batches) {
       columns.decode(batch, chunk.startOffset);
-      for (const { store, topic, partition } of partitions) {
+      for (const fed of partitions) {
+        const { store, topic, partition } = fed;
+        fed.records += columns.count;
         for (let i = 0; i < columns.count && !this.closed; i++) {
           if (i % SLICE_RECORDS === SLICE_RECORDS - 1) await yieldToIo(this.parts.clock);
           const schema = this.apply(store, topic, partition, i);
@@ -302,9 +309,14 @@ export class GlobalStores {
     this.parts.listener?.(event, {
       taskId: GLOBAL_TASK,
       store: store.spec.name,
+      role: 'active',
       startOffset,
       position,
       endOffset,
+      records: partition.records,
+      recordsPerSecond: Math.round(
+        (partition.records * 1_000) / Math.max(1, this.parts.clock.monotonic() - partition.startedAt),
+      ),
     });
   }
 }
