@@ -148,6 +148,10 @@ class InProcessClient implements BrokerClient {
     return member;
   }
 
+  createStreamsGroupMember(): never {
+    throw new Error('streams groups need a broker');
+  }
+
   partitionCount(topic: string): Promise<number> {
     const log = this.broker.logs.get(topic);
     return log === undefined ? Promise.reject(new Error(`no topic ${topic}`)) : Promise.resolve(log.length);
@@ -505,6 +509,10 @@ class InProcessAdmin implements BrokerAdmin {
         ]),
       ),
     );
+  }
+
+  describeStreamsGroup(): Promise<null> {
+    return Promise.resolve(null);
   }
 
   committedOffsets(

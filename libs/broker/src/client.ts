@@ -8,6 +8,7 @@ import { topicMissing } from './protocol/errors.ts';
 import { KafkaGroupMember } from './group/index.ts';
 import { KafkaRecordReader } from './reader/index.ts';
 import type { RpcPort } from './rpc/index.ts';
+import { KafkaStreamsGroupMember } from './streams-group/index.ts';
 import { KafkaIdempotentWriter, KafkaTransactionalWriter } from './writer/index.ts';
 
 export interface BrokerClientOptions {
@@ -41,7 +42,7 @@ export function createBrokerClient(options: BrokerClientOptions): BrokerClient {
   const metadataMaxAgeMs = options.metadataMaxAgeMs ?? METADATA_MAX_AGE_MS_DEFAULT;
   const admin = new KafkaBrokerAdmin(cluster);
   const open = new Set<{ close(): Promise<void> }>();
-  const members = new Set<KafkaGroupMember>();
+  const members = new Set<{ abandon(): void }>();
   let closed = false;
 
   /** `make` is given what to call when the part is closed by its owner. */
@@ -63,6 +64,11 @@ export function createBrokerClient(options: BrokerClientOptions): BrokerClient {
       tracked((onClosed) => new KafkaIdempotentWriter(cluster, writerOptions, onClosed)),
     createGroupMember(memberOptions, handler) {
       const member = new KafkaGroupMember(cluster, memberOptions, handler, options.heartbeatGuard);
+      members.add(member);
+      return member;
+    },
+    createStreamsGroupMember(memberOptions, handler) {
+      const member = new KafkaStreamsGroupMember(cluster, memberOptions, handler);
       members.add(member);
       return member;
     },

@@ -206,6 +206,7 @@ export class Instance {
         members.push(member);
         return member;
       },
+      createStreamsGroupMember: (options, handler) => client.createStreamsGroupMember(options, handler),
       partitionCount(topic) {
         if (cluster.partitionCount(topic) === undefined) onUnknownTopic(topic);
         return client.partitionCount(topic);

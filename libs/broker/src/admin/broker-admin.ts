@@ -9,6 +9,9 @@ import type {
   TopicDescription,
 } from '../contracts/broker-admin.ts';
 import type { IsolationLevel } from '../contracts/record-reader.ts';
+import type { StreamsGroupView } from '../contracts/streams-group-member.ts';
+import { describeStreamsGroup, refuseWithoutStreams } from '../streams-group/index.ts';
+import { adminRetry } from './admin-retry.ts';
 import * as offsets from './offset-admin.ts';
 import type { CommittingMember } from './offset-admin.ts';
 import * as topics from './topic-admin.ts';
@@ -58,6 +61,13 @@ export class KafkaBrokerAdmin implements BrokerAdmin {
     options: { readonly requireStable?: boolean } = {},
   ): Promise<ReadonlyMap<string, CommittedOffset>> {
     return offsets.committedOffsets(this.#cluster, groupId, partitions, options.requireStable ?? true);
+  }
+
+  async describeStreamsGroup(groupId: string): Promise<StreamsGroupView | null> {
+    return adminRetry(this.#cluster, `Describing the streams group "${groupId}"`, async (timeoutMs) => {
+      await refuseWithoutStreams(this.#cluster);
+      return describeStreamsGroup(this.#cluster, groupId, timeoutMs);
+    });
   }
 
   commitOffsets(

@@ -1,6 +1,7 @@
 // Owns the contract of administration: topics, configurations, offsets. It retries what is retriable and answers whole.
 import type { TopicPartition } from '#libs/core';
 import type { IsolationLevel } from './record-reader.ts';
+import type { StreamsGroupView } from './streams-group-member.ts';
 
 export interface TopicDescription {
   readonly name: string;
@@ -52,6 +53,11 @@ export interface BrokerAdmin {
     partitions: readonly TopicPartition[] | null,
     options?: { readonly requireStable?: boolean },
   ): Promise<ReadonlyMap<string, CommittedOffset>>;
+  /**
+   * A group whose tasks the broker assigns (KIP-1071); `null`: there is none under this id.
+   * @throws FatalError MILLRACE_STREAMS_PROTOCOL_UNSUPPORTED the cluster has no such groups.
+   */
+  describeStreamsGroup(groupId: string): Promise<StreamsGroupView | null>;
   /** Non-transactional commit, for at-least-once and tools. `group` null: as an administrator of an empty group. */
   commitOffsets(
     groupId: string,

@@ -1,0 +1,510 @@
+// Owns one membership in a group whose tasks the broker assigns (KIP-1071): when to join, what it is assigned, what it says it owns,
+// when that is over. It never touches tasks, positions or commits: those are the handler's. The states are drawn at its contract.
+//
+// 1. One loop sends heartbeats, one at a time, and hears the answers. Reconciliation runs beside it: a hook may take as long as it
+//    likes, and is not called again before it has resolved.
+// 2. What is owned is said once a hook has resolved, at once, and again after every answer that was lost.
+// 3. The coordinator sends an assignment in the answer that changes it and never again, not even under a new epoch. So an answer that
+//    was lost leaves a doubt, which the next one does not lift unless it carries an assignment: the group is described then.
+// 4. Joining again (epoch 0) says that nothing is owned. So it is done after a loss alone, when the handler has dropped everything.
+import { asError, MillraceError, parseTaskId } from '#libs/core';
+import type { Timer } from '#libs/core';
+import { Again, Backoff } from '../cluster/index.ts';
+import type { Cluster } from '../cluster/index.ts';
+import type {
+  StreamsGroupMember,
+  StreamsGroupMemberHandler,
+  StreamsGroupMemberOptions,
+  StreamsGroupMemberState,
+  StreamsTasks,
+} from '../contracts/streams-group-member.ts';
+import type { GroupMetadata } from '../contracts/transactional-writer.ts';
+import { classify, errorName, KafkaError } from '../protocol/error-codes.ts';
+import { isRpcFailure, refused } from '../protocol/errors.ts';
+import type { StreamsGroupHeartbeatAnswer, StreamsGroupStatus } from '../rpc/index.ts';
+import { describeStreamsGroup } from './describe.ts';
+import {
+  ENDPOINTS_UNKNOWN,
+  EPOCH_JOIN,
+  heartbeatRequest,
+  joinRequest,
+  leaveRequest,
+} from './heartbeat-request.ts';
+import type { StreamsMemberSettings } from './heartbeat-request.ts';
+import { heartbeatRefused, isReady, statusFailure, StreamsStatus } from './refusals.ts';
+import { NO_TASKS, sameTasks, streamsTasks } from './tasks.ts';
+
+const SESSION_TIMEOUT_MS_DEFAULT = 45_000;
+const REBALANCE_TIMEOUT_MS_DEFAULT = 300_000;
+/** Until the first answer names another. */
+const HEARTBEAT_INTERVAL_MS_DEFAULT = 5_000;
+/** How long `leave` waits for the coordinator: the session timeout does the same later. */
+const LEAVE_MS = 5_000;
+
+/** When the next heartbeat is due, after one that went as it should or did not. */
+type Pace = 'interval' | 'backoff';
+
+export class KafkaStreamsGroupMember implements StreamsGroupMember {
+  readonly memberId: string;
+  statuses: readonly StreamsGroupStatus[] = [];
+
+  readonly #cluster: Cluster;
+  readonly #settings: StreamsMemberSettings;
+  readonly #sessionTimeoutMs: number;
+  /** The member id is the caller's, so it outlives the process. */
+  readonly #lasting: boolean;
+  readonly #handler: StreamsGroupMemberHandler;
+  readonly #backoff: Backoff;
+
+  #state: StreamsGroupMemberState = 'UNJOINED';
+  #epoch = EPOCH_JOIN;
+  #endpointEpoch = ENDPOINTS_UNKNOWN;
+  #intervalMs = HEARTBEAT_INTERVAL_MS_DEFAULT;
+  /** Monotonic milliseconds: when the last request left that the coordinator answered. */
+  #lastContact = 0;
+  /** What the group assigned last; null: nothing since it was joined. */
+  #target: StreamsTasks | null = null;
+  /** What the handler holds, as of its last hook. */
+  #owned: StreamsTasks = NO_TASKS;
+  /** What of it the coordinator has heard; null: not sure. */
+  #told: StreamsTasks | null = null;
+  /** An answer was lost, and an assignment may have been in it. */
+  #doubt = false;
+  #ready = true;
+  #topicsMissingSince: number | null = null;
+  #shutdown: 'no' | 'asked' | 'told' = 'no';
+
+  #loss: { readonly reason: string; readonly asked: boolean } | undefined;
+  #losses = 0;
+  #reconciliation: Promise<void> | undefined;
+  #inFlight: Promise<unknown> | undefined;
+  #sent = false;
+  #timer: Timer | undefined;
+  #wake: (() => void) | undefined;
+
+  constructor(cluster: Cluster, options: StreamsGroupMemberOptions, handler: StreamsGroupMemberHandler) {
+    this.#cluster = cluster;
+    this.#handler = handler;
+    this.#backoff = new Backoff(cluster.clock);
+    this.#lasting = options.memberId !== undefined;
+    this.memberId = options.memberId ?? randomId(() => cluster.clock.random());
+    this.#sessionTimeoutMs = options.sessionTimeoutMs ?? SESSION_TIMEOUT_MS_DEFAULT;
+    this.#settings = {
+      groupId: options.groupId,
+      memberId: this.memberId,
+      processId: options.processId,
+      topology: options.topology,
+      rebalanceTimeoutMs: options.rebalanceTimeoutMs ?? REBALANCE_TIMEOUT_MS_DEFAULT,
+      rackId: options.rackId ?? null,
+      userEndpoint: options.userEndpoint ?? null,
+      clientTags: options.clientTags ?? {},
+    };
+    validate(this.#settings);
+  }
+
+  get state(): StreamsGroupMemberState {
+    return this.#state;
+  }
+
+  get metadata(): GroupMetadata | null {
+    if (this.#epoch <= 0 || this.#loss !== undefined || this.#ended) return null;
+    const { groupId } = this.#settings;
+    return { groupId, generationId: this.#epoch, memberId: this.memberId, groupInstanceId: null };
+  }
+
+  get rebalancing(): boolean {
+    return this.#state === 'JOINING' || this.#state === 'RECONCILING' || this.#state === 'LOST';
+  }
+
+  get losses(): number {
+    return this.#losses;
+  }
+
+  async renewed(refused: GroupMetadata): Promise<GroupMetadata | null> {
+    const losses = this.#losses;
+    if (refused.memberId !== this.memberId) return null;
+    // The coordinator may have begun an epoch that its answer, still on its way, will name.
+    if (this.metadata?.generationId === refused.generationId) await this.#inFlight?.catch(() => undefined);
+    const now = this.metadata;
+    if (this.#losses !== losses || now === null || now.generationId <= refused.generationId) return null;
+    return now;
+  }
+
+  start(): void {
+    if (this.#state !== 'UNJOINED') return;
+    this.#state = 'JOINING';
+    this.#lastContact = this.#cluster.clock.monotonic();
+    this.#run().catch((error: unknown) => this.#fail(asError(error)));
+  }
+
+  requestRejoin(reason: string): void {
+    if (this.#state === 'UNJOINED') return;
+    this.#lose(reason, true);
+  }
+
+  requestShutdown(): void {
+    if (this.#shutdown === 'no') this.#shutdown = 'asked';
+    this.#wakeLoop();
+  }
+
+  /** Ends without a word to the group: the client is closed. The group finds out when the session is over. */
+  abandon(): void {
+    if (!this.#ended) this.#end('LEFT');
+  }
+
+  async leave(reason: string, permanently = false): Promise<void> {
+    const before = this.#state;
+    if (before === 'LEFT') return;
+    const { groupId } = this.#settings;
+    this.#end('LEFT');
+    if (!this.#sent || before === 'FAILED' || (this.#lasting && !permanently)) return;
+    // A join that is under way would come after the leave, and stay.
+    await this.#inFlight?.catch(() => undefined);
+    try {
+      const request = leaveRequest(this.#settings, this.#shutdown === 'asked');
+      this.#cluster.logger.debug('Leaving the group', { groupId, reason });
+      await this.#cluster.callCoordinator(
+        'group',
+        groupId,
+        'StreamsGroupHeartbeat',
+        request,
+        LEAVE_MS,
+        'group',
+      );
+    } catch (error) {
+      this.#cluster.logger.debug('The group was not told of the leave', {
+        groupId,
+        error: asError(error).message,
+      });
+    }
+  }
+
+  // --- the loop ----------------------------------------------------------------------------------------------
+
+  async #run(): Promise<void> {
+    while (!this.#ended) {
+      if (this.#loss !== undefined) {
+        await this.#settleLoss(this.#loss);
+        continue;
+      }
+      const beat = this.#beat();
+      this.#inFlight = beat;
+      const pace = await beat;
+      this.#inFlight = undefined;
+      if (this.#ended || this.#loss !== undefined) continue;
+      if (pace === 'interval' && this.#hasNews) continue;
+      await this.#pause(
+        pace === 'interval' ? this.#intervalMs : Math.min(this.#backoff.next('normal'), this.#intervalMs),
+        pace,
+      );
+    }
+  }
+
+  /** Something that the coordinator should hear at once. */
+  get #hasNews(): boolean {
+    if (this.#epoch <= 0) return false;
+    return this.#shutdown === 'asked' || this.#told === null || !sameTasks(this.#told, this.#owned);
+  }
+
+  async #settleLoss(loss: { readonly reason: string; readonly asked: boolean }): Promise<void> {
+    await this.#reconciliation;
+    if (this.#ended) return;
+    await this.#handler.onLost(loss.reason, loss.asked);
+    this.#loss = undefined;
+    this.#epoch = EPOCH_JOIN;
+    this.#endpointEpoch = ENDPOINTS_UNKNOWN;
+    this.#target = null;
+    this.#owned = NO_TASKS;
+    this.#told = null;
+    this.#doubt = false;
+    this.#topicsMissingSince = null;
+    this.#lastContact = this.#cluster.clock.monotonic();
+    if (!this.#ended) this.#state = 'JOINING';
+  }
+
+  /** One heartbeat and what its answer says. */
+  async #beat(): Promise<Pace> {
+    const { groupId } = this.#settings;
+    const joining = this.#epoch <= 0;
+    const owned = joining ? NO_TASKS : this.#owned;
+    const shutdownApplication = this.#shutdown === 'asked';
+    const tells = joining || this.#doubt || this.#told === null || !sameTasks(this.#told, owned);
+    const request = joining
+      ? joinRequest(this.#settings)
+      : heartbeatRequest(this.#settings, {
+          memberEpoch: this.#epoch,
+          endpointInformationEpoch: this.#endpointEpoch,
+          owned: tells ? owned : null,
+          shutdownApplication,
+        });
+    const sentAt = this.#cluster.clock.monotonic();
+    // One lost answer must leave time for further tries within the session.
+    const timeoutMs = Math.min(this.#cluster.requestTimeoutMs, Math.max(1, this.#sessionTimeoutMs / 3));
+    this.#sent = true;
+    let answer: StreamsGroupHeartbeatAnswer;
+    let nodeId: number;
+    try {
+      const outcome = await this.#cluster.callCoordinator(
+        'group',
+        groupId,
+        'StreamsGroupHeartbeat',
+        request,
+        timeoutMs,
+        'group',
+      );
+      if (outcome instanceof Again) return this.#unanswered(outcome.reason);
+      ({ answer, nodeId } = outcome);
+    } catch (error) {
+      if (!isRpcFailure(error)) throw error;
+      if (error.kind === 'unknown') this.#doubt = true;
+      return this.#unanswered(error.message);
+    }
+    if (this.#ended || this.#loss !== undefined) return 'interval';
+    if (answer.errorCode !== KafkaError.NONE) return this.#onRefusal(answer, nodeId, joining);
+    this.#backoff.reset();
+    this.#lastContact = sentAt;
+    this.#told = tells ? owned : this.#told;
+    if (shutdownApplication && !joining) this.#shutdown = 'told';
+    return this.#onAnswer(answer, joining);
+  }
+
+  #unanswered(reason: string): Pace {
+    const silentMs = this.#cluster.clock.monotonic() - this.#lastContact;
+    if (this.#epoch > 0 && silentMs >= this.#sessionTimeoutMs) {
+      this.#lose(
+        `no heartbeat was answered for the session timeout of ${this.#sessionTimeoutMs} ms (${reason})`,
+        false,
+      );
+    }
+    return 'backoff';
+  }
+
+  #onRefusal(answer: StreamsGroupHeartbeatAnswer, nodeId: number, joining: boolean): Pace {
+    const { groupId } = this.#settings;
+    const { errorCode: code, errorMessage } = answer;
+    this.#told = null;
+    // Under this protocol it says that the group is of another type, or that it was deleted behind a member's back.
+    if (code === KafkaError.GROUP_ID_NOT_FOUND && joining) {
+      this.#fail(heartbeatRefused(groupId, code, errorMessage, joining));
+      return 'interval';
+    }
+    switch (classify(code)) {
+      case 'generation-lost':
+        this.#lose(
+          `the coordinator answered ${errorName(code)}${errorMessage ? `: ${errorMessage}` : ''}`,
+          false,
+        );
+        return 'interval';
+      case 'stale-coordinator':
+        this.#cluster.coordinators.forget('group', groupId, nodeId);
+        return this.#unanswered(errorName(code));
+      case 'retriable':
+      case 'stale-metadata':
+      case 'abortable':
+      case 'rebalancing':
+        return this.#unanswered(errorName(code));
+      case 'unauthorized':
+        this.#fail(refused(`StreamsGroupHeartbeat of group "${groupId}"`, code, { groupId }, errorMessage));
+        return 'interval';
+      default:
+        this.#fail(heartbeatRefused(groupId, code, errorMessage, joining));
+        return 'interval';
+    }
+  }
+
+  async #onAnswer(answer: StreamsGroupHeartbeatAnswer, joining: boolean): Promise<Pace> {
+    const { groupId } = this.#settings;
+    const joined = joining && answer.memberEpoch > 0;
+    this.#epoch = answer.memberEpoch;
+    this.#endpointEpoch = answer.endpointInformationEpoch;
+    if (answer.heartbeatIntervalMs > 0) this.#intervalMs = answer.heartbeatIntervalMs;
+    if (joined) {
+      this.#cluster.logger.info('Joined the group', {
+        groupId,
+        memberEpoch: this.#epoch,
+        memberId: this.memberId,
+      });
+    }
+    this.#onStatuses(answer.status ?? []);
+    if (this.#ended) return 'interval';
+    const { activeTasks, standbyTasks, warmupTasks } = answer;
+    if (activeTasks !== null && standbyTasks !== null && warmupTasks !== null) {
+      this.#doubt = false;
+      this.#onTarget(streamsTasks({ activeTasks, standbyTasks, warmupTasks }));
+    } else if (this.#doubt && this.#epoch > 0) {
+      return this.#resolveDoubt();
+    }
+    return 'interval';
+  }
+
+  /** The assignment that a lost answer may have carried, as the group holds it between two heartbeats. */
+  async #resolveDoubt(): Promise<Pace> {
+    const { groupId } = this.#settings;
+    try {
+      const group = await describeStreamsGroup(this.#cluster, groupId, this.#cluster.requestTimeoutMs);
+      if (group === null || group instanceof Again) return 'backoff';
+      const self = group.members.find(({ memberId }) => memberId === this.memberId);
+      if (self === undefined || self.memberEpoch !== this.#epoch) return 'backoff';
+      this.#doubt = false;
+      if (!this.#ended && this.#loss === undefined) this.#onTarget(self.assigned);
+      return 'interval';
+    } catch (error) {
+      if (!isRpcFailure(error)) throw error;
+      return 'backoff';
+    }
+  }
+
+  // --- reconciliation ----------------------------------------------------------------------------------------
+
+  #onTarget(tasks: StreamsTasks): void {
+    const known = new Set(this.#settings.topology.subtopologies.map(({ subtopologyId }) => subtopologyId));
+    const foreign = [...tasks.active, ...tasks.standby, ...tasks.warmup].find(
+      (task) => !known.has(String(parseTaskId(task).subTopology)),
+    );
+    if (foreign !== undefined) {
+      this.#fail(
+        heartbeatRefused(
+          this.#settings.groupId,
+          KafkaError.STREAMS_TOPOLOGY_FENCED,
+          `task ${foreign} is none of this topology`,
+          false,
+        ),
+      );
+      return;
+    }
+    // Epoch 0: the first assignment of the group is delayed, and this member has still to join.
+    if (this.#epoch <= 0 || (this.#target !== null && sameTasks(this.#target, tasks))) return;
+    this.#target = tasks;
+    this.#reconciliation ??= this.#reconcile();
+  }
+
+  /** Until what the handler holds is what the group wants. */
+  async #reconcile(): Promise<void> {
+    try {
+      while (!this.#ended && this.#loss === undefined) {
+        const target = this.#target;
+        const group = this.metadata;
+        if (target === null || group === null) return;
+        this.#state = 'RECONCILING';
+        await this.#handler.onAssigned(target, group);
+        if (this.#ended || this.#loss !== undefined) return;
+        this.#owned = target;
+        this.#wakeLoop();
+        if (this.#target !== target) continue;
+        this.#state = 'STABLE';
+        return;
+      }
+    } catch (error) {
+      this.#fail(asError(error));
+    } finally {
+      this.#reconciliation = undefined;
+    }
+  }
+
+  #onStatuses(statuses: readonly StreamsGroupStatus[]): void {
+    const { groupId } = this.#settings;
+    const before = this.statuses;
+    this.statuses = statuses;
+    const changed =
+      before.length !== statuses.length ||
+      statuses.some(({ statusCode }, index) => before[index]?.statusCode !== statusCode);
+    if (changed && statuses.length > 0) {
+      this.#cluster.logger.warn('The group says why it does not assign, or not as it should', {
+        groupId,
+        statuses: statuses.map(({ statusDetail }) => statusDetail),
+      });
+    }
+    const now = this.#cluster.clock.monotonic();
+    const missing = statuses.some(({ statusCode }) => statusCode === StreamsStatus.MISSING_SOURCE_TOPICS);
+    this.#topicsMissingSince = missing ? (this.#topicsMissingSince ?? now) : null;
+    for (const { statusCode, statusDetail } of statuses) {
+      // Topics just created may be news to the coordinator. Kafka Streams waits two heartbeats as well.
+      const isFresh =
+        statusCode === StreamsStatus.MISSING_SOURCE_TOPICS &&
+        now - this.#topicsMissingSince! < 2 * this.#intervalMs;
+      const failure = isFresh ? undefined : statusFailure(groupId, statusCode, statusDetail);
+      if (failure !== undefined) {
+        this.#fail(failure);
+        return;
+      }
+    }
+    const ready = isReady(statuses);
+    if (ready === this.#ready) return;
+    this.#ready = ready;
+    this.#handler.onReady(ready);
+  }
+
+  // --- transitions -------------------------------------------------------------------------------------------
+
+  #lose(reason: string, asked: boolean): void {
+    if (this.#ended || this.#loss !== undefined) return;
+    this.#state = 'LOST';
+    this.#losses++;
+    this.#loss = { reason, asked };
+    this.#cluster.logger.warn('The group membership was lost', { groupId: this.#settings.groupId, reason });
+    this.#wakeLoop();
+  }
+
+  #fail(error: Error): void {
+    if (this.#ended) return;
+    this.#end('FAILED');
+    this.#handler.onFailed(error);
+  }
+
+  #end(state: 'LEFT' | 'FAILED'): void {
+    this.#state = state;
+    this.#wakeLoop();
+  }
+
+  get #ended(): boolean {
+    return this.#state === 'LEFT' || this.#state === 'FAILED';
+  }
+
+  /** News end a wait for the interval, not one after a failed try: only the end and a loss do. */
+  #pause(delayMs: number, pace: Pace): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.#timer?.cancel();
+        this.#wake = undefined;
+        resolve();
+      };
+      this.#timer = this.#cluster.clock.schedule(delayMs, done);
+      this.#wake = () => {
+        if (pace === 'interval' || this.#ended || this.#loss !== undefined) done();
+      };
+    });
+  }
+
+  #wakeLoop(): void {
+    this.#wake?.();
+  }
+}
+
+/** 16 random bytes in Kafka's spelling. */
+function randomId(random: () => number): string {
+  const bytes = Buffer.alloc(16);
+  for (let index = 0; index < bytes.length; index++) bytes[index] = Math.floor(random() * 256);
+  // Never a dash first: command line tools would take it for an option.
+  bytes[0] = bytes[0]! & 0x7f;
+  return bytes.toString('base64url');
+}
+
+function validate({ groupId, memberId, processId, topology }: StreamsMemberSettings): void {
+  const problem =
+    groupId === ''
+      ? '`groupId` is empty'
+      : memberId === ''
+        ? '`memberId` is empty'
+        : processId === ''
+          ? '`processId` is empty'
+          : topology.subtopologies.length === 0
+            ? 'the topology has no sub-topologies'
+            : undefined;
+  if (problem === undefined) return;
+  throw new MillraceError({
+    code: 'MILLRACE_INVALID_CONFIG',
+    message: `The options of the streams group are not usable: ${problem}.`,
+    remedy: 'Give the group an id and a topology that reads at least one topic.',
+    context: { groupId },
+  });
+}
