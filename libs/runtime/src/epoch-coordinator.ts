@@ -62,6 +62,11 @@ export class EpochCoordinator {
     return this.committing !== null;
   }
 
+  /** Is a transaction open, or about to be, that a record which takes long would keep waiting? */
+  get isSending(): boolean {
+    return this.committing !== null || this.streamedBytes > 0;
+  }
+
   /** Has the open epoch anything to commit? */
   get hasWork(): boolean {
     for (const task of this.tasks()) if (task.touched) return true;
@@ -91,15 +96,24 @@ export class EpochCoordinator {
     return Math.ceil(this.openedAt + this.limits.commitIntervalMs - this.clock.monotonic());
   }
 
-  /** Between turns: begins to send what is full, and begins a commit when one is due. `idle`: there is nothing to process. */
-  turn(idle: boolean): void {
+  /**
+   * Between turns: begins to send what is full, and begins a commit when one is due. `idle`: there is nothing to process. `careful`:
+   * nothing is sent before the epoch is sealed, and what was sent is committed at once; see turn-pace.ts.
+   */
+  turn(idle: boolean, careful = false): void {
     this.owned();
     if (this.committing !== null || this.failure !== null) return;
-    const due = (idle && this.limits.commitWhenIdle) || this.dueInMs <= 0 || this.isFull || this.hasClaims;
+    const due =
+      (idle && this.limits.commitWhenIdle) ||
+      this.dueInMs <= 0 ||
+      this.isFull ||
+      this.hasClaims ||
+      (careful && this.streamedBytes > 0);
     if (due && this.hasWork) {
       this.begin();
       return;
     }
+    if (careful) return;
     if (idle && !this.limits.commitWhenIdle) this.collector.cutAll();
     else this.collector.cutFull();
     const batches = this.collector.takeBatches();

@@ -35,6 +35,9 @@ export interface TaskTiming {
   readonly interrupt: { raised: boolean };
 }
 
+/** Records, or pieces of due work, between two looks at the clock, which cost some 50 ns each. A power of two. */
+const LOOK_EVERY = 8;
+
 export interface TaskParts {
   readonly id: TaskId;
   readonly context: TaskContext;
@@ -98,6 +101,8 @@ export class Task {
   private readonly onChunk: readonly ((batches: readonly RecordColumns[], count: number) => void)[];
   /** `process` ended at its limit: records, or alarms, may be due. */
   private mayHaveMore = true;
+  private sliceEndsAt = Infinity;
+  private sliceIsOver = false;
   private closed = false;
 
   constructor(parts: TaskParts) {
@@ -211,11 +216,11 @@ export class Task {
   }
 
   /**
-   * Runs what is due and processes records, up to `limit` scopes; returns how many. Zero with `suspended` set: await it. Zero without:
-   * nothing to do now.
+   * Runs what is due and processes records, up to `limit` scopes and until `endsAt` (monotonic clock); returns how many. Zero with
+   * `suspended` set: await it. Zero without: nothing to do now.
    * @throws MillraceError of a scope that failed under the policy `fail`; it is undone, all before it stand.
    */
-  process(limit: number): number {
+  process(limit: number, endsAt = Infinity): number {
     const { group, eventTime } = this;
     const { queues } = group;
     if (eventTime.hasWallRules) {
@@ -223,11 +228,16 @@ export class Task {
       eventTime.onTurn(this.parts.clock.monotonic());
     }
     let done = 0;
-    while (done < limit && this.suspended === null) {
+    this.sliceEndsAt = endsAt;
+    this.sliceIsOver = false;
+    while (done < limit && this.suspended === null && !this.sliceIsOver) {
       this.interrupt.raised = false;
-      const steps = this.dueWork.run(limit - done);
+      const steps = this.dueWork.run(Math.min(limit - done, LOOK_EVERY));
       done += steps;
-      if (steps > 0) continue;
+      if (steps > 0) {
+        this.sliceIsOver = this.parts.clock.monotonic() >= endsAt;
+        continue;
+      }
       if (this.suspended !== null || this.mailbox.isHeld) break;
       for (let i = 0; i < queues.length; i++) {
         const queue = queues[i]!;
@@ -243,7 +253,7 @@ export class Task {
       this.recordCount += records;
       done += records;
     }
-    this.mayHaveMore = done >= limit;
+    this.mayHaveMore = done >= limit || this.sliceIsOver;
     return done;
   }
 
@@ -308,6 +318,7 @@ export class Task {
     const columns = queue.columns;
     const end = Math.min(columns.count, first + limit);
     const { state, collector, context, alarms, interrupt, eventTime, mailbox } = this;
+    const { clock } = this.parts;
     const process = this.sources[queue.sourceIndex]!;
     const keyCodec = queue.keyCodec;
     const valueCodec = queue.valueCodec;
@@ -368,6 +379,10 @@ export class Task {
         streamTime = context.streamTime;
         partitionTime = queue.partitionTime;
         i++;
+        if ((i & (LOOK_EVERY - 1)) === 0 && clock.monotonic() >= this.sliceEndsAt) {
+          this.sliceIsOver = true;
+          break;
+        }
         if (interrupt.raised || alarms.eventDue <= eventNow) break;
         if (alarms.eventDue <= streamTime && !byWatermarks) break;
       }

@@ -45,6 +45,7 @@ import { StoreRestorer } from './store-restorer.ts';
 import type { RestoreListener, RestoreProgress } from './store-restorer.ts';
 import { TaskOpener } from './task-opener.ts';
 import { TaskRegistry } from './task-registry.ts';
+import { TurnPace } from './turn-pace.ts';
 import { WakeSignal } from './wake-signal.ts';
 import { WorkerMembership } from './worker-membership.ts';
 
@@ -88,6 +89,7 @@ export class Worker {
   private readonly member: GroupMember;
   private readonly runLimit: RunLimit | null;
   private readonly trimmer: RepartitionTrimmer;
+  private readonly pace: TurnPace;
   private stopping = false;
   private reportedRunning = false;
 
@@ -107,6 +109,7 @@ export class Worker {
       ? null
       : client.createIdempotentWriter({ compression: config.compression });
     this.reader = client.createReader({ isolation: 'read_committed' });
+    this.pace = new TurnPace(clock, exactlyOnce ? config.transactionTimeoutMs : null);
     this.collector = new OutputCollector(config.batchBytes, config.recordBytesMax);
     this.signal = new WakeSignal(clock);
     this.controls = new ControlQueue(() => this.wake());
@@ -326,7 +329,7 @@ export class Worker {
     this.reportState();
     this.router.route(this.registry);
     const processed = this.processSlices();
-    this.epochs.turn(processed === 0 && this.isCaughtUp());
+    this.epochs.turn(processed === 0 && this.isCaughtUp(), this.pace.isCareful);
     this.trimmer.turn();
     if (this.runLimit !== null) {
       const idle = processed === 0 && !this.epochs.isCommitting && !this.epochs.hasWork;
@@ -353,14 +356,24 @@ export class Worker {
   }
 
   private processSlices(): number {
-    if (this.epochs.isFull || this.epochs.isBehind) return 0;
+    if (this.isHeldBack) return 0;
     let processed = 0;
-    for (const task of this.registry.tasks) {
+    let slices = 0;
+    for (const task of this.pace.beginTurn(this.registry.tasks)) {
       if (task.state !== null && task.state.failure !== null) throw task.state.failure;
-      if (task.suspended === null && !task.claimPending) processed += task.process(SLICE_RECORDS);
+      if (task.suspended === null && !task.claimPending) {
+        processed += task.process(SLICE_RECORDS, this.pace.sliceEnd());
+      }
       if (task.suspended !== null) this.registry.awaitSuspended(task, (error) => this.fail(error));
+      if (this.pace.isOver(++slices)) break;
     }
     return processed;
+  }
+
+  /** Nothing may be processed now: what is open is as large as it may be, or must be settled first. */
+  private get isHeldBack(): boolean {
+    if (this.epochs.isFull || this.epochs.isBehind) return true;
+    return this.pace.isCareful && this.epochs.isSending;
   }
 
   private async waitForWork(): Promise<void> {
@@ -368,7 +381,7 @@ export class Worker {
     const mayCommit = this.epochs.hasWork && !this.epochs.isCommitting;
     let waitMs = mayCommit ? Math.max(1, this.epochs.dueInMs) : IDLE_WAIT_MS_MAX;
     // What is buffered in the reader does not matter while nothing may be processed: then only a wake or the time ends the wait.
-    const blocked = this.epochs.isFull || this.epochs.isBehind;
+    const blocked = this.isHeldBack;
     if (!blocked) waitMs = Math.min(waitMs, Math.max(1, this.wallDueInMs()));
     if (blocked) await this.signal.wait(Math.min(waitMs, IDLE_WAIT_MS_MAX));
     else await this.reader.waitForChunk(Math.min(waitMs, IDLE_WAIT_MS_MAX));
