@@ -54,6 +54,8 @@ const SLICE_RECORDS = 2_000;
 const IDLE_WAIT_MS_MAX = 100;
 /** Between attempts to begin anew after an epoch failed. */
 const RECOVERY_PAUSE_MS = 100;
+/** So many within a session are no late requests of somebody's any more. */
+const FENCINGS_OF_A_DUEL = 4;
 /** Corrupted state in a row, without an epoch committed in between, that a worker restores from. */
 const CORRUPTIONS_MAX = 3;
 
@@ -411,7 +413,7 @@ export class Worker {
     });
     const owned = this.registry.assignedNames;
     // Asked before the writer begins anew, which would fence the other process once more.
-    if (isFencing(error)) this.refuseSecondFencing(error);
+    if (isFencing(error)) this.refuseDuel(error);
     await this.abandon();
     // A commit for a rebalance tells its failure twice: as its epoch's and as the hook's. It is one.
     if (this.failed === error) this.failed = null;
@@ -446,28 +448,29 @@ export class Worker {
   private epochsAtCorruption = -1;
 
   /**
-   * A worker that was paused for longer than its session is fenced by its successor once, and the group tells it so. Fenced again
-   * while the group keeps it: another process runs under the same transactional id, and the two would fence each other for ever.
+   * A worker that was paused for longer than its session is fenced by its successor once, and the group tells it so. A request of a
+   * successor that comes late may fence it once more, and again where it was sent again. Fenced on and on while the group keeps it:
+   * another process runs under the same transactional id, and the two would fence each other for ever.
    */
-  private refuseSecondFencing(error: TaskMigratedError): void {
+  private refuseDuel(error: TaskMigratedError): void {
     const now = this.parts.clock.monotonic();
-    const isSoon = now - this.fencedAt < this.parts.config.sessionTimeoutMs;
-    if (isSoon && this.lossesAtFencing === this.membership.losses) {
-      throw new FatalError({
-        code: 'MILLRACE_PRODUCER_FENCED',
-        message: `Another process uses the transactional id "${this.transactionalId}".`,
-        remedy: 'Give each instance of the application an instanceId and a state directory of its own.',
-        cause: error,
-        context: { transactionalId: this.transactionalId },
-      });
-    }
+    if (this.lossesAtFencing !== this.membership.losses) this.fencedAt = [];
     this.lossesAtFencing = this.membership.losses;
-    this.fencedAt = now;
+    this.fencedAt = this.fencedAt.filter((at) => now - at < this.parts.config.sessionTimeoutMs);
+    this.fencedAt.push(now);
+    if (this.fencedAt.length < FENCINGS_OF_A_DUEL) return;
+    throw new FatalError({
+      code: 'MILLRACE_PRODUCER_FENCED',
+      message: `Another process uses the transactional id "${this.transactionalId}".`,
+      remedy: 'Give each instance of the application an instanceId and a state directory of its own.',
+      cause: error,
+      context: { transactionalId: this.transactionalId },
+    });
   }
 
   private lossesAtFencing = -1;
-  /** On the monotonic clock. Two that fence each other do so at every request; a single late request of somebody's is no such thing. */
-  private fencedAt = -Infinity;
+  /** Moments on the monotonic clock, of the last session. Two that fence each other do so at every request. */
+  private fencedAt: number[] = [];
 
   /**
    * Closes every task dirty: nothing of the open epoch, nor of one being committed, is kept. The writer begins anew too, before
