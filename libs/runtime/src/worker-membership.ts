@@ -15,7 +15,7 @@ import { asError } from '#libs/core';
 import type { Logger, TaskIdText, TopicPartition } from '#libs/core';
 import type { StateBackend } from '#libs/state';
 import type { AssignedTasks } from './assigned-tasks.ts';
-import { assignTasks } from './assignor/assign-tasks.ts';
+import { assignableTask, assignTasks } from './assignor/assign-tasks.ts';
 import {
   decodeAssignmentData,
   decodeMemberData,
@@ -107,14 +107,24 @@ export class WorkerMembership implements GroupMemberHandler {
       member,
       data: decodeMemberData(member.memberId, member.userData),
     }));
-    const { assigned, withheld } = assignTasks(
+    const { layout, config } = this.parts;
+    const { members: assigned, withheld } = assignTasks(
       data.map(({ member, data: own }) => ({
         memberId: member.memberId,
+        processId: own.instanceId,
+        rack: null,
+        capacity: 1,
         owned: own.tasks,
-        local: own.localTasks,
         generationId: member.generationId,
+        standbys: [],
+        lags: new Map(own.localTasks.map((task) => [task, config.acceptableRecoveryLag])),
+        runs: null,
+        keepsCopies: false,
       })),
-      this.parts.layout.tasks,
+      layout.tasks.map((task) =>
+        assignableTask(task, layout.inputs(task).length, layout.changelogs(task).length),
+      ),
+      config,
     );
     if (withheld.length > 0) {
       this.parts.logger.info(`${withheld.length} task(s) wait for their present owner to give them up`, {
@@ -124,9 +134,7 @@ export class WorkerMembership implements GroupMemberHandler {
     const live = data.map(({ data: own }) => own.transactionalId);
     const departed = this.live.filter((id) => !live.includes(id));
     const assignments = new Map<string, Assignment>();
-    for (const [memberId, tasks] of assigned) {
-      const own = data.find(({ member }) => member.memberId === memberId)?.data.tasks ?? [];
-      const givesUp = withheld.filter((task) => own.includes(task));
+    for (const [memberId, { active: tasks, givesUp }] of assigned) {
       assignments.set(memberId, {
         partitions: this.partitionsOf(tasks),
         userData: encodeAssignmentData({ tasks, live, departed, givesUp }),

@@ -1,125 +1,134 @@
-// Owns the decision which member runs which task: a pure function, the same on every member for the same input.
+// Owns the decision which member runs which task and keeps which copies: a pure function, the same on every member for the same
+// input, in whatever order that comes.
 //
-// 1. Balance comes first: no member has two tasks more than another.
-// 2. Within that, a task stays where it runs, and goes otherwise to where its state lies.
-// 3. A task is never given to a new member while another still runs it: the owner is told first, by its absence, and gives
+// 1. Balance comes first, by weight (level.ts); within that a task stays where it runs, or goes where its state lies (place-actives.ts).
+// 2. A task whose new place lacks its state is run by whoever is caught up until the copy there has warmed up (catch-up.ts).
+// 3. Standby copies are kept apart from what they stand by for (place-standbys.ts).
+// 4. A task is never given to a new member while another still runs it: the owner is told first, by its absence, and gives
 //    it up with a rejoin; the next round hands it over (cooperative rebalancing, KIP-429).
+//
+// See docs/decisions/0012-assignor.md for why it is done so, and docs/guide/scaling.md for what users see of it.
 import type { TaskIdText } from '#libs/core';
+import { chooseWarmups, placeForNow } from './catch-up.ts';
+import type { WantedCopy } from './catch-up.ts';
+import type {
+  AssignableMember,
+  AssignableTask,
+  AssignorSettings,
+  GroupAssignment,
+  MemberCopies,
+} from './contract.ts';
+import { GroupView, NOBODY } from './group-view.ts';
+import { placeActives } from './place-actives.ts';
+import { placeStandbys } from './place-standbys.ts';
 
-export interface AssignableMember {
-  readonly memberId: string;
-  /** What the member runs, from its subscription. */
-  readonly owned: readonly TaskIdText[];
-  /** What it has state of. */
-  readonly local: readonly TaskIdText[];
-  /** Generation in which it came to own what it says; of two that claim a task the later is believed. */
-  readonly generationId: number;
-}
-
-export interface TaskAssignment {
-  /** By member id; every member has an entry. */
-  readonly assigned: ReadonlyMap<string, readonly TaskIdText[]>;
-  /** Tasks withheld until their present owner has given them up. */
-  readonly withheld: readonly TaskIdText[];
-}
-
-/** `tasks` in the order in which they are spread; stateful ones first, as the caller sees fit. */
 export function assignTasks(
   members: readonly AssignableMember[],
-  tasks: readonly TaskIdText[],
-): TaskAssignment {
-  const sorted = [...members].sort((a, b) =>
-    a.memberId < b.memberId ? -1 : a.memberId > b.memberId ? 1 : 0,
+  tasks: readonly AssignableTask[],
+  settings: AssignorSettings,
+): GroupAssignment {
+  const group = new GroupView(members, tasks);
+  const target = placeActives(group, settings.acceptableRecoveryLag);
+  const { runner, wanted } = placeForNow(group, target, settings);
+  const standbys = placeStandbys(group, runner, settings);
+  const isStandby = (task: number, member: number): boolean => standbys.keepers[task]!.includes(member);
+  // What lets a task move comes before what only moves a standby.
+  const first = chooseWarmups(group, wanted, isStandby, settings.maxWarmups);
+  const second = chooseWarmups(
+    group,
+    standbys.wanted.filter(({ task, member }) => !isWanted(first.filling, task, member)),
+    isStandby,
+    settings.maxWarmups - first.warmups.length,
   );
-  const target = new Map<string, TaskIdText[]>(sorted.map((member) => [member.memberId, []]));
-  if (sorted.length === 0) return { assigned: target, withheld: [...tasks] };
-
-  const known = new Set<TaskIdText>(tasks);
-  const owner = ownersOf(sorted, known);
-  const base = Math.floor(tasks.length / sorted.length);
-  let extra = tasks.length % sorted.length;
-  const unassigned: TaskIdText[] = [];
-
-  // What stays: up to the fair share of each member, the remainder going to members that hold more already.
-  const holdings = new Map<string, TaskIdText[]>(sorted.map((member) => [member.memberId, []]));
-  for (const task of tasks) {
-    const holder = owner.get(task);
-    if (holder === undefined) unassigned.push(task);
-    else holdings.get(holder)!.push(task);
-  }
-  const quota = new Map<string, number>();
-  for (const member of [...sorted].sort(
-    (a, b) => holdings.get(b.memberId)!.length - holdings.get(a.memberId)!.length,
-  )) {
-    const wantsMore = holdings.get(member.memberId)!.length > base && extra > 0;
-    quota.set(member.memberId, wantsMore ? base + 1 : base);
-    if (wantsMore) extra--;
-  }
-  for (const member of sorted) {
-    const held = holdings.get(member.memberId)!;
-    const limit = quota.get(member.memberId)!;
-    target.get(member.memberId)!.push(...held.slice(0, limit));
-    unassigned.push(...held.slice(limit));
-  }
-
-  // What moves: where its state lies if there is room, otherwise to the least loaded.
-  const hasState = new Map<string, Set<TaskIdText>>(
-    sorted.map((member) => [member.memberId, new Set(member.local)]),
-  );
-  for (const task of unassigned) {
-    let best: string | null = null;
-    let bestScore = -Infinity;
-    for (const { memberId } of sorted) {
-      const load = target.get(memberId)!.length;
-      const room = load < base || (load === base && extra > 0);
-      if (!room) continue;
-      const score = (hasState.get(memberId)!.has(task) ? 1_000_000 : 0) - load;
-      if (score > bestScore) {
-        best = memberId;
-        bestScore = score;
-      }
-    }
-    const chosen = target.get(best!)!;
-    if (chosen.length === base) extra--;
-    chosen.push(task);
-  }
-
-  const order = new Map(tasks.map((task, index) => [task, index]));
-  const withheld: TaskIdText[] = [];
-  const assigned = new Map<string, readonly TaskIdText[]>();
-  for (const [memberId, list] of target) {
-    assigned.set(
-      memberId,
-      list
-        .filter((task) => {
-          const holder = owner.get(task);
-          const free = holder === undefined || holder === memberId;
-          if (!free) withheld.push(task);
-          return free;
-        })
-        .sort((a, b) => order.get(a)! - order.get(b)!),
-    );
-  }
-  return { assigned, withheld };
+  const answer = new Answer(group);
+  runner.forEach((member, task) => answer.addActive(task, member));
+  standbys.keepers.forEach((keepers, task) => {
+    for (const member of keepers) answer.addStandby(task, member);
+  });
+  for (const { task, member } of [...first.warmups, ...second.warmups]) answer.addWarmup(task, member);
+  answer.keepCopiesOfWithheld(runner);
+  return answer.finish([...first.filling, ...second.filling]);
 }
 
-function ownersOf(
-  members: readonly AssignableMember[],
-  known: ReadonlySet<TaskIdText>,
-): Map<TaskIdText, string> {
-  const claims = new Map<TaskIdText, { memberId: string; generationId: number } | null>();
-  for (const { memberId, owned, generationId } of members) {
-    for (const task of owned) {
-      if (!known.has(task)) continue;
-      const other = claims.get(task);
-      if (other === undefined || (other !== null && generationId > other.generationId)) {
-        claims.set(task, { memberId, generationId });
-      } else if (other !== null && generationId === other.generationId) {
-        claims.set(task, null);
-      }
+function isWanted(copies: readonly WantedCopy[], task: number, member: number): boolean {
+  return copies.some((copy) => copy.task === task && copy.member === member);
+}
+
+interface Lists {
+  readonly active: number[];
+  readonly standby: number[];
+  readonly warmup: number[];
+  readonly givesUp: number[];
+}
+
+/** Gathers what each member gets. */
+class Answer {
+  private readonly group: GroupView;
+  private readonly lists: Lists[];
+  private readonly withheld: number[] = [];
+
+  constructor(group: GroupView) {
+    this.group = group;
+    this.lists = group.members.map(() => ({ active: [], standby: [], warmup: [], givesUp: [] }));
+  }
+
+  addActive(task: number, member: number): void {
+    const owner = this.group.owner[task]!;
+    if (member !== NOBODY && (owner === NOBODY || owner === member)) {
+      this.lists[member]!.active.push(task);
+      return;
+    }
+    // It is another's still, or none that is here can run it.
+    this.withheld.push(task);
+  }
+
+  addStandby(task: number, member: number): void {
+    this.lists[member]!.standby.push(task);
+  }
+
+  addWarmup(task: number, member: number): void {
+    if (this.group.owner[task] !== member) this.lists[member]!.warmup.push(task);
+  }
+
+  /** What is about to run where a copy of it is kept is not to lose the copy while its owner gives it up. */
+  keepCopiesOfWithheld(runner: Int32Array): void {
+    for (const task of this.withheld) {
+      const member = runner[task]!;
+      if (member === NOBODY || !this.group.keeps(member, task)) continue;
+      const { standby, warmup } = this.lists[member]!;
+      if (!standby.includes(task) && !warmup.includes(task)) warmup.push(task);
     }
   }
-  const owner = new Map<TaskIdText, string>();
-  for (const [task, claim] of claims) if (claim !== null) owner.set(task, claim.memberId);
-  return owner;
+
+  finish(filling: readonly WantedCopy[]): GroupAssignment {
+    const { group, withheld } = this;
+    const isWithheld = new Set(withheld);
+    group.members.forEach(({ owned }, member) => {
+      // Also from one whose claim is not believed: it, too, has to hear that the task is not its own.
+      for (const name of new Set(owned)) {
+        const task = group.taskIndex.get(name);
+        if (task !== undefined && isWithheld.has(task)) this.lists[member]!.givesUp.push(task);
+      }
+    });
+    const members = new Map<string, MemberCopies>();
+    group.members.forEach(({ memberId }, member) => {
+      const { active, standby, warmup, givesUp } = this.lists[member]!;
+      members.set(memberId, {
+        active: group.names(active),
+        standby: group.names(standby),
+        warmup: group.names(warmup),
+        givesUp: group.names(givesUp),
+      });
+    });
+    return {
+      members,
+      withheld: group.names(withheld),
+      warmingUp: group.names([...new Set(filling.map(({ task }) => task))]),
+    };
+  }
+}
+
+/** A task as the assignor weighs it: one for each partition it reads, one for each store it restores (docs/guide/scaling.md). */
+export function assignableTask(name: TaskIdText, inputs: number, stores: number): AssignableTask {
+  return { name, weight: Math.max(1, inputs) + stores, stateful: stores > 0 };
 }

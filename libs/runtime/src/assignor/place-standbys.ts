@@ -1,0 +1,199 @@
+// Owns where standby copies are kept: never in the process that runs the task, nor two in one process; in another rack than the
+// task and its other copies, as far as no member gets far more of them than the rest; where copies are already; evenly otherwise.
+import type { AssignorSettings } from './contract.ts';
+import type { WantedCopy } from './catch-up.ts';
+import { NOBODY } from './group-view.ts';
+import type { GroupView } from './group-view.ts';
+import { isLess, Loads } from './level.ts';
+
+export interface StandbyPlacement {
+  /** By task: the members that keep a standby copy. */
+  readonly keepers: readonly number[][];
+  /** Copies to be filled before a standby moves: its present keeper keeps it meanwhile. */
+  readonly wanted: readonly WantedCopy[];
+}
+
+/** `target`: who is to run each task in the end, once what is on its way has arrived; `runner`: who runs it now. */
+export function placeStandbys(
+  group: GroupView,
+  runner: Int32Array,
+  settings: AssignorSettings,
+): StandbyPlacement {
+  if (settings.numStandbys === 0) return { keepers: group.tasks.map(() => []), wanted: [] };
+  const placing = new StandbyPlacing(group, runner, settings);
+  placing.keepWhatIsKept();
+  placing.placeRest();
+  placing.level();
+  return placing.keepUntilFilled();
+}
+
+/** How many times its share of the copies a member takes so that they are in other racks. */
+const RACK_SHARE_MAX = 2;
+
+class StandbyPlacing {
+  private readonly group: GroupView;
+  private readonly runner: Int32Array;
+  private readonly settings: AssignorSettings;
+  private readonly loads: Loads;
+  private readonly keepers: number[][];
+  private readonly held: Set<number>[];
+  private readonly fairShare: number;
+  private readonly racks: boolean;
+
+  constructor(group: GroupView, runner: Int32Array, settings: AssignorSettings) {
+    this.group = group;
+    this.runner = runner;
+    this.settings = settings;
+    this.loads = new Loads(group.capacity, group.heaviest);
+    this.keepers = group.tasks.map(() => []);
+    this.held = group.members.map(() => new Set());
+    const stateful = group.tasks.reduce((sum, { stateful, weight }) => sum + (stateful ? weight : 0), 0);
+    this.fairShare = (stateful * settings.numStandbys) / group.totalCapacity;
+    this.racks = group.members.some(({ rack }) => rack !== null);
+  }
+
+  keepWhatIsKept(): void {
+    const { group } = this;
+    group.keepers.forEach((kept, task) => {
+      if (kept.length === 0 || !group.tasks[task]!.stateful) return;
+      const nearest = [...kept].sort((a, b) => {
+        const [lagA, lagB] = [this.lagBeyond(a, task), this.lagBeyond(b, task)];
+        return lagA === lagB ? a - b : lagA < lagB ? -1 : 1;
+      });
+      for (const member of nearest) {
+        if (this.keepers[task]!.length >= this.settings.numStandbys) return;
+        if (!this.mayKeep(member, task)) continue;
+        if (this.clashes(member, task) > 0 && this.hasBetterRack(task)) continue;
+        this.put(task, member);
+      }
+    });
+  }
+
+  placeRest(): void {
+    const { group } = this;
+    for (let copy = 0; copy < this.settings.numStandbys; copy++) {
+      for (let task = 0; task < group.tasks.length; task++) {
+        if (!group.tasks[task]!.stateful || this.keepers[task]!.length > copy) continue;
+        const member = this.bestFor(task);
+        if (member !== NOBODY) this.put(task, member);
+      }
+    }
+  }
+
+  level(): void {
+    const { group } = this;
+    this.loads.level((from, to) => {
+      let best = NOBODY;
+      let bestLag = Infinity;
+      for (const task of this.held[from]!) {
+        if (!this.mayKeep(to, task, from)) continue;
+        if (this.clashes(to, task, from) > this.clashes(from, task, from)) continue;
+        const lag = group.lag(to, task);
+        if (best === NOBODY || lag < bestLag || (lag === bestLag && task > best)) {
+          best = task;
+          bestLag = lag;
+        }
+      }
+      if (best === NOBODY) return false;
+      this.remove(best, from);
+      this.put(best, to);
+      return true;
+    });
+  }
+
+  /** A copy that is caught up is given up only for one that is caught up as well. */
+  keepUntilFilled(): StandbyPlacement {
+    const { group, keepers } = this;
+    const wanted: WantedCopy[] = [];
+    const now = keepers.map((members, task) => {
+      const spare = group.keepers[task]!.filter(
+        (member) => !members.includes(member) && this.isCaughtUp(member, task) && this.mayKeep(member, task),
+      );
+      if (spare.length === 0) return members;
+      return members.map((member) => {
+        if (spare.length === 0 || this.isCaughtUp(member, task)) return member;
+        wanted.push({ task, member });
+        return spare.shift()!;
+      });
+    });
+    return { keepers: now, wanted };
+  }
+
+  private bestFor(task: number): number {
+    const { group } = this;
+    const weight = group.weight[task]!;
+    let best = NOBODY;
+    let bestScore: readonly number[] = [];
+    for (let member = 0; member < group.members.length; member++) {
+      if (!this.mayKeep(member, task)) continue;
+      const load = this.loads.with(member, weight);
+      const clashes = load > this.rackLimit(weight) ? Infinity : this.clashes(member, task);
+      // State that lies there already is worth as much as the fair share allows.
+      const lag = load > this.fairShare ? Infinity : group.lag(member, task);
+      const score = [clashes, lag, load];
+      if (best === NOBODY || isLess(score, bestScore)) {
+        best = member;
+        bestScore = score;
+      }
+    }
+    return best;
+  }
+
+  private mayKeep(member: number, task: number, instead: number = NOBODY): boolean {
+    const { group, runner } = this;
+    if (!group.members[member]!.keepsCopies || !group.canRun(member, task)) return false;
+    const process = group.processOf[member]!;
+    const active = runner[task]!;
+    if (active !== NOBODY && group.processOf[active] === process) return false;
+    return this.keepers[task]!.every((other) => other === instead || group.processOf[other] !== process);
+  }
+
+  /** Copies of the task, the running one among them, that are in the member's rack. */
+  private clashes(member: number, task: number, instead: number = NOBODY): number {
+    if (!this.racks) return 0;
+    const { group } = this;
+    const { rack } = group.members[member]!;
+    // Not said where it runs: any of the others may be there too.
+    if (rack === null) return 0;
+    const active = this.runner[task]!;
+    let count = active !== NOBODY && group.members[active]!.rack === rack ? 1 : 0;
+    for (const other of this.keepers[task]!) {
+      if (other !== instead && other !== member && group.members[other]!.rack === rack) count++;
+    }
+    return count;
+  }
+
+  private hasBetterRack(task: number): boolean {
+    const limit = this.rackLimit(this.group.weight[task]!);
+    for (let member = 0; member < this.group.members.length; member++) {
+      if (!this.mayKeep(member, task) || this.clashes(member, task) > 0) continue;
+      if (this.loads.with(member, this.group.weight[task]!) <= limit) return true;
+    }
+    return false;
+  }
+
+  private rackLimit(weight: number): number {
+    return RACK_SHARE_MAX * this.fairShare + weight;
+  }
+
+  /** 0 for all that are caught up. */
+  private lagBeyond(member: number, task: number): number {
+    return this.isCaughtUp(member, task) ? 0 : this.group.lag(member, task);
+  }
+
+  private isCaughtUp(member: number, task: number): boolean {
+    return this.group.lag(member, task) <= this.settings.acceptableRecoveryLag;
+  }
+
+  private put(task: number, member: number): void {
+    this.keepers[task]!.push(member);
+    this.held[member]!.add(task);
+    this.loads.add(member, this.group.weight[task]!);
+  }
+
+  private remove(task: number, member: number): void {
+    this.keepers[task]!.splice(this.keepers[task]!.indexOf(member), 1);
+    this.held[member]!.delete(task);
+    this.loads.add(member, -this.group.weight[task]!);
+  }
+}
