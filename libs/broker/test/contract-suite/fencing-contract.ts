@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { EpochAbortedError, TaskMigratedError } from '#libs/core';
 import { batch, errorOf, offsetAt, ungrouped } from './bench.ts';
 import type { Bench } from './bench.ts';
-import { joinAlone } from './group-helpers.ts';
+import { joinAlone, startMember } from './group-helpers.ts';
 
 export function fencingContract(bench: () => Bench): void {
   const name = (prefix: string): string => bench().environment.uniqueName(prefix);
@@ -152,6 +152,69 @@ export function fencingContract(bench: () => Bench): void {
         code: 'MILLRACE_GENERATION_LOST',
       });
       await member.leave();
+    });
+
+    it('are taken under the old generation while the group prepares its next, and under the next from the answer on', async () => {
+      const topic = await bench().topic();
+      const [groupId, clientId] = [name('group'), name('client')];
+      const member = await joinAlone(bench(), groupId, topic, { clientId });
+      const old = member.group();
+      const writer = await bench().writer();
+      // The group prepares: the second has joined, the first has not.
+      const joins = bench().fault({ api: 'JoinGroup', on: 'request', action: 'hold', clientId });
+      const syncs = bench().fault({ api: 'SyncGroup', on: 'request', action: 'hold', clientId });
+      const other = startMember(bench(), groupId, topic);
+      await joins.hit();
+      await writer.commit([offsetAt(topic, 1)], old);
+      // It completes: all have joined, and the first, who leads, has assigned nothing yet.
+      joins.release();
+      await syncs.hit();
+      const next = member.member.metadata!;
+      expect(next.generationId).toBe(old.generationId + 1);
+      await writer.commit([offsetAt(topic, 2)], next);
+      expect(await errorOf(writer.commit([offsetAt(topic, 9)], old))).toMatchObject({
+        code: 'MILLRACE_GENERATION_LOST',
+      });
+      expect(await bench().committedOffset(groupId, topic)).toBe(2);
+      joins.remove();
+      syncs.remove();
+      syncs.release();
+      await bench().until(() => other.assignments() > 0, 'the second is assigned');
+      await member.leave();
+      await other.leave();
+    });
+
+    it('are offered again under the next generation when the group moves on while they are on their way', async () => {
+      const topic = await bench().topic();
+      const [groupId, clientId, writerId] = [name('group'), name('client'), name('client')];
+      const member = await joinAlone(bench(), groupId, topic, { clientId });
+      const old = member.group();
+      const writer = await bench().writer({ clientId: writerId });
+      const onTheWay = bench().fault({
+        api: 'TxnOffsetCommit',
+        on: 'request',
+        action: 'hold',
+        clientId: writerId,
+      });
+      writer.append(topic, 0, batch('kept'));
+      const commit = writer.commit([offsetAt(topic, 1)], old, (refused) => member.member.renewed(refused));
+      await onTheWay.hit();
+      // The answer that names the next generation arrives after the refusal.
+      const answer = bench().fault({ api: 'JoinGroup', on: 'answer', action: 'hold', clientId });
+      const other = startMember(bench(), groupId, topic);
+      await answer.hit();
+      onTheWay.remove();
+      onTheWay.release();
+      await bench().sleep(200);
+      expect(member.member.metadata).toMatchObject({ generationId: old.generationId });
+      answer.remove();
+      answer.release();
+      await commit;
+      expect(await bench().committedOffset(groupId, topic)).toBe(1);
+      expect(await bench().read(topic)).toEqual(['kept']);
+      expect(member.lost()).toEqual([]);
+      await member.leave();
+      await other.leave();
     });
 
     it('are refused for an instance that another process took over', async () => {

@@ -143,6 +143,70 @@ describe('an offset commit', () => {
     expect(writer.state).toBe('READY');
   });
 
+  it.each([
+    ['ILLEGAL_GENERATION', 22],
+    ['REBALANCE_IN_PROGRESS', 27],
+  ])('of %s goes out again under the next generation, in the same transaction', async (_name, code) => {
+    const { clock, rpc, writer } = await initialised();
+    rpc.next('TxnOffsetCommit', offsetsAnswer(code));
+    writer.append('out', 0, batchOf('a'));
+    const refused: number[] = [];
+    await clock.run(
+      writer.commit(OFFSETS, GROUP, async (group) => {
+        refused.push(group.generationId);
+        return { ...group, generationId: 8 };
+      }),
+    );
+    expect(refused).toEqual([7]);
+    const [first, second] = rpc.callsOf('TxnOffsetCommit').map(({ request }) => request);
+    expect(second).toEqual({ ...first, generationId: 8 });
+    expect(rpc.callsOf('EndTxn').map((call) => call.request.committed)).toEqual([true]);
+  });
+
+  it.each([
+    ['ILLEGAL_GENERATION without a next generation', 22, 1],
+    ['UNKNOWN_MEMBER_ID, without asking for one', 25, 0],
+    ['FENCED_INSTANCE_ID, without asking for one', 82, 0],
+  ])('of %s aborts the transaction', async (_name, code, asked) => {
+    const { clock, rpc, writer } = await initialised();
+    rpc.next('TxnOffsetCommit', offsetsAnswer(code));
+    let count = 0;
+    const commit = writer.commit(OFFSETS, GROUP, async () => {
+      count++;
+      return null;
+    });
+    await expect(clock.run(commit)).rejects.toMatchObject({ code: 'MILLRACE_GENERATION_LOST' });
+    expect(count).toBe(asked);
+    expect(rpc.callsOf('TxnOffsetCommit')).toHaveLength(1);
+    expect(rpc.callsOf('EndTxn').map((call) => call.request.committed)).toEqual([false]);
+  });
+
+  it('waits for the next generation no longer than its deadline', async () => {
+    const { clock, rpc, writer } = await initialised({ deadlineMs: 3_000 });
+    rpc.next('TxnOffsetCommit', offsetsAnswer(22));
+    const commit = writer.commit(OFFSETS, GROUP, () => new Promise(() => undefined));
+    await expect(clock.run(commit)).rejects.toMatchObject({ code: 'MILLRACE_GENERATION_LOST' });
+    expect(clock.monotonic()).toBeGreaterThanOrEqual(3_000);
+  });
+
+  it('sends nothing under the next generation once the writer was initialised anew', async () => {
+    const { clock, rpc, writer } = await initialised();
+    rpc.next('TxnOffsetCommit', offsetsAnswer(22));
+    let renew = (): void => undefined;
+    const commit = writer.commit(
+      OFFSETS,
+      GROUP,
+      (group) => new Promise((resolve) => (renew = () => resolve({ ...group, generationId: 8 }))),
+    );
+    commit.catch(() => undefined);
+    await clock.settle();
+    const again = writer.initialise();
+    renew();
+    await clock.run(again);
+    await expect(commit).rejects.toBeInstanceOf(EpochAbortedError);
+    expect(rpc.callsOf('TxnOffsetCommit')).toHaveLength(1);
+  });
+
   it('of a lost generation reports the migration even when the abort fails, and is FAILED then', async () => {
     const { clock, rpc, writer } = await initialised({ deadlineMs: 3_000 });
     rpc.next('TxnOffsetCommit', offsetsAnswer(22)).on('EndTxn', 'silent');
