@@ -219,7 +219,7 @@ export class Worker {
   async run(): Promise<void> {
     try {
       await this.prepare();
-      this.member.start();
+      if (!this.stopping) this.member.start();
       await this.loop();
       await this.drain();
       // Beside each other: what the databases have not written yet is in the changelogs, and no successor need wait for their end.
@@ -491,7 +491,9 @@ export class Worker {
         await this.writer.initialise();
         return;
       } catch (error) {
-        if (!isRecoverable(error) || this.stopping) throw error;
+        if (!isRecoverable(error)) throw error;
+        // Whoever stops needs no identity: nothing is begun under it any more.
+        if (this.stopping) return;
         await sleep(this.parts.clock, RECOVERY_PAUSE_MS);
       }
     }
