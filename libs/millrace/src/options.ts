@@ -99,6 +99,7 @@ const OPTIONS = z.strictObject({
   heartbeatIntervalMs: left,
   rebalanceTimeoutMs: left,
   maxBlockedMs: left,
+  groupProtocol: left,
   groupInstanceId: z.string('must be a string').min(1, 'must not be empty').nullable().optional(),
   numStandbys: left,
   acceptableRecoveryLag: left,

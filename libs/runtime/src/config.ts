@@ -7,6 +7,8 @@ import type { ExceptionHandlers } from './failure-policy.ts';
 
 export type ProcessingGuarantee = 'exactly_once' | 'at_least_once';
 
+export type GroupProtocol = 'classic' | 'streams';
+
 export interface RuntimeConfig {
   /** Consumer group, and prefix of internal topics and transactional ids. */
   readonly applicationId: string;
@@ -42,6 +44,11 @@ export interface RuntimeConfig {
    */
   readonly maxBlockedMs: number;
   readonly groupInstanceId: string | null;
+  /**
+   * Who assigns tasks. `classic`: a member of the group, by our own assignor. `streams`: the broker (KIP-1071, Kafka 4.2 and later);
+   * sessions, the longest heartbeat interval and standby copies are then settings of the group. Default `classic`.
+   */
+  readonly groupProtocol: GroupProtocol;
   /** Standby copies of each stateful task, kept by other members. Default 0, as Kafka Streams' `num.standby.replicas`. */
   readonly numStandbys: number;
   /** Most records a copy may be behind to count as caught up: Kafka Streams' `acceptable.recovery.lag`. Default 10,000. */
@@ -93,6 +100,7 @@ export function resolveRuntimeConfig(options: RuntimeOptions): RuntimeConfig {
     rebalanceTimeoutMs: options.rebalanceTimeoutMs ?? 300_000,
     maxBlockedMs: options.maxBlockedMs ?? 300_000,
     groupInstanceId: options.groupInstanceId ?? null,
+    groupProtocol: options.groupProtocol ?? 'classic',
     numStandbys: options.numStandbys ?? 0,
     acceptableRecoveryLag: options.acceptableRecoveryLag ?? 10_000,
     maxWarmups: options.maxWarmups ?? 2,
@@ -147,7 +155,7 @@ function findFaults(config: RuntimeConfig): string[] {
   positive('sessionTimeoutMs');
   positive('heartbeatIntervalMs');
   positive('rebalanceTimeoutMs');
-  faults.push(...scalingFaults(config));
+  faults.push(...scalingFaults(config), ...groupProtocolFaults(config));
   if (
     config.processingGuarantee === 'exactly_once' &&
     config.transactionTimeoutMs < config.commitIntervalMs * 5
@@ -174,6 +182,26 @@ function findFaults(config: RuntimeConfig): string[] {
   }
   if (!['earliest', 'latest', 'none'].includes(config.autoOffsetReset)) {
     faults.push(`autoOffsetReset must be earliest, latest or none, is "${config.autoOffsetReset}"`);
+  }
+  return faults;
+}
+
+/** What the broker decides when it assigns the tasks, and so cannot be asked for here. */
+function groupProtocolFaults(config: RuntimeConfig): string[] {
+  if (config.groupProtocol === 'classic') return [];
+  if (config.groupProtocol !== 'streams') {
+    return [`groupProtocol must be classic or streams, is ${JSON.stringify(config.groupProtocol)}`];
+  }
+  const faults: string[] = [];
+  if (config.numStandbys > 0) {
+    faults.push(
+      'numStandbys is a setting of the group under groupProtocol streams: leave it out here, and set streams.num.standby.replicas of the group (kafka-configs.sh --entity-type groups)',
+    );
+  }
+  if (config.groupInstanceId !== null && config.processingGuarantee !== 'exactly_once') {
+    faults.push(
+      'groupInstanceId under groupProtocol streams needs exactly_once: the broker does not tell two processes of the same name apart, their transactional id does',
+    );
   }
   return faults;
 }

@@ -36,7 +36,7 @@ export class PredecessorSettler {
   async settle(
     tasks: readonly TaskIdText[],
     departed: readonly string[],
-    live: () => readonly string[],
+    live: () => readonly string[] | Promise<readonly string[]>,
   ): Promise<void> {
     if (this.config.processingGuarantee !== 'exactly_once') return;
     const ids = new Set(departed);
@@ -49,7 +49,7 @@ export class PredecessorSettler {
       if (decoded !== null) ids.add(decoded.transactionalId);
     }
     // Asked only now: whoever joined while the offsets were read is not to be fenced either.
-    for (const id of live()) ids.delete(id);
+    for (const id of await live()) ids.delete(id);
     ids.delete(this.ownId);
     // An id outside the application's own name space is never ours to fence, whatever some offset's metadata says.
     const ours = [...ids].filter((id) => id.startsWith(`${this.config.applicationId}-`));

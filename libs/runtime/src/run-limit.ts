@@ -17,6 +17,8 @@ export class RunLimit {
   private readonly client: BrokerClient;
   private readonly registry: TaskRegistry;
   private readonly isAssigned: () => boolean;
+  /** A task may be between two owners while all tasks of this one have ended: what counts is what the whole group has committed. */
+  private readonly byGroup: boolean;
   /** By `formatTopicPartition`, external inputs only. */
   private ends: ReadonlyMap<string, number> = new Map();
   private readonly repartitions: readonly TopicPartition[];
@@ -32,7 +34,9 @@ export class RunLimit {
     registry: TaskRegistry,
     isAssigned: () => boolean,
     clock: Clock,
+    byGroup = false,
   ) {
+    this.byGroup = byGroup;
     this.clock = clock;
     this.layout = layout;
     this.client = client;
@@ -63,7 +67,7 @@ export class RunLimit {
         if (end !== undefined && queue.position < end) return false;
       }
     }
-    if (this.repartitions.length === 0 && tasks > 0) return true;
+    if (this.repartitions.length === 0 && tasks > 0 && !this.byGroup) return true;
     if (idle && this.commitPositions()) return false;
     return this.isGroupDone();
   }

@@ -10,6 +10,7 @@ import { GlobalStores } from './global-stores.ts';
 import { layOut } from './internal-topics.ts';
 import type { PartitionCheck } from './internal-topics.ts';
 import { Lifecycle } from './lifecycle.ts';
+import { refuseUnknownProtocol } from './membership.ts';
 import type { RestoreListener } from './store-restorer.ts';
 import { Worker, asFatal } from './worker.ts';
 import type { WorkerFigures } from './worker.ts';
@@ -79,6 +80,7 @@ export class StreamsRuntime {
       onFailed: (error) => this.worker?.failForGood(error),
     });
     try {
+      await refuseUnknownProtocol(client, config);
       const layout = await layOut(topology, config, client, checkPartitions);
       worker = new Worker({
         index: 0,

@@ -9,13 +9,7 @@
 //   6. yield to I/O, or wait for something to do
 //
 // The loop never waits for a commit, and the group member's heartbeats never wait for the loop.
-import type {
-  BrokerClient,
-  GroupMember,
-  IdempotentWriter,
-  RecordReader,
-  TransactionalWriter,
-} from '#libs/broker';
+import type { BrokerClient, IdempotentWriter, RecordReader, TransactionalWriter } from '#libs/broker';
 import {
   FatalError,
   MillraceError,
@@ -37,6 +31,8 @@ import { AtLeastOnceCommit, TransactionalCommit, isEpochFailure } from './epoch-
 import { EpochCoordinator } from './epoch-coordinator.ts';
 import type { GlobalStores } from './global-stores.ts';
 import { InputRouter } from './input-router.ts';
+import { createMembership } from './membership.ts';
+import type { Membership, WorkerMember } from './membership.ts';
 import { transactionalId } from './names.ts';
 import { OutputCollector } from './output-collector.ts';
 import { RepartitionTrimmer } from './repartition-trimmer.ts';
@@ -47,7 +43,6 @@ import { TaskOpener } from './task-opener.ts';
 import { TaskRegistry } from './task-registry.ts';
 import { TurnPace } from './turn-pace.ts';
 import { WakeSignal } from './wake-signal.ts';
-import { WorkerMembership } from './worker-membership.ts';
 
 /** Records of one task per turn: a few milliseconds of work. */
 const SLICE_RECORDS = 2_000;
@@ -87,8 +82,8 @@ export class Worker {
   private readonly registry: TaskRegistry;
   private readonly epochs: EpochCoordinator;
   private readonly router: InputRouter;
-  private readonly membership: WorkerMembership;
-  private readonly member: GroupMember;
+  private readonly membership: Membership;
+  private readonly member: WorkerMember;
   private readonly runLimit: RunLimit | null;
   private readonly trimmer: RepartitionTrimmer;
   private readonly pace: TurnPace;
@@ -158,7 +153,7 @@ export class Worker {
       onCommitEnd: () => this.wake(),
     });
     this.router = new InputRouter(this.reader, config.bufferedBytesPerPartition);
-    this.membership = new WorkerMembership({
+    const { membership, member } = createMembership({
       config,
       layout,
       client,
@@ -175,24 +170,21 @@ export class Worker {
       }),
       epochs: this.epochs,
       abandon: () => this.abandon(),
-      requestRejoin: (reason) => this.member.requestRejoin(reason),
       onFailed: (error) => this.fail(error),
       onFatal: (error) => this.failForGood(error),
     });
-    this.member = client.createGroupMember(
-      {
-        groupId: config.applicationId,
-        groupInstanceId: config.groupInstanceId,
-        sessionTimeoutMs: config.sessionTimeoutMs,
-        heartbeatIntervalMs: config.heartbeatIntervalMs,
-        rebalanceTimeoutMs: config.rebalanceTimeoutMs,
-        maxBlockedMs: config.maxBlockedMs,
-      },
-      this.membership,
-    );
+    this.membership = membership;
+    this.member = member;
     this.runLimit =
       config.until === 'latest'
-        ? new RunLimit(layout, client, this.registry, () => this.membership.isSettled, clock)
+        ? new RunLimit(
+            layout,
+            client,
+            this.registry,
+            () => this.membership.isSettled,
+            clock,
+            config.groupProtocol === 'streams',
+          )
         : null;
     this.trimmer = new RepartitionTrimmer(layout, client.admin, this.registry, clock, logger);
     parts.globals.ready.then(

@@ -59,6 +59,8 @@ export interface StreamsGroupMemberOptions {
    * (`streams.session.timeout.ms`), which it does not tell. Default 45,000, as there.
    */
   readonly sessionTimeoutMs?: number;
+  /** Between two heartbeats; the group's own interval (`streams.heartbeat.interval.ms`) where that is shorter, or by default. */
+  readonly heartbeatIntervalMs?: number;
   readonly rackId?: string | null;
   readonly userEndpoint?: StreamsEndpoint | null;
   /** Published to all who describe the group. */

@@ -13,6 +13,7 @@ import { sleep } from '#libs/core';
 import { classify, errorName, KafkaError } from '../protocol/error-codes.ts';
 import { isRpcFailure, refused } from '../protocol/errors.ts';
 import type { JoinGroupAnswer } from '../rpc/index.ts';
+import { otherGroupType } from '../streams-group/index.ts';
 import {
   decodeAssignment,
   decodeSubscription,
@@ -137,7 +138,13 @@ export async function joinGroup(
       case 'instance-fenced':
         return { kind: 'failed', error: instanceFenced(settings, what) };
       default:
-        return { kind: 'failed', error: refused(what, code, { groupId: settings.groupId }) };
+        return {
+          kind: 'failed',
+          error:
+            code === KafkaError.INCONSISTENT_GROUP_PROTOCOL
+              ? otherGroupType(settings.groupId, what, code)
+              : refused(what, code, { groupId: settings.groupId }),
+        };
     }
   }
 }

@@ -51,6 +51,7 @@ export class KafkaStreamsGroupMember implements StreamsGroupMember {
   readonly #cluster: Cluster;
   readonly #settings: StreamsMemberSettings;
   readonly #sessionTimeoutMs: number;
+  readonly #intervalMsMax: number;
   /** The member id is the caller's, so it outlives the process. */
   readonly #lasting: boolean;
   readonly #handler: StreamsGroupMemberHandler;
@@ -89,6 +90,7 @@ export class KafkaStreamsGroupMember implements StreamsGroupMember {
     this.#lasting = options.memberId !== undefined;
     this.memberId = options.memberId ?? randomId(() => cluster.clock.random());
     this.#sessionTimeoutMs = options.sessionTimeoutMs ?? SESSION_TIMEOUT_MS_DEFAULT;
+    this.#intervalMsMax = options.heartbeatIntervalMs ?? Infinity;
     this.#settings = {
       groupId: options.groupId,
       memberId: this.memberId,
@@ -317,7 +319,8 @@ export class KafkaStreamsGroupMember implements StreamsGroupMember {
     const joined = joining && answer.memberEpoch > 0;
     this.#epoch = answer.memberEpoch;
     this.#endpointEpoch = answer.endpointInformationEpoch;
-    if (answer.heartbeatIntervalMs > 0) this.#intervalMs = answer.heartbeatIntervalMs;
+    if (answer.heartbeatIntervalMs > 0)
+      this.#intervalMs = Math.min(answer.heartbeatIntervalMs, this.#intervalMsMax);
     if (joined) {
       this.#cluster.logger.info('Joined the group', {
         groupId,
