@@ -56,6 +56,8 @@ export class WorkerMembership implements GroupMemberHandler {
   /** Transactional ids of the generation this worker was last assigned in. */
   private live: readonly string[] = [];
   private settled = false;
+  /** The last assignment announced a handover, and this worker has asked for its round. */
+  private inHandover = false;
   /** How often the group gave this worker's tasks away without asking. */
   losses = 0;
 
@@ -137,7 +139,7 @@ export class WorkerMembership implements GroupMemberHandler {
     for (const [memberId, { active: tasks, givesUp }] of assigned) {
       assignments.set(memberId, {
         partitions: this.partitionsOf(tasks),
-        userData: encodeAssignmentData({ tasks, live, departed, givesUp }),
+        userData: encodeAssignmentData({ tasks, live, departed, givesUp, handover: withheld.length > 0 }),
       });
     }
     return Promise.resolve(assignments);
@@ -146,7 +148,7 @@ export class WorkerMembership implements GroupMemberHandler {
   onAssigned(assignment: Assignment, group: GroupMetadata): Promise<void> {
     const { controls } = this.parts;
     return controls.post(async () => {
-      const { tasks, live, departed, givesUp } = decodeAssignmentData(assignment.userData);
+      const { tasks, live, departed, givesUp, handover } = decodeAssignmentData(assignment.userData);
       this.live = live;
       const { revoked } = await this.assigned.apply(
         { active: tasks, standby: [], warmup: [] },
@@ -158,7 +160,10 @@ export class WorkerMembership implements GroupMemberHandler {
       // A static member may hear of what it is to give up only after a restart, and others wait for its word.
       const handsOver = revoked.length > 0 || givesUp.length > 0;
       if (handsOver) this.parts.requestRejoin('tasks were given up');
-      this.settled = !handsOver;
+      // Once in a row: who was to give something up and has not is not asked over and over.
+      else if (handover && !this.inHandover) this.parts.requestRejoin('tasks are being handed over');
+      this.inHandover = handover;
+      this.settled = !handsOver && !handover;
     });
   }
 

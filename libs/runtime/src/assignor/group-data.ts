@@ -25,6 +25,8 @@ export interface AssignmentData {
   readonly departed: readonly string[];
   /** Tasks that wait for this member to give them up, by joining again; also if it has restarted since and runs them no more. */
   readonly givesUp: readonly TaskIdText[];
+  /** Some member gives tasks up, so another round follows: whoever asks for it at once need not wait to be told by a heartbeat. */
+  readonly handover: boolean;
 }
 
 export function encodeMemberData(data: MemberData): Uint8Array {
@@ -56,6 +58,7 @@ export function decodeAssignmentData(bytes: Uint8Array): AssignmentData {
     live: texts(fields?.['live']),
     departed: texts(fields?.['departed']),
     givesUp: texts(fields?.['givesUp']),
+    handover: fields?.['handover'] === true,
   };
 }
 
