@@ -83,3 +83,10 @@ export function scenarioOf(seed: number): Scenario {
 export function pick<T>(random: SeededRandom, choices: readonly T[]): T {
   return choices[random.integer(0, choices.length - 1)]!;
 }
+
+/** For whoever reads a failure. */
+export function describeScenario(seed: number): string {
+  const { topology, random: _random, seed: _seed, ...rest } = scenarioOf(seed);
+  const settings = Object.entries(rest).map(([name, value]) => `${name} ${String(value)}`);
+  return `${topology.name}, ${settings.join(', ')}`;
+}

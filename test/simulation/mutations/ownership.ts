@@ -1,0 +1,96 @@
+// Bugs of owning: of generations, of what is given up and taken over, of predecessors.
+import type { Mutant } from './mutant.ts';
+
+const REQUESTS = 'broker/src/writer/transaction-requests.ts';
+const OWNERSHIP = 'runtime/src/ownership.ts';
+
+export const ofOwnership: readonly Mutant[] = [
+  {
+    bug: 'drop the generation',
+    within: 200,
+    changes: [
+      {
+        file: REQUESTS,
+        from: 'groupId: group.groupId,\n    generationId: group.generationId,\n    memberId: group.memberId,\n    groupInstanceId: group.groupInstanceId,',
+        to: "groupId: group.groupId,\n    generationId: -1,\n    memberId: '',\n    groupInstanceId: null,",
+      },
+    ],
+  },
+  {
+    bug: 'carry an epoch over a loss of the membership',
+    within: 400,
+    changes: [
+      {
+        file: OWNERSHIP,
+        from: 'return !this.ended && this.member.losses === this.losses;',
+        to: 'return !this.ended;',
+      },
+    ],
+  },
+  {
+    bug: 'keep the tasks after a lost generation',
+    within: 100,
+    changes: [
+      {
+        file: 'runtime/src/worker-membership.ts',
+        from: 'await this.guarded(() => this.parts.abandon());',
+        to: '',
+      },
+    ],
+  },
+  {
+    bug: 'go on with tasks that were taken away',
+    within: 50,
+    changes: [
+      {
+        file: 'runtime/src/assigned-tasks.ts',
+        from: 'const revoked = [...before].filter((name) => !wanted.has(name));',
+        to: 'const revoked: TaskIdText[] = [];',
+      },
+    ],
+  },
+  {
+    bug: 'give a task to a new member while the old one still runs it',
+    within: 100,
+    changes: [
+      {
+        file: 'runtime/src/assignor/assign-tasks.ts',
+        from: 'if (member !== NOBODY && (owner === NOBODY || owner === member)) {',
+        to: 'if (member !== NOBODY && owner !== -2) {',
+      },
+    ],
+  },
+  {
+    bug: 'skip the fence: leave the transaction of a departed member to its timeout',
+    within: 400,
+    changes: [
+      {
+        file: 'runtime/src/predecessor-settler.ts',
+        from: 'await Promise.all(ours.map((id) => this.fence(id)));',
+        to: 'void ours;',
+      },
+    ],
+  },
+  {
+    bug: 'read offsets without require_stable',
+    within: 200,
+    changes: [
+      {
+        file: 'runtime/src/starting-point.ts',
+        from: 'await client.admin.committedOffsets(config.applicationId, inputs)',
+        to: 'await client.admin.committedOffsets(config.applicationId, inputs, { requireStable: false })',
+      },
+    ],
+  },
+  {
+    bug: 'take a stale assignment: that of a round the group has left behind',
+    within: 200,
+    changes: [
+      {
+        file: 'broker/src/group/group-member.ts',
+        from: 'if (before < 0 || now === before || now === before + 1) return undefined;',
+        to: 'if (before !== now + 1) return undefined;',
+      },
+    ],
+  },
+];
