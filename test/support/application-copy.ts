@@ -1,7 +1,7 @@
 // A copy of the sums application in a process of its own, over the public API. Its one argument is JSON: CopyOptions. It prints
 // a line of JSON whenever its state, its tasks or its restored records have changed, and drains on SIGTERM.
 import { StreamsApplication, silentLogger } from '#libs/millrace';
-import { sumsTopology } from './sums-application.ts';
+import { groupProtocolUnderTest, sumsTopology } from './sums-application.ts';
 
 export interface CopyOptions {
   readonly applicationId: string;
@@ -27,6 +27,7 @@ async function main({ input, output, brokers, ...options }: CopyOptions): Promis
     ...options,
     kafka: { brokers },
     topology: sumsTopology(input, output),
+    ...groupProtocolUnderTest(),
     commitIntervalMs: 20,
     sessionTimeoutMs: 6_000,
     heartbeatIntervalMs: 500,

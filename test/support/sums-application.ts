@@ -28,6 +28,11 @@ export function sumsTopology(input: string, output: string): Topology {
   return builder.build();
 }
 
+/** MILLRACE_TEST_GROUP_PROTOCOL=streams: the suites run in groups whose tasks the broker assigns. */
+export function groupProtocolUnderTest(): Pick<RuntimeOptions, 'groupProtocol'> {
+  return process.env['MILLRACE_TEST_GROUP_PROTOCOL'] === 'streams' ? { groupProtocol: 'streams' } : {};
+}
+
 export interface SumsApplication {
   readonly runtime: StreamsRuntime;
   readonly client: BrokerClient;
@@ -54,7 +59,12 @@ export async function startSums(topology: Topology, options: SumsOptions): Promi
   );
   const runtime = new StreamsRuntime({
     topology,
-    config: resolveRuntimeConfig({ applicationId: 'sums', instanceId: 'one', ...config }),
+    config: resolveRuntimeConfig({
+      applicationId: 'sums',
+      instanceId: 'one',
+      ...groupProtocolUnderTest(),
+      ...config,
+    }),
     client,
     backend,
     checkPartitions: (built, counts) => checkPartitions(built, counts).repartitionCounts,

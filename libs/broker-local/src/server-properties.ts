@@ -79,11 +79,14 @@ export const SINGLE_NODE_DEFAULTS: Readonly<Record<string, string | number | boo
   // A group of one member need not wait for company, and tests want sessions shorter than 6 s.
   'group.initial.rebalance.delay.ms': 0,
   'group.min.session.timeout.ms': 500,
-  // The same for groups whose tasks the broker assigns (KIP-1071), whose sessions the broker decides.
+  // The same for groups whose tasks the broker assigns (KIP-1071). Their members cannot ask for a session: it is the broker's, 45 s by
+  // default, or set for a group (kafka-configs.sh --entity-type groups).
   'group.streams.initial.rebalance.delay.ms': 0,
   'group.streams.assignment.interval.ms': 0,
   'group.streams.min.session.timeout.ms': 500,
+  'group.streams.session.timeout.ms': 6_000,
   'group.streams.min.heartbeat.interval.ms': 100,
+  'group.streams.heartbeat.interval.ms': 1_000,
   // A quarter of a 512 MB heap would go to the log cleaner's offset map otherwise.
   'log.cleaner.dedupe.buffer.size': 33_554_432,
   'controlled.shutdown.enable': false,
