@@ -118,6 +118,7 @@ export class WorkerMembership implements GroupMemberHandler {
         capacity: 1,
         owned: own.tasks,
         generationId: member.generationId,
+        expects: [],
         standbys: [],
         lags: new Map(own.localTasks.map((task) => [task, config.acceptableRecoveryLag])),
         runs: null,

@@ -41,7 +41,7 @@ export function assignTasks(
     settings.maxWarmups - first.warmups.length,
   );
   const answer = new Answer(group);
-  runner.forEach((member, task) => answer.addActive(task, member));
+  runner.forEach((member, task) => answer.addActive(task, member, target[task]!));
   standbys.keepers.forEach((keepers, task) => {
     for (const member of keepers) answer.addStandby(task, member);
   });
@@ -59,6 +59,7 @@ interface Lists {
   readonly standby: number[];
   readonly warmup: number[];
   readonly givesUp: number[];
+  readonly expects: number[];
 }
 
 /** Gathers what each member gets. */
@@ -69,15 +70,17 @@ class Answer {
 
   constructor(group: GroupView) {
     this.group = group;
-    this.lists = group.members.map(() => ({ active: [], standby: [], warmup: [], givesUp: [] }));
+    this.lists = group.members.map(() => ({ active: [], standby: [], warmup: [], givesUp: [], expects: [] }));
   }
 
-  addActive(task: number, member: number): void {
+  addActive(task: number, member: number, target: number): void {
     const owner = this.group.owner[task]!;
     if (member !== NOBODY && (owner === NOBODY || owner === member)) {
       this.lists[member]!.active.push(task);
+      if (target !== member) this.lists[target]!.expects.push(task);
       return;
     }
+    if (target !== NOBODY) this.lists[target]!.expects.push(task);
     // It is another's still, or none that is here can run it.
     this.withheld.push(task);
   }
@@ -112,12 +115,13 @@ class Answer {
     });
     const members = new Map<string, MemberCopies>();
     group.members.forEach(({ memberId }, member) => {
-      const { active, standby, warmup, givesUp } = this.lists[member]!;
+      const { active, standby, warmup, givesUp, expects } = this.lists[member]!;
       members.set(memberId, {
         active: group.names(active),
         standby: group.names(standby),
         warmup: group.names(warmup),
         givesUp: group.names(givesUp),
+        expects: group.names(expects),
       });
     });
     return {

@@ -74,8 +74,8 @@ function isLessLoaded(load: Float64Array, member: number, than: number): boolean
 }
 
 /**
- * Which of the wanted copies are filled now: those being filled already first, then those with least to go. One that is kept as a
- * standby anyway needs no place among the `maxWarmups`.
+ * Which of the wanted copies are filled now: those being filled already first, then those with least to go, then those that relieve
+ * whoever runs most. One that is kept as a standby anyway needs no place among the `maxWarmups`.
  */
 export function chooseWarmups(
   group: GroupView,
@@ -87,11 +87,25 @@ export function chooseWarmups(
     copy,
     isKept: group.keeps(copy.member, copy.task),
     lag: group.lag(copy.member, copy.task),
+    relief: 0,
   }));
+  const ownLoad = new Float64Array(group.members.length);
+  const share = (task: number, owner: number): number => group.weight[task]! / group.capacity[owner]!;
+  group.owner.forEach((owner, task) => {
+    if (owner !== NOBODY) ownLoad[owner]! += share(task, owner);
+  });
+  // Each one counts as gone for the next of the same owner.
+  for (const entry of ranked) {
+    const { task } = entry.copy;
+    const owner = group.owner[task]!;
+    if (owner === NOBODY) continue;
+    entry.relief = ownLoad[owner]!;
+    ownLoad[owner]! -= share(task, owner);
+  }
   ranked.sort((a, b) => {
     if (a.isKept !== b.isKept) return a.isKept ? -1 : 1;
     if (a.lag !== b.lag) return a.lag < b.lag ? -1 : 1;
-    return a.copy.task - b.copy.task || a.copy.member - b.copy.member;
+    return b.relief - a.relief || a.copy.task - b.copy.task || a.copy.member - b.copy.member;
   });
   const warmups: WantedCopy[] = [];
   const filling: WantedCopy[] = [];

@@ -34,6 +34,8 @@ export interface AssignableMember {
   readonly owned: readonly TaskIdText[];
   /** Generation in which it came to own what it says; of two that claim a task the later is believed. */
   readonly generationId: number;
+  /** What the last assignment meant it to run in the end and it does not run yet: a plan is carried out, not made anew each round. */
+  readonly expects: readonly TaskIdText[];
   /** What it keeps standby and warm-up copies of, as it joins. */
   readonly standbys: readonly TaskIdText[];
   /** Records it is behind, by task whose state it has: 0 where the task runs here or nothing is missing. Absent: it has no state of it. */
@@ -56,6 +58,8 @@ export interface AssignorSettings {
 export interface MemberCopies extends TaskCopies {
   /** Tasks that wait for this member to give them up, by joining again without them. */
   readonly givesUp: readonly TaskIdText[];
+  /** Tasks that are to run here in the end, and do not yet: to be said again at the next join. */
+  readonly expects: readonly TaskIdText[];
 }
 
 export interface GroupAssignment {

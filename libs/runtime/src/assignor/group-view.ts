@@ -31,6 +31,8 @@ export class GroupView {
   readonly processOf: Int32Array;
   /** Member that runs the task; `NOBODY`. */
   readonly owner: Int32Array;
+  /** Member that the last round meant to run the task in the end; `NOBODY`: it runs where it belongs. */
+  readonly expecting: Int32Array;
   /** Members with state of the task. */
   readonly copies: readonly StateCopy[][];
   /** By task: members that keep a standby or warm-up copy. */
@@ -64,7 +66,8 @@ export class GroupView {
     const processes = new Map<string, number>();
     this.processOf = Int32Array.from(this.members, (member) => numberOf(processes, member.processId));
     this.isUniform = this.members.every((member) => member.runs === null);
-    this.owner = this.findOwners();
+    this.owner = this.findClaims(({ owned }) => owned);
+    this.expecting = this.findClaims(({ expects }) => expects);
     this.keepers = this.findKeepers();
     this.copies = this.findCopies();
   }
@@ -95,11 +98,12 @@ export class GroupView {
   }
 
   /** Of two that claim a task the later generation is believed, and neither when they tie: both have lost it. */
-  private findOwners(): Int32Array {
+  private findClaims(claims: (member: AssignableMember) => readonly TaskIdText[]): Int32Array {
     const owner = new Int32Array(this.tasks.length).fill(NOBODY);
     const claimedIn = new Float64Array(this.tasks.length).fill(-Infinity);
-    this.members.forEach(({ owned, generationId }, member) => {
-      for (const name of new Set(owned)) {
+    this.members.forEach((claimant, member) => {
+      const { generationId } = claimant;
+      for (const name of new Set(claims(claimant))) {
         const task = this.taskIndex.get(name);
         if (task === undefined || generationId < claimedIn[task]!) continue;
         owner[task] = generationId === claimedIn[task] ? NOBODY : member;

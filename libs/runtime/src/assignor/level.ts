@@ -41,9 +41,10 @@ export class Loads {
 
   /**
    * Moves tasks from those that have most to those that have least, until the group is balanced or nothing more can move.
-   * `move` moves one task that may go from one to the other, and tells whether there was any.
+   * `move` moves one task that may go from one to the other, and tells whether there was any. True when something moved.
    */
-  level(move: (from: number, to: number) => boolean): void {
+  level(move: (from: number, to: number) => boolean): boolean {
+    let moved = false;
     const stuck = new Uint8Array(this.load.length);
     for (;;) {
       let most = -1;
@@ -52,8 +53,9 @@ export class Loads {
         if (stuck[member] === 0 && (most < 0 || this.with(member, 0) > this.with(most, 0))) most = member;
         if (this.with(member, this.slack) < this.with(least, this.slack)) least = member;
       }
-      if (most < 0 || !this.isUneven(most, least)) return;
-      if (!move(most, least) && !this.moveElsewhere(most, move)) stuck[most] = 1;
+      if (most < 0 || !this.isUneven(most, least)) return moved;
+      if (move(most, least) || this.moveElsewhere(most, move)) moved = true;
+      else stuck[most] = 1;
     }
   }
 

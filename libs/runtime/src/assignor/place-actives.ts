@@ -4,6 +4,8 @@ import { NOBODY } from './group-view.ts';
 import type { GroupView, StateCopy } from './group-view.ts';
 import { isLess, Loads } from './level.ts';
 
+const PASSES_MAX = 16;
+
 /** By task: the member that is to run it; `NOBODY`: no member can. */
 export function placeActives(group: GroupView, acceptableRecoveryLag: number): Int32Array {
   const placing = new ActivePlacing(group, acceptableRecoveryLag);
@@ -33,10 +35,11 @@ class ActivePlacing {
     this.held = group.members.map(() => new Set());
   }
 
+  /** Where the last round meant it to run, or else where it runs. */
   keepWhatRuns(): void {
-    const { owner, tasks } = this.group;
+    const { owner, expecting, tasks } = this.group;
     for (let task = 0; task < tasks.length; task++) {
-      const member = owner[task]!;
+      const member = expecting[task] === NOBODY ? owner[task]! : expecting[task]!;
       if (member !== NOBODY && this.group.canRun(member, task)) this.put(task, member);
     }
   }
@@ -79,14 +82,23 @@ class ActivePlacing {
 
   /** Where tasks have to move anyway, those first whose state the other side has: what warms up there goes on to do so. */
   moveToState(): void {
-    const { group, target } = this;
-    for (const { task, member } of this.copiesByNearness()) {
+    const copies = this.copiesByNearness();
+    // What one cannot spare at first it can once others have given theirs.
+    for (let pass = 0; pass < PASSES_MAX; pass++) if (!this.moveOnce(copies)) return;
+  }
+
+  private moveOnce(copies: readonly StateCopy[]): boolean {
+    const { group, target, loads } = this;
+    let moved = false;
+    for (const { task, member } of copies) {
       const from = target[task]!;
-      if (from === member || from === NOBODY || !group.canRun(member, task)) continue;
-      if (!this.loads.isUneven(from, member)) continue;
+      if (from === member || from === NOBODY || !loads.isUneven(from, member)) continue;
       // Not from one that would then have too little itself, and need another's task in turn.
-      if (this.loads.canSpare(from, group.weight[task]!)) this.move(task, from, member);
+      if (!group.canRun(member, task) || !loads.canSpare(from, group.weight[task]!)) continue;
+      this.move(task, from, member);
+      moved = true;
     }
+    return moved;
   }
 
   level(): void {

@@ -23,12 +23,17 @@ export function placeStandbys(
   const placing = new StandbyPlacing(group, runner, settings);
   placing.keepWhatIsKept();
   placing.placeRest();
-  placing.level();
+  // The one may make room for the other.
+  for (let pass = 0; pass < PASSES_MAX; pass++) {
+    const moved = placing.improveRacks();
+    if (!placing.level() && !moved) break;
+  }
   return placing.keepUntilFilled();
 }
 
 /** How many times its share of the copies a member takes so that they are in other racks. */
 const RACK_SHARE_MAX = 2;
+const PASSES_MAX = 8;
 
 class StandbyPlacing {
   private readonly group: GroupView;
@@ -62,9 +67,7 @@ class StandbyPlacing {
       });
       for (const member of nearest) {
         if (this.keepers[task]!.length >= this.settings.numStandbys) return;
-        if (!this.mayKeep(member, task)) continue;
-        if (this.clashes(member, task) > 0 && this.hasBetterRack(task)) continue;
-        this.put(task, member);
+        if (this.mayKeep(member, task)) this.put(task, member);
       }
     });
   }
@@ -80,9 +83,31 @@ class StandbyPlacing {
     }
   }
 
-  level(): void {
+  /** Copies that share a rack with another go where they share none, or with fewer. */
+  improveRacks(): boolean {
+    if (!this.racks) return false;
+    let moved = false;
+    for (let task = 0; task < this.keepers.length; task++) {
+      for (const member of [...this.keepers[task]!]) {
+        const clashes = this.clashes(member, task);
+        if (clashes === 0) continue;
+        this.remove(task, member);
+        const better = this.bestFor(task);
+        const weight = this.group.weight[task]!;
+        const isBetter =
+          better !== NOBODY &&
+          this.clashes(better, task) < clashes &&
+          this.loads.with(better, weight) <= this.rackLimit(weight);
+        this.put(task, isBetter ? better : member);
+        if (isBetter) moved = true;
+      }
+    }
+    return moved;
+  }
+
+  level(): boolean {
     const { group } = this;
-    this.loads.level((from, to) => {
+    return this.loads.level((from, to) => {
       let best = NOBODY;
       let bestLag = Infinity;
       for (const task of this.held[from]!) {
@@ -161,15 +186,6 @@ class StandbyPlacing {
       if (other !== instead && other !== member && group.members[other]!.rack === rack) count++;
     }
     return count;
-  }
-
-  private hasBetterRack(task: number): boolean {
-    const limit = this.rackLimit(this.group.weight[task]!);
-    for (let member = 0; member < this.group.members.length; member++) {
-      if (!this.mayKeep(member, task) || this.clashes(member, task) > 0) continue;
-      if (this.loads.with(member, this.group.weight[task]!) <= limit) return true;
-    }
-    return false;
   }
 
   private rackLimit(weight: number): number {

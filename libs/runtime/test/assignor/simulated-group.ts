@@ -24,6 +24,7 @@ export function member(
     capacity: 1,
     owned,
     generationId: 1,
+    expects: [],
     standbys: [],
     lags: new Map(),
     runs: null,
@@ -50,6 +51,7 @@ interface Node {
   readonly runs: ReadonlySet<number> | null;
   readonly keepsCopies: boolean;
   owned: TaskIdText[];
+  expects: TaskIdText[];
   standbys: TaskIdText[];
   /** Records behind, by task whose state it has. */
   lags: Map<TaskIdText, number>;
@@ -81,6 +83,7 @@ export class SimulatedGroup {
       runs: null,
       keepsCopies: true,
       owned: [],
+      expects: [],
       standbys: [],
       lags: new Map(),
       ...rest,
@@ -142,13 +145,14 @@ export class SimulatedGroup {
     return runners;
   }
 
-  private apply(memberId: string, node: Node, { active, standby, warmup }: MemberCopies): void {
+  private apply(memberId: string, node: Node, { active, standby, warmup, expects }: MemberCopies): void {
     const stateful = new Set(this.tasks.filter((task) => task.stateful).map(({ name }) => name));
     for (const task of active) {
       if (node.owned.includes(task)) continue;
       this.moves.push({ task, to: memberId, lag: node.lags.get(task) ?? CHANGELOG_RECORDS });
     }
     node.owned = [...active];
+    node.expects = [...expects];
     node.standbys = [...standby, ...warmup];
     for (const task of active) if (stateful.has(task)) node.lags.set(task, 0);
     // A copy closes half of its distance between two rounds.
