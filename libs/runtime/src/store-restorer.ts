@@ -153,9 +153,11 @@ export class StoreRestorer {
       const end = source === null ? (ends.get(key) ?? 0) : committedOffset;
       const begin = starts.get(key) ?? 0;
       const written = state.reached.changelogOffsets.get(store);
-      if (written !== undefined && (written > end || written < begin))
+      // Behind what was written lies its transaction's marker: a log that begins after that has lost nothing.
+      const reachesFrom = source === null ? begin - 1 : begin;
+      if (written !== undefined && (written > end || written < reachesFrom))
         throw checkpointOutOfRange(name, store, key, written, begin, end);
-      const from = Math.max(written ?? begin, position);
+      const from = Math.max(written ?? begin, begin, position);
       if (from >= end) continue;
       added.push({
         store,
