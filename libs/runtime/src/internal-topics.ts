@@ -1,10 +1,12 @@
 // Owns the changelog and repartition topics of an application: what they must be, and that they are. User topics are never created.
 import type { BrokerClient, NewTopic, TopicDescription } from '#libs/broker';
-import { FatalError } from '#libs/core';
-import type { Topology } from '#libs/topology';
+import { FatalError, formatTaskId } from '#libs/core';
+import type { StoreSpec, SubTopology, Topology } from '#libs/topology';
 import type { RuntimeConfig } from './config.ts';
 import { ClusterLayout } from './cluster-layout.ts';
 import { repartitionTopic } from './names.ts';
+import { decodeOffsetMetadata } from './offset-metadata.ts';
+import { isStoreWritten } from './store-fingerprints.ts';
 
 /**
  * Finds the user's topics, decides the repartition topics' sizes, creates what is internal and missing, checks what exists.
@@ -28,6 +30,7 @@ export async function layOut(
   const layout = new ClusterLayout(applicationId, topology, partitionCounts, config.autoOffsetReset);
 
   const wanted: NewTopic[] = [];
+  const changelogs: Changelog[] = [];
   for (const [name, count] of repartitions) {
     wanted.push({
       name: repartitionTopic(applicationId, name),
@@ -40,6 +43,7 @@ export async function layOut(
     for (const store of sub.stores) {
       const name = layout.changelogTopic(sub, store);
       if (name === null) continue;
+      changelogs.push({ name, sub, store });
       wanted.push({
         name,
         partitionCount: layout.taskCount(sub),
@@ -52,7 +56,13 @@ export async function layOut(
       });
     }
   }
-  const found = await ensure(wanted, client);
+  const found = await ensure(wanted, client, (missing) =>
+    refuseLostChangelogs(
+      changelogs.filter(({ name }) => missing.has(name)),
+      layout,
+      client,
+    ),
+  );
   for (const [name, { topicId }] of described) layout.changelogTopicIds.set(name, topicId);
   for (const [name, { topicId }] of found) layout.changelogTopicIds.set(name, topicId);
   return layout;
@@ -76,15 +86,58 @@ function externalTopics(topology: Topology): string[] {
   return [...names];
 }
 
+interface Changelog {
+  readonly name: string;
+  readonly sub: SubTopology;
+  readonly store: StoreSpec;
+}
+
+/**
+ * A changelog that is gone although input was processed with its store: made anew it would be empty, and the store would begin from
+ * nothing in the middle of its input, in silence.
+ */
+async function refuseLostChangelogs(
+  missing: readonly Changelog[],
+  layout: ClusterLayout,
+  client: BrokerClient,
+): Promise<void> {
+  const lost: string[] = [];
+  for (const { name, sub, store } of missing) {
+    const inputs = Array.from({ length: layout.taskCount(sub) }, (_, partition) =>
+      layout.inputs(formatTaskId({ subTopology: sub.id, partition })),
+    ).flat();
+    const committed = await client.admin.committedOffsets(layout.applicationId, inputs, {
+      requireStable: false,
+    });
+    for (const { metadata } of committed.values()) {
+      if (!isStoreWritten(decodeOffsetMetadata(metadata)?.stores ?? '', store.name)) continue;
+      lost.push(name);
+      break;
+    }
+  }
+  if (lost.length === 0) return;
+  throw new FatalError({
+    code: 'MILLRACE_INTERNAL_TOPIC_INVALID',
+    message: `Changelogs were deleted, though group "${layout.applicationId}" has processed input with what they held: ${lost.join(', ')}.`,
+    remedy:
+      "Bring the topics back from a backup; or compute everything anew: delete the group's offsets and the other internal topics, or take a new application.id.",
+    context: { topics: lost },
+  });
+}
+
 async function ensure(
   wanted: readonly NewTopic[],
   client: BrokerClient,
+  beforeCreating: (missing: ReadonlySet<string>) => Promise<void>,
 ): Promise<ReadonlyMap<string, TopicDescription>> {
   if (wanted.length === 0) return new Map();
   const names = wanted.map((topic) => topic.name);
   const existing = await client.admin.describeTopics(names);
   const missing = wanted.filter((topic) => !existing.has(topic.name));
-  if (missing.length > 0) await client.admin.createTopics(missing);
+  if (missing.length > 0) {
+    await beforeCreating(new Set(missing.map((topic) => topic.name)));
+    await client.admin.createTopics(missing);
+  }
   const found = missing.length === 0 ? existing : await client.admin.describeTopics(names);
   const configs = await client.admin.topicConfigs(names);
   const faults: string[] = [];

@@ -54,6 +54,11 @@ function itemsOf(written: string): Map<string, string> {
   return items;
 }
 
+/** True when what was written beside committed offsets names the store: its changelog existed then. */
+export function isStoreWritten(written: string, store: string): boolean {
+  return itemsOf(written).has(shortHash(store, NAME_CHARACTERS));
+}
+
 /**
  * `written` without what `stores` say anew: stores that are gone from the topology. Their changelogs may be there still, and are what
  * the store would be restored from if it came back.

@@ -7,7 +7,7 @@
 //   anything else ─────────────► MILLRACE_STATE_FAILED
 import { FatalError, MillraceError, sleep } from '#libs/core';
 import type { Clock, Logger } from '#libs/core';
-import { EMPTY_CHECKPOINT, stateIncompatible, stateLocked, storeIdentity } from '#libs/state';
+import { EMPTY_CHECKPOINT, isMachineFault, stateIncompatible, stateLocked, storeIdentity } from '#libs/state';
 import type { StateCheckpoint, StateStoreSpec, TaskStateOptions } from '#libs/state';
 import {
   FORMAT_VERSION,
@@ -238,16 +238,13 @@ export function isLocked(error: unknown): boolean {
   return /lock file|lock hold/i.test(messageOf(error));
 }
 
-// What RocksDB says of a torn or corrupted database is open-ended; what a machine lacks is not.
-const ENVIRONMENT =
-  /permission denied|no space left|quota exceeded|too many open files|read-only file system|cannot allocate memory|input\/output error/i;
-
 /** The files are at fault, not the machine: others in their place would do. */
 function isCorruption(error: unknown): boolean {
   if (error instanceof MillraceError || error instanceof Unusable) return false;
   const cause = (error as { cause?: unknown } | null)?.cause;
   if (!isNative(error) && !isNative(cause)) return false;
-  return !ENVIRONMENT.test(`${messageOf(error)} ${messageOf(cause)}`);
+  // What RocksDB says of a torn or corrupted database is open-ended; what a machine lacks is not.
+  return !isMachineFault(error);
 }
 
 function asRefusal(error: unknown, path: string, task: TaskStateOptions): Error {

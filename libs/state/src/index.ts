@@ -4,6 +4,7 @@ export { EMPTY_CHECKPOINT } from './database.ts';
 export type { DatabaseBatch, DatabaseRow, ReadColumns, ScanRange, StateDatabase } from './database.ts';
 export { createMemoryStateBackend } from './memory-backend.ts';
 export type { MemoryStateBackend, MemoryStateOptions } from './memory-backend.ts';
+export { isMachineFault } from './machine-fault.ts';
 export { storeIdentity, stateInUse, stateIncompatible, stateLocked } from './store-identity.ts';
 export { TaskStateImpl } from './task-state.ts';
 export type { TaskStateEnvironment } from './task-state.ts';

@@ -4,13 +4,14 @@
 // 1. While a batch is built, later commits wait in `committed`: the batch is one moment, keys and offsets agree.
 // 2. An entry changed again while its value is being written is pending again; only what the write covered becomes clean.
 // 3. Once a write failed nothing more is written: what the database holds is its last good write.
-import { TaskCorruptedError, asError, yieldToIo } from '#libs/core';
+import { FatalError, TaskCorruptedError, asError, yieldToIo } from '#libs/core';
 import type { Clock, Logger, Timer } from '#libs/core';
 import type { EpochCommit, StateCheckpoint, StateStoreSpec } from './contract.ts';
 import type { DatabaseBatch, StateDatabase } from './database.ts';
 import { WriteState, versionAt, versionBytes } from './entry.ts';
 import type { Entry } from './entry.ts';
 import type { CacheAccount, Layer } from './layers.ts';
+import { isMachineFault } from './machine-fault.ts';
 
 /** How long building a batch may hold the loop. */
 const SLICE_MS = 2;
@@ -117,7 +118,7 @@ export class WriteBehind {
     this.checkpoint = checkpoint;
   }
 
-  /** Resolves when nothing that was committed before is unwritten. @throws TaskCorruptedError MILLRACE_STATE_FAILED */
+  /** Resolves when nothing that was committed before is unwritten. @throws TaskCorruptedError or FatalError MILLRACE_STATE_FAILED, as `fail` */
   async flush(): Promise<void> {
     while (this.failure === null && !this.idle) {
       if (this.writing === null) this.start();
@@ -134,16 +135,26 @@ export class WriteBehind {
     await this.writing;
   }
 
-  /** Records that the database failed; nothing is written from here on. */
+  /**
+   * Records that the database failed; nothing is written from here on. A TaskCorruptedError: the state is given up for its changelog.
+   * A FatalError: the machine is at fault, and what lies on its disk stays there to go on from.
+   */
   fail(cause: unknown): Error {
-    this.failure ??= new TaskCorruptedError([this.options.taskId], {
-      code: 'MILLRACE_STATE_FAILED',
-      message: `The state of task ${this.options.taskId} could not be read or written: ${causeOf(cause)}.`,
-      remedy:
-        'Look at free space and permissions of the state directory; the task is restored from its changelog.',
-      cause,
-      context: { taskId: this.options.taskId },
-    });
+    if (this.failure !== null) return this.failure;
+    const { taskId } = this.options;
+    const message = `The state of task ${taskId} could not be read or written: ${causeOf(cause)}.`;
+    const common = { code: 'MILLRACE_STATE_FAILED', message, cause, context: { taskId } } as const;
+    this.failure = isMachineFault(cause)
+      ? new FatalError({
+          ...common,
+          remedy:
+            'Look at free space, permissions and health of the state directory, then start again: the state is at its last good write.',
+        })
+      : new TaskCorruptedError([taskId], {
+          ...common,
+          remedy:
+            'Look at free space and permissions of the state directory; the task is restored from its changelog.',
+        });
     return this.failure;
   }
 

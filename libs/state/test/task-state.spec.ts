@@ -320,16 +320,19 @@ describe('writing behind', () => {
     expect(() => get(state, 'counts', 'a')).toThrow(StateMiss);
   });
 
-  it('reports a write that failed as the task’s failure, and writes nothing more', async () => {
+  it.each([
+    ['restored from its changelog', 'Corruption: block checksum mismatch', 'TaskCorruptedError'],
+    ['left as it is, for the machine to be mended', 'No space left on device', 'FatalError'],
+  ])('reports a write that failed, to be %s, and writes nothing more', async (_then, cause, name) => {
     const { state, database } = fixture();
     put(state, 'counts', 'a', 1);
     commitEpoch(state, 1);
-    database.fail(new Error('No space left on device'));
+    database.fail(new Error(cause));
     await expect(state.flush()).rejects.toMatchObject({
-      name: 'TaskCorruptedError',
+      name,
       code: 'MILLRACE_STATE_FAILED',
-      taskIds: ['0_0'],
-      message: expect.stringContaining('No space left on device'),
+      context: { taskId: '0_0' },
+      message: expect.stringContaining(cause),
     });
     expect(state.failure).toMatchObject({ code: 'MILLRACE_STATE_FAILED' });
     database.fail(null);
