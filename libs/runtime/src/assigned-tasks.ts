@@ -1,14 +1,27 @@
 // Owns what a new assignment means for the tasks at hand, whichever protocol it came by: what is taken away is committed and closed,
-// what is new is opened beside the loop, what stays is not touched. It runs in the loop, and says nothing to the group.
-import type { Logger, TaskIdText } from '#libs/core';
+// what is new is opened beside the loop, what stays is not touched, copies are begun and given up. It runs in the loop.
+import { asError } from '#libs/core';
+import type { Clock, Logger, TaskIdText, Timer } from '#libs/core';
+import type { StateBackend } from '#libs/state';
 import type { TaskCopies } from './assignor/contract.ts';
+import type { ClusterLayout } from './cluster-layout.ts';
+import type { RuntimeConfig } from './config.ts';
 import type { EpochCoordinator } from './epoch-coordinator.ts';
+import { distrust } from './local-state.ts';
+import type { StandbyCopies } from './standby-copies.ts';
 import type { TaskRegistry } from './task-registry.ts';
 
 export interface AssignedTasksParts {
   readonly registry: TaskRegistry;
   readonly epochs: EpochCoordinator;
+  readonly copies: StandbyCopies;
+  readonly layout: ClusterLayout;
+  readonly backend: StateBackend;
+  readonly config: RuntimeConfig;
+  readonly clock: Clock;
   readonly logger: Logger;
+  /** Asks the group for another round. */
+  readonly requestRound: (reason: string) => void;
   /** Something the loop recovers from, or stops for. */
   readonly onFailed: (error: unknown) => void;
 }
@@ -18,6 +31,17 @@ export interface ApplyOptions {
   readonly source: string;
   /** Ends the transactions of earlier owners of tasks that are new here. Nothing of them is opened before. */
   readonly settle: (added: readonly TaskIdText[]) => Promise<void>;
+  /** Another round is to be asked for then, because copies are being warmed up; `null`: not by this member. */
+  readonly probeInMs?: number | null;
+}
+
+/** What a member has, as it tells the group. */
+export interface OwnState {
+  /** Run, or being opened. */
+  readonly active: readonly TaskIdText[];
+  readonly copies: readonly TaskIdText[];
+  /** Sums of the changelog offsets reached, of copies and of state that lies on the disk; none of `active`. */
+  readonly positions: ReadonlyMap<TaskIdText, number>;
 }
 
 /** What an assignment changed. */
@@ -29,6 +53,7 @@ export interface AssignmentChange {
 
 export class AssignedTasks {
   private readonly parts: AssignedTasksParts;
+  private probing: Timer | null = null;
 
   constructor(parts: AssignedTasksParts) {
     this.parts = parts;
@@ -50,22 +75,76 @@ export class AssignedTasks {
       warmup,
     });
     if (revoked.length > 0) {
-      await this.guarded(() => epochs.commitAll());
-      await this.guarded(() => registry.close(revoked));
+      const committed = await this.guarded(() => epochs.commitAll());
+      if (committed) this.demote(revoked, new Set([...standby, ...warmup]));
+      const owned = new Set(registry.assignedNames);
+      await this.guarded(() => registry.close(revoked.filter((name) => owned.has(name))));
     }
+    this.parts.copies.assign(standby, warmup, active);
     if (added.length > 0) {
       // Beside the loop: tasks that stay go on meanwhile.
       registry.openAll(added, this.parts.onFailed, options.settle(added));
     }
+    this.probe(options.probeInMs ?? null);
     return { revoked, added };
   }
 
+  /** What a member tells the group of the state it has. */
+  async describe(): Promise<OwnState> {
+    const { registry, copies, layout, backend, config, clock, logger } = this.parts;
+    const active = registry.assignedNames;
+    const running = new Set(active);
+    const positions = new Map<TaskIdText, number>();
+    try {
+      for (const [task, checkpoint] of await backend.localCheckpoints(config.applicationId)) {
+        const name = task as TaskIdText;
+        if (running.has(name) || !layout.tasks.includes(name)) continue;
+        // It would be set aside.
+        if (distrust(name, checkpoint, layout.changelogIdentity(name), clock.now()) !== null) continue;
+        let sum = 0;
+        for (const { store } of layout.changelogs(name)) sum += checkpoint.changelogOffsets.get(store) ?? 0;
+        positions.set(name, sum);
+      }
+    } catch (error) {
+      // State is then found where it lies only by chance; nothing else depends on it.
+      logger.warn('What the local state reaches could not be found out', { error: asError(error).message });
+    }
+    for (const [name, position] of copies.positions) if (!running.has(name)) positions.set(name, position);
+    return { active, copies: copies.names, positions };
+  }
+
+  /** Nothing of what was asked for later happens any more. */
+  close(): void {
+    this.probe(null);
+  }
+
+  /** Copies go on with the state of tasks that ran here, without closing it. */
+  private demote(revoked: readonly TaskIdText[], wanted: ReadonlySet<TaskIdText>): void {
+    for (const name of revoked) {
+      if (!wanted.has(name)) continue;
+      const state = this.parts.registry.release(name);
+      if (state !== null) this.parts.copies.keep(name, state);
+    }
+  }
+
+  private probe(inMs: number | null): void {
+    this.probing?.cancel();
+    this.probing = null;
+    if (inMs === null) return;
+    this.probing = this.parts.clock.schedule(inMs, () => {
+      this.probing = null;
+      this.parts.requestRound('copies are being warmed up');
+    });
+  }
+
   /** A failure in here is the loop's to recover from, in its next turn; the group knows nothing of it. */
-  private async guarded(action: () => Promise<void>): Promise<void> {
+  private async guarded(action: () => Promise<void>): Promise<boolean> {
     try {
       await action();
+      return true;
     } catch (error) {
       this.parts.onFailed(error);
+      return false;
     }
   }
 }

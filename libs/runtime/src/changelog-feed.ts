@@ -87,10 +87,12 @@ export interface ChangelogFeedParts {
   readonly client: BrokerClient;
   readonly clock: Clock;
   readonly reader: Omit<RecordReaderOptions, 'isolation' | 'maxBufferedBytes'>;
+  /** Other work has its turn after each chunk. */
+  readonly yields: boolean;
   /** False: nothing is taken for now. */
   readonly mayTake: () => boolean;
-  /** Nothing to take: called again and again while stores are fed. */
-  readonly onQuiet: () => void;
+  /** Called again and again while stores are fed. */
+  readonly onTurn: () => void;
 }
 
 export class ChangelogFeed {
@@ -148,8 +150,10 @@ export class ChangelogFeed {
     this.reader.resume(store.topic, store.partition);
   }
 
-  /** The end of what may be read of a fed store, as of the last answer; -1: not known yet. */
+  /** The end of what may be read of a fed store, as of the last answer; -1: not known. */
   readableEnd(store: FedStore): number {
+    const feeding = this.feeding.get(formatTopicPartition(store.topic, store.partition));
+    if (feeding?.store !== store) return -1;
     return this.reader.endOffsets(store.topic, store.partition).lastStableOffset;
   }
 
@@ -163,9 +167,10 @@ export class ChangelogFeed {
 
   /** Runs while a store is fed. It ends in the same turn in which it finds nothing left, so that none is overlooked. */
   private async run(): Promise<void> {
-    const { clock, mayTake, onQuiet } = this.parts;
+    const { clock, mayTake, onTurn, yields } = this.parts;
     await yieldToIo(clock);
     while (!this.closed && this.feeding.size > 0) {
+      onTurn();
       if (!mayTake()) {
         await sleep(clock, HELD_MS);
         continue;
@@ -179,10 +184,10 @@ export class ChangelogFeed {
       }
       if (chunk !== undefined) {
         this.offer(chunk);
+        if (yields) await yieldToIo(clock);
         continue;
       }
       this.passEmpty();
-      onQuiet();
       if (this.feeding.size === 0) break;
       if (this.bufferedBytes < BUFFERED_BYTES_MAX) await this.reader.waitForChunk(WAIT_MS);
       else await new Promise<void>((resolve) => (this.onRoom = resolve));

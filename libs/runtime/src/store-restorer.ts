@@ -96,8 +96,9 @@ export class StoreRestorer {
       client,
       clock,
       reader: { fetchMaxBytes: FETCH_BYTES_MAX, partitionMaxBytes: PARTITION_BYTES_MAX },
+      yields: false,
       mayTake: () => true,
-      onQuiet: () => this.logProgress(),
+      onTurn: () => this.logProgress(),
     });
   }
 

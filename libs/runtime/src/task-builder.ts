@@ -119,7 +119,7 @@ export function buildTask(
     logger,
     onDrop: (error) => dropped.record(name, error.code, error.message),
     resolveTopic: parts.resolveTopic,
-    epochId: Math.max(start.epochId, state?.checkpoint.epochId ?? -1) + 1,
+    epochId: Math.max(start.epochId, state?.reached.epochId ?? -1) + 1,
     streamTime: start.streamTime,
     needsClaim: start.needsClaim,
   });

@@ -2,6 +2,7 @@
 import type { RecordReader } from '#libs/broker';
 import { formatTopicPartition } from '#libs/core';
 import type { TaskIdText } from '#libs/core';
+import type { TaskState } from '#libs/state';
 import type { RecordQueue } from './record-queue.ts';
 import { OpeningCancelled, unlessAborted } from './task-opener.ts';
 import type { TaskOpener } from './task-opener.ts';
@@ -136,16 +137,39 @@ export class TaskRegistry {
     return this.close(this.assignedNames);
   }
 
-  /** Drops tasks with all that is not committed. */
+  /** Ends a task that runs and gives its open state away; `null`: it did not run, or keeps nothing that could be gone on with. */
+  release(name: TaskIdText): TaskState | null {
+    const task = this.running.get(name);
+    if (task === undefined || !task.isStateReusable) return null;
+    this.detach(name);
+    this.assigned.delete(name);
+    return task.release();
+  }
+
+  /** Drops tasks with all that is not committed, and what is being opened. */
   async closeAllDirty(): Promise<void> {
+    await Promise.all(this.assignedNames.map((name) => this.closeDirty(name)));
+  }
+
+  /**
+   * Drops what tasks have not committed. States that are sound are given to `keep`, open, for the tasks to be opened on again.
+   * `withOpenings`: what is being opened is given up too; otherwise it goes on, and stays assigned.
+   */
+  async abandonAll(keep: (name: TaskIdText, state: TaskState) => void, withOpenings: boolean): Promise<void> {
     await Promise.all(
       this.assignedNames.map(async (name) => {
-        const task = this.detach(name);
-        await task?.closeDirty();
-        await this.cancelOpening(name);
-        this.assigned.delete(name);
+        if (!withOpenings && this.opening.has(name)) return;
+        const state = this.release(name);
+        if (state !== null) keep(name, state);
+        else await this.closeDirty(name);
       }),
     );
+  }
+
+  private async closeDirty(name: TaskIdText): Promise<void> {
+    await this.detach(name)?.closeDirty();
+    await this.cancelOpening(name);
+    this.assigned.delete(name);
   }
 
   private detach(name: TaskIdText): Task | null {

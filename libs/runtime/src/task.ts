@@ -274,6 +274,20 @@ export class Task {
     await this.state?.closeDirty();
   }
 
+  /** The state can be gone on with by another task, or as a copy: it is sound, and its changelogs have all that it holds. */
+  get isStateReusable(): boolean {
+    return (
+      this.state !== null && this.state.failure === null && this.parts.stores.every(({ logged }) => logged)
+    );
+  }
+
+  /** Ends the task, drops what is not committed, and gives its open state away. */
+  release(): TaskState | null {
+    this.closeOperators();
+    this.state?.abandon();
+    return this.state;
+  }
+
   private closeOperators(): void {
     if (this.closed) return;
     this.closed = true;

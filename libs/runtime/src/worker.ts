@@ -21,7 +21,7 @@ import {
   yieldToIo,
 } from '#libs/core';
 import type { Clock, Logger, TaskIdText } from '#libs/core';
-import type { StateBackend } from '#libs/state';
+import type { StateBackend, TaskState } from '#libs/state';
 import { AssignedTasks } from './assigned-tasks.ts';
 import type { ClusterLayout } from './cluster-layout.ts';
 import type { RuntimeConfig } from './config.ts';
@@ -37,6 +37,8 @@ import { transactionalId } from './names.ts';
 import { OutputCollector } from './output-collector.ts';
 import { RepartitionTrimmer } from './repartition-trimmer.ts';
 import { RunLimit } from './run-limit.ts';
+import { StandbyCopies } from './standby-copies.ts';
+import type { CopyFigures } from './standby-copy.ts';
 import { StoreRestorer } from './store-restorer.ts';
 import type { RestoreListener, RestoreProgress } from './store-restorer.ts';
 import { TaskOpener } from './task-opener.ts';
@@ -80,6 +82,8 @@ export class Worker {
   private readonly dropped: DroppedRecords;
   private readonly restorer: StoreRestorer;
   private readonly registry: TaskRegistry;
+  private readonly copies: StandbyCopies;
+  private readonly assigned: AssignedTasks;
   private readonly epochs: EpochCoordinator;
   private readonly router: InputRouter;
   private readonly membership: Membership;
@@ -122,7 +126,20 @@ export class Worker {
       this.writer !== null
         ? new TransactionalCommit(this.writer)
         : new AtLeastOnceCommit(this.idempotentWriter!, client.admin, clock);
+    this.copies = new StandbyCopies({
+      config,
+      layout,
+      client,
+      backend,
+      clock,
+      logger,
+      deserialization: config.exceptionHandlers.deserialization,
+      listener: parts.onRestore,
+      isRestoring: () => this.restorer.isRestoring,
+      onWarm: (name) => this.member.requestRejoin(`the copy of task ${name} is warm`),
+    });
     const opener = new TaskOpener({
+      copies: this.copies,
       config,
       layout,
       client,
@@ -152,6 +169,18 @@ export class Worker {
       member: () => this.member,
       onCommitEnd: () => this.wake(),
     });
+    this.assigned = new AssignedTasks({
+      registry: this.registry,
+      epochs: this.epochs,
+      copies: this.copies,
+      layout,
+      backend,
+      config,
+      clock,
+      logger,
+      requestRound: (reason) => this.member.requestRejoin(reason),
+      onFailed: (error) => this.fail(error),
+    });
     this.router = new InputRouter(this.reader, config.bufferedBytesPerPartition);
     const { membership, member } = createMembership({
       config,
@@ -162,14 +191,9 @@ export class Worker {
       transactionalId: this.transactionalId,
       controls: this.controls,
       registry: this.registry,
-      assigned: new AssignedTasks({
-        registry: this.registry,
-        epochs: this.epochs,
-        logger,
-        onFailed: (error) => this.fail(error),
-      }),
+      assigned: this.assigned,
       epochs: this.epochs,
-      abandon: () => this.abandon(),
+      abandon: () => this.abandon(true),
       onFailed: (error) => this.fail(error),
       onFatal: (error) => this.failForGood(error),
     });
@@ -204,6 +228,7 @@ export class Worker {
       runningTasks: [...this.registry.tasks].map((task) => task.name),
       openingTasks: this.registry.openingNames,
       restores: this.restorer.progress,
+      copies: this.copies.figures,
     };
   }
 
@@ -406,7 +431,7 @@ export class Worker {
     const owned = this.registry.assignedNames;
     // Asked before the writer begins anew, which would fence the other process once more.
     if (isFencing(error)) this.refuseDuel(error);
-    await this.abandon();
+    await this.abandon(error instanceof TaskMigratedError);
     // A commit for a rebalance tells its failure twice: as its epoch's and as the hook's. It is one.
     if (this.failed === error) this.failed = null;
     if (error instanceof TaskMigratedError) {
@@ -416,6 +441,7 @@ export class Worker {
     }
     if (error instanceof TaskCorruptedError) {
       this.refuseEndlessCorruption(error);
+      for (const name of error.taskIds) await this.copies.discard(name as TaskIdText);
       for (const name of error.taskIds) await backend.setAside(config.applicationId, name, error.message);
     }
     this.registry.openAll(owned, (failure) => this.fail(failure));
@@ -468,10 +494,11 @@ export class Worker {
    * Closes every task dirty: nothing of the open epoch, nor of one being committed, is kept. The writer begins anew too, before
    * anything is opened again: its transaction may hold outputs of what is abandoned.
    */
-  private async abandon(): Promise<void> {
+  private async abandon(withOpenings: boolean): Promise<void> {
     this.epochs.restart();
     this.idempotentWriter?.abandon();
-    await Promise.all([this.beginAnew(), this.registry.closeAllDirty()]);
+    const keep = (name: TaskIdText, state: TaskState): void => this.copies.keep(name, state);
+    await Promise.all([this.beginAnew(), this.registry.abandonAll(keep, withOpenings)]);
     this.reportedRunning = false;
     this.parts.onState('rebalancing');
   }
@@ -503,6 +530,8 @@ export class Worker {
   }
 
   private async releaseAll(): Promise<void> {
+    this.assigned.close();
+    await this.copies.close();
     await this.restorer.close();
     await this.writer?.close();
     await this.idempotentWriter?.close();
@@ -529,6 +558,8 @@ export interface WorkerFigures {
   readonly runningTasks: readonly string[];
   readonly openingTasks: readonly TaskIdText[];
   readonly restores: readonly RestoreProgress[];
+  /** Standby and warm-up copies kept here. */
+  readonly copies: readonly CopyFigures[];
 }
 
 /** `error` as one that stops the worker. */

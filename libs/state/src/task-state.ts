@@ -59,6 +59,8 @@ export class TaskStateImpl implements TaskState {
   private readonly byName = new Map<string, EntryStore>();
   /** The last of the restores handed to the database; they run one after the other. */
   private restoring: Promise<void> = Promise.resolve();
+  /** Restores that wait for the cache to be dropped. */
+  private waitingRestores = 0;
   private closed = false;
 
   constructor(options: TaskStateOptions, database: StateDatabase, environment: TaskStateEnvironment = {}) {
@@ -190,14 +192,19 @@ export class TaskStateImpl implements TaskState {
     this.assertOpen();
     const cache = this.storeCache(store);
     assert(!this.layers.hasUnsettled, 'a store is restored only when no epoch is open or sealed');
-    if (this.account.cached > 0) this.restoring = this.restoring.then(() => this.dropCache());
     if (batch.count > 0) cache.unknown();
     this.restoredRecords[cache.index] = (this.restoredRecords[cache.index] ?? 0) + batch.count;
-    const changelogOffsets = new Map(this.writeBehind.reached.changelogOffsets);
-    changelogOffsets.set(store, nextOffset);
-    const checkpoint = { ...this.writeBehind.reached, changelogOffsets };
-    this.writeBehind.restoredTo(checkpoint);
-    return this.apply(cache.index, batch, checkpoint);
+    if (this.account.cached === 0 && this.waitingRestores === 0) {
+      return this.observedRestore(this.apply(cache, batch, nextOffset));
+    }
+    // What is cached is written first. The columns are the caller's again once this returns.
+    if (this.waitingRestores++ === 0) this.restoring = this.restoring.then(() => this.dropCache());
+    const copy = copyOf(batch);
+    const done = this.restoring.then(() => {
+      this.waitingRestores--;
+      return this.apply(cache, copy, nextOffset);
+    });
+    return this.observedRestore(done);
   }
 
   describe(metadata: Readonly<Record<string, unknown>>): void {
@@ -282,11 +289,16 @@ export class TaskStateImpl implements TaskState {
     await this.database.close(clean);
   }
 
-  private async apply(index: number, batch: RestoreBatch, checkpoint: StateCheckpoint): Promise<void> {
-    const done =
-      this.account.cached > 0
-        ? this.restoring.then(() => this.database.restore(index, batch, checkpoint))
-        : this.database.restore(index, batch, checkpoint);
+  /** The checkpoint moves when the database is handed the records, not before: until then it would name what is not there. */
+  private apply(cache: EntryStore, batch: RestoreBatch, nextOffset: number): Promise<void> {
+    const { reached } = this.writeBehind;
+    const changelogOffsets = new Map(reached.changelogOffsets).set(cache.name, nextOffset);
+    const checkpoint = { ...reached, changelogOffsets };
+    this.writeBehind.restoredTo(checkpoint);
+    return this.database.restore(cache.index, batch, checkpoint);
+  }
+
+  private async observedRestore(done: Promise<void>): Promise<void> {
     this.restoring = Promise.all([this.restoring, done]).then(() => undefined);
     // Observed by the caller through `done`; the chain is looked at by `restored` and `close`.
     this.restoring.catch(() => undefined);
@@ -351,4 +363,16 @@ export class TaskStateImpl implements TaskState {
       remedy: 'Open the task again before using its stores.',
     });
   }
+}
+
+function copyOf(batch: RestoreBatch): RestoreBatch {
+  return {
+    count: batch.count,
+    bytes: batch.bytes.slice(),
+    keyStart: batch.keyStart.slice(0, batch.count),
+    keyEnd: batch.keyEnd.slice(0, batch.count),
+    valueStart: batch.valueStart.slice(0, batch.count),
+    valueEnd: batch.valueEnd.slice(0, batch.count),
+    timestamps: batch.timestamps.slice(0, batch.count),
+  };
 }
