@@ -1,5 +1,6 @@
 // Owns the application that fault specs run: sums per key, every update emitted, exactly once. And the model of its output.
 import { createKafkaClient } from '#libs/kafka';
+import type { KafkaConfig } from '#libs/kafka';
 import { createSilentOr } from './logging.ts';
 import { systemClock } from '#libs/core';
 import { StreamsRuntime, resolveRuntimeConfig } from '#libs/runtime';
@@ -43,17 +44,19 @@ export interface SumsApplication {
 export interface SumsOptions extends Partial<RuntimeOptions> {
   readonly brokers: readonly string[];
   readonly requestTimeoutMs?: number;
+  readonly sasl?: NonNullable<KafkaConfig['sasl']>;
   readonly backend?: StateBackend;
 }
 
 export async function startSums(topology: Topology, options: SumsOptions): Promise<SumsApplication> {
-  const { brokers, requestTimeoutMs, backend = createMemoryStateBackend(), ...config } = options;
+  const { brokers, requestTimeoutMs, sasl, backend = createMemoryStateBackend(), ...config } = options;
   const logger = createSilentOr('MILLRACE_TEST_LOG');
   const client = createKafkaClient(
     {
       brokers: [...brokers],
       clientId: config.instanceId ?? 'sums',
       ...(requestTimeoutMs === undefined ? {} : { requestTimeout: requestTimeoutMs }),
+      ...(sasl === undefined ? {} : { sasl }),
     },
     { clock: systemClock, logger },
   );

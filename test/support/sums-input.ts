@@ -44,6 +44,27 @@ export async function produce(broker: Addressed, topic: string, from: number, co
   await producer.disconnect();
 }
 
+/**
+ * Keys of no input, some megabytes of them, into a changelog: so that its restore takes several fetches. Resolves to their number.
+ */
+export async function publishPadding(broker: Addressed, changelog: string): Promise<number> {
+  const producer = kafka(broker).producer({
+    createPartitioner: Partitioners.DefaultPartitioner,
+    idempotent: true,
+  });
+  await producer.connect();
+  for (let batch = 0; batch < 30; batch++) {
+    const messages = [];
+    for (let i = 0; i < 1_000; i++) {
+      const key = `padding-${batch}-${i}-`.padEnd(300, '.');
+      messages.push({ key, value: '1', partition: i % PARTITIONS });
+    }
+    await producer.send({ topic: changelog, messages });
+  }
+  await producer.disconnect();
+  return 30_000;
+}
+
 /** Every update of every key, once and in order, equal to a running sum of the input. */
 export async function checkOutput(broker: SharedBroker, topic: string, count: number): Promise<void> {
   const records = await consumeWithJavaConsole(broker, topic, { timeoutMs: 4_000 });
