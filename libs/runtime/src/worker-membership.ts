@@ -12,20 +12,16 @@ import type {
   Subscription,
 } from '#libs/broker';
 import { asError } from '#libs/core';
-import type { Logger, TaskIdText, TopicPartition } from '#libs/core';
+import type { Clock, Logger, TaskIdText } from '#libs/core';
 import type { StateBackend } from '#libs/state';
 import type { AssignedTasks } from './assigned-tasks.ts';
-import { assignableTask, assignTasks } from './assignor/assign-tasks.ts';
-import {
-  decodeAssignmentData,
-  decodeMemberData,
-  encodeAssignmentData,
-  encodeMemberData,
-} from './assignor/group-data.ts';
+import { decodeAssignmentData, encodeMemberData } from './assignor/group-data.ts';
+import { topologyShapes } from './assignor/topology-shape.ts';
 import type { ClusterLayout } from './cluster-layout.ts';
 import type { RuntimeConfig } from './config.ts';
 import type { ControlQueue } from './control-queue.ts';
 import type { EpochCoordinator } from './epoch-coordinator.ts';
+import { GroupLeader } from './group-leader.ts';
 import { PredecessorSettler } from './predecessor-settler.ts';
 import type { TaskRegistry } from './task-registry.ts';
 
@@ -34,6 +30,7 @@ export interface MembershipParts {
   readonly layout: ClusterLayout;
   readonly client: BrokerClient;
   readonly backend: StateBackend;
+  readonly clock: Clock;
   readonly logger: Logger;
   readonly transactionalId: string;
   readonly controls: ControlQueue;
@@ -53,6 +50,10 @@ export class WorkerMembership implements GroupMemberHandler {
   private readonly parts: MembershipParts;
   private readonly settler: PredecessorSettler;
   private readonly assigned: AssignedTasks;
+  private readonly leader: GroupLeader;
+  private readonly shapes: ReadonlyMap<number, number>;
+  /** Tasks that are to run here in the end, by the last assignment. */
+  private expects: readonly TaskIdText[] = [];
   /** Transactional ids of the generation this worker was last assigned in. */
   private live: readonly string[] = [];
   private settled = false;
@@ -71,6 +72,8 @@ export class WorkerMembership implements GroupMemberHandler {
       parts.logger,
     );
     this.assigned = parts.assigned;
+    this.leader = new GroupLeader(parts.config, parts.layout, parts.client.admin, parts.clock, parts.logger);
+    this.shapes = topologyShapes(parts.layout);
   }
 
   /** Assigned, and nothing to be handed over. */
@@ -85,19 +88,24 @@ export class WorkerMembership implements GroupMemberHandler {
 
   /** Says what is owned. Work on it goes on meanwhile, and its commits too: see ownership.ts. */
   beforeJoin(): Promise<Subscription> {
-    const { controls, epochs, registry, layout, config, backend } = this.parts;
+    const { controls, epochs, assigned, layout, config } = this.parts;
     return controls.post(async () => {
       this.settled = false;
-      const tasks = registry.assignedNames;
-      await epochs.settledBeyond(tasks);
+      const { active, copies, positions } = await assigned.describe();
+      await epochs.settledBeyond(active);
       return {
         topics: layout.subscribedTopics(),
-        ownedPartitions: this.partitionsOf(tasks),
+        ownedPartitions: active.flatMap((task) => layout.inputs(task)),
         userData: encodeMemberData({
           transactionalId: this.parts.transactionalId,
           instanceId: config.instanceId,
-          tasks,
-          localTasks: (await backend.localTasks(config.applicationId)) as TaskIdText[],
+          tasks: active,
+          expects: this.expects,
+          standbys: copies,
+          positions,
+          rack: config.rack,
+          capacity: 1,
+          shapes: this.shapes,
         }),
       };
     });
@@ -105,57 +113,26 @@ export class WorkerMembership implements GroupMemberHandler {
 
   /** On the leader. */
   assign(members: readonly MemberSubscription[]): Promise<ReadonlyMap<string, Assignment>> {
-    const data = members.map((member) => ({
-      member,
-      data: decodeMemberData(member.memberId, member.userData),
-    }));
-    const { layout, config } = this.parts;
-    const { members: assigned, withheld } = assignTasks(
-      data.map(({ member, data: own }) => ({
-        memberId: member.memberId,
-        processId: own.instanceId,
-        rack: null,
-        capacity: 1,
-        owned: own.tasks,
-        generationId: member.generationId,
-        expects: [],
-        standbys: [],
-        lags: new Map(own.localTasks.map((task) => [task, config.acceptableRecoveryLag])),
-        runs: null,
-        keepsCopies: false,
-      })),
-      layout.tasks.map((task) =>
-        assignableTask(task, layout.inputs(task).length, layout.changelogs(task).length),
-      ),
-      config,
-    );
-    if (withheld.length > 0) {
-      this.parts.logger.info(`${withheld.length} task(s) wait for their present owner to give them up`, {
-        tasks: withheld,
-      });
-    }
-    const live = data.map(({ data: own }) => own.transactionalId);
-    const departed = this.live.filter((id) => !live.includes(id));
-    const assignments = new Map<string, Assignment>();
-    for (const [memberId, { active: tasks, givesUp }] of assigned) {
-      assignments.set(memberId, {
-        partitions: this.partitionsOf(tasks),
-        userData: encodeAssignmentData({ tasks, live, departed, givesUp, handover: withheld.length > 0 }),
-      });
-    }
-    return Promise.resolve(assignments);
+    return this.leader.assign(members, this.live);
   }
 
   onAssigned(assignment: Assignment, group: GroupMetadata): Promise<void> {
     const { controls } = this.parts;
     return controls.post(async () => {
-      const { tasks, live, departed, givesUp, handover } = decodeAssignmentData(assignment.userData);
+      const data = decodeAssignmentData(assignment.userData);
+      const { live, departed, givesUp, handover } = data;
       this.live = live;
+      this.expects = data.expects;
       const { revoked } = await this.assigned.apply(
-        { active: tasks, standby: [], warmup: [] },
+        {
+          active: this.known(data.active),
+          standby: this.known(data.standby),
+          warmup: this.known(data.warmup),
+        },
         {
           source: `generation ${group.generationId}`,
           settle: (added) => this.settler.settle(added, departed, () => this.live),
+          probeInMs: data.probeInMs,
         },
       );
       // A static member may hear of what it is to give up only after a restart, and others wait for its word.
@@ -176,6 +153,7 @@ export class WorkerMembership implements GroupMemberHandler {
         reason,
       });
       this.settled = false;
+      this.expects = [];
       await this.guarded(() => this.parts.abandon());
     });
   }
@@ -193,7 +171,14 @@ export class WorkerMembership implements GroupMemberHandler {
     }
   }
 
-  private partitionsOf(tasks: readonly TaskIdText[]): TopicPartition[] {
-    return tasks.flatMap((task) => this.parts.layout.inputs(task));
+  /** A leader of another version may know tasks that are none here. */
+  private known(tasks: readonly TaskIdText[]): TaskIdText[] {
+    const { layout, logger } = this.parts;
+    const unknown = tasks.filter((task) => !layout.tasks.includes(task));
+    if (unknown.length === 0) return [...tasks];
+    logger.warn('The leader of the group assigned tasks that this version of the application has not', {
+      tasks: unknown,
+    });
+    return tasks.filter((task) => layout.tasks.includes(task));
   }
 }

@@ -187,6 +187,7 @@ export class Worker {
       layout,
       client,
       backend,
+      clock,
       logger,
       transactionalId: this.transactionalId,
       controls: this.controls,
