@@ -321,7 +321,8 @@ export class StandbyCopy {
       if (expiry === null) continue;
       const before = (times.get(shortHash(expiry.clock)) ?? -Infinity) - expiry.retentionMs;
       if (before <= (this.expired.get(name) ?? -Infinity)) continue;
-      this.expired.set(name, before);
+      // What is still to be read may hold more of them.
+      if (this.lag === 0) this.expired.set(name, before);
       due.set(name, before);
     }
     if (due.size > 0) state.expire(due);
