@@ -39,6 +39,7 @@ export default {
         '<rootDir>/apps/**/*.spec.ts',
         '<rootDir>/test/architecture/**/*.spec.ts',
         '<rootDir>/test/simulation/**/*.spec.ts',
+        '<rootDir>/test/chaos/**/*.spec.ts',
         '<rootDir>/test/vectors/**/*.spec.ts',
       ],
       testPathIgnorePatterns: ['/node_modules/', '\\.integration\\.spec\\.ts$'],

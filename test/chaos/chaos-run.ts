@@ -10,16 +10,17 @@ import { Cluster } from './cluster.ts';
 import { describeFault } from './faults.ts';
 import type { ScheduledFault } from './faults.ts';
 import { InputPlan } from './input-plan.ts';
-import { SESSION, inject, stop } from './inject.ts';
+import { GROUP_TIMES, inject, stop } from './inject.ts';
 import { judgeOutput, Violations } from './judge-output.ts';
 import type { Output, Violation } from './judge-output.ts';
 import { judgeState } from './judge-state.ts';
 import { modelOf } from './model.ts';
 import type { Model } from './model.ts';
 import type { RawRecord } from './peer.ts';
+import type { Sabotage } from './sabotage/sabotages.ts';
 import { SeededRandom } from './seeded-random.ts';
 import type { ServiceOptions } from './service.ts';
-import { APPLICATION_ID, CHANGELOG_SUFFIX, REPARTITION, TOPICS } from './vocabulary.ts';
+import { APPLICATION_ID, CHANGELOG_SUFFIX, REPARTITION, TASKS, TOPICS } from './vocabulary.ts';
 import type { OutputTopic } from './vocabulary.ts';
 
 export interface RunSettings {
@@ -27,7 +28,7 @@ export interface RunSettings {
   readonly records: number;
   readonly workers: number;
   readonly schedule: readonly ScheduledFault[];
-  readonly sabotage: string | null;
+  readonly sabotage: Sabotage | null;
   /** Beyond the run's own. */
   readonly application: Partial<ServiceOptions['application']>;
   /** Without any offset committed for so long, though there is work, the application is stuck. */
@@ -93,8 +94,8 @@ class ChaosRun {
     this.#say('starting a broker');
     const cluster = await Cluster.start({
       folder: this.#folder,
-      sabotage,
-      application: { commitIntervalMs: 100, ...SESSION, rebalanceTimeoutMs: 30_000, ...application },
+      sabotage: sabotage?.guarantee ?? null,
+      application: { commitIntervalMs: 100, ...GROUP_TIMES, ...application },
     });
     let judged: Readonly<Record<string, number>> = {};
     try {
@@ -169,12 +170,15 @@ class ChaosRun {
     for (const name of cluster.restartMissing(this.#names)) this.#say(`  ${name} was started again`);
   }
 
+  /** Every task runs somewhere, and every process says that it has nothing to wait for. */
   async #recovered(cluster: Cluster, timeoutMs: number): Promise<void> {
-    await Promise.all(
-      [...cluster.processes.values()].map((process) =>
-        process.until(({ state }) => state === 'RUNNING', timeoutMs),
-      ),
-    );
+    const deadline = performance.now() + timeoutMs;
+    while (performance.now() < deadline) {
+      const processes = [...cluster.processes.values()];
+      const tasks = new Set(processes.flatMap(({ report }) => report.running));
+      if (tasks.size === TASKS && processes.every(({ report }) => report.state === 'RUNNING')) return;
+      await delay(100);
+    }
   }
 
   #states(cluster: Cluster): string {
@@ -290,9 +294,20 @@ class ChaosRun {
   /** The producer's own exactly-once is not what is judged here. */
   #checkInput(model: Model, input: readonly RawRecord[]): void {
     const planned = this.#plan.recordCount;
-    if (model.records === planned) return;
+    const counts = new Map<string, number>();
+    for (const { topic, value } of input) {
+      if (topic === TOPICS.prices) continue;
+      const { id } = JSON.parse(value!) as { readonly id: string };
+      counts.set(id, (counts.get(id) ?? 0) + 1);
+    }
+    const odd: string[] = [];
+    for (let n = 0; n < planned; n++) {
+      const count = counts.get(`r${n}`) ?? 0;
+      if (count !== 1) odd.push(`r${n} ${count} times`);
+    }
+    if (odd.length === 0 && model.records === planned) return;
     throw new Error(
-      `the input is not what was planned: ${planned} ids, ${model.records} records of ${input.length} with one. The run says nothing`,
+      `the input is not what was planned, so the run says nothing: ${planned} ids, ${model.records} records with one; ${odd.slice(0, 10).join(', ')}`,
     );
   }
 

@@ -5,17 +5,25 @@ import { SeededRandom } from './seeded-random.ts';
 /** Processes are numbered from 0; `process: null` means all of them. Times are in milliseconds. */
 export type Fault =
   | { readonly kind: 'kill'; readonly process: number; readonly downMs: number }
-  /** Its EndTxn is held in the network, then it is killed. `late`: the request reaches the broker after its successor has begun. */
+  /**
+   * A request of its commit is held in the network, then it is killed. `late`: whether, and when, the request reaches the broker after
+   * all: once it is started again, or before that, once others have taken its tasks over and gone on.
+   */
   | {
       readonly kind: 'kill-in-transaction';
       readonly process: number;
+      readonly api: 'EndTxn' | 'TxnOffsetCommit' | 'OffsetCommit';
+      /** From the first held request to the kill. */
+      readonly holdMs: number;
       readonly downMs: number;
-      readonly late: boolean;
+      readonly late: 'never' | 'restarted' | 'taken-over';
     }
   | { readonly kind: 'stop'; readonly process: number; readonly downMs: number }
   | { readonly kind: 'stop-in-restore' | 'kill-in-restore'; readonly process: number }
   /** SIGSTOP for longer than the session, then SIGCONT. */
   | { readonly kind: 'zombie'; readonly process: number; readonly pauseMs: number }
+  /** It does not hear that the group has a new generation without it, and works on. */
+  | { readonly kind: 'exile'; readonly process: number }
   | { readonly kind: 'pause'; readonly process: number; readonly pauseMs: number }
   | { readonly kind: 'state-deleted'; readonly process: number }
   /** While it is down, the end of one of RocksDB's files is cut off. */
@@ -68,6 +76,7 @@ const WEIGHTS: readonly (readonly [FaultKind, number])[] = [
   ['stop-in-restore', 3],
   ['kill-in-restore', 4],
   ['zombie', 6],
+  ['exile', 3],
   ['pause', 3],
   ['state-deleted', 3],
   ['state-torn', 4],
@@ -125,7 +134,15 @@ function drawFault(random: SeededRandom, kind: FaultKind, processes: number, api
     case 'stop':
       return { kind, process, downMs };
     case 'kill-in-transaction':
-      return { kind, process, downMs, late: random.chance(0.5) };
+      return {
+        kind,
+        process,
+        api: random.pick(['EndTxn', 'EndTxn', 'TxnOffsetCommit']),
+        holdMs: random.pick([0, 0, 300]),
+        downMs,
+        late: random.pick(['never', 'restarted', 'taken-over']),
+      };
+    case 'exile':
     case 'stop-in-restore':
     case 'kill-in-restore':
     case 'state-deleted':

@@ -5,7 +5,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Fault as ProxyFault } from '../support/proxy.ts';
 import type { Cluster } from './cluster.ts';
 import type { Fault } from './faults.ts';
-import { APPLICATION_ID } from './vocabulary.ts';
+import type { ServiceProcess } from './service-process.ts';
+import { APPLICATION_ID, TASKS } from './vocabulary.ts';
 
 /** How long a clean stop may take: three times the session, and the requests that time out. */
 const STOP_MS = 60_000;
@@ -22,7 +23,15 @@ export interface Injection {
 
 const fine = (outcome: string): Injection => ({ outcome, violation: null });
 
-export const SESSION = { sessionTimeoutMs: SESSION_MS, heartbeatIntervalMs: 400 };
+const REBALANCE_MS = 6_000;
+const TAKE_OVER_MS = 15_000;
+
+/** Of the processes, so that a run need not wait long for what times bring about. */
+export const GROUP_TIMES = {
+  sessionTimeoutMs: SESSION_MS,
+  heartbeatIntervalMs: 400,
+  rebalanceTimeoutMs: REBALANCE_MS,
+};
 
 export async function inject(cluster: Cluster, fault: Fault): Promise<Injection> {
   switch (fault.kind) {
@@ -38,6 +47,8 @@ export async function inject(cluster: Cluster, fault: Fault): Promise<Injection>
     case 'stop-in-restore':
     case 'kill-in-restore':
       return endInRestore(cluster, fault);
+    case 'exile':
+      return exile(cluster, name(fault.process));
     case 'zombie':
     case 'pause':
       return paused(cluster, name(fault.process), fault.pauseMs);
@@ -101,27 +112,75 @@ async function killInTransaction(
 ): Promise<Injection> {
   const process = name(fault.process);
   const held = cluster.proxy.fault({
-    api: 'EndTxn',
+    api: fault.api,
     on: 'request',
     action: 'hold',
     times: Infinity,
     ...cluster.ofProcess(process),
   });
   const hit = await within(held, FRAME_MS);
+  await delay(fault.holdMs);
   await cluster.processes.get(process)?.kill();
   held.remove();
-  if (!fault.late) {
+  if (fault.late === 'never') {
     // Its connection is gone, and the frame with it.
     cluster.proxy.cutConnections(process);
     held.release();
   }
+  if (fault.late === 'taken-over') {
+    const others = [...cluster.processes.values()].filter((other) => other.name !== process);
+    await tasksRun(others, TAKE_OVER_MS);
+    // Time to go on from what it took over, and to commit it.
+    await delay(1_000);
+    held.release();
+  }
   await delay(fault.downMs);
   const started = cluster.startProcess(process);
-  if (fault.late) {
+  if (fault.late === 'restarted') {
     await started.until((report) => report.running.length > 0, 15_000);
     held.release();
   }
-  return fine(hit ? `killed with ${held.hits} EndTxn on the way` : 'killed, though no transaction was open');
+  return fine(
+    hit
+      ? `killed with ${held.hits} ${fault.api} on the way`
+      : `killed, though no ${fault.api} was on the way`,
+  );
+}
+
+/** Whether all tasks run in the processes, within the time. */
+async function tasksRun(processes: readonly ServiceProcess[], timeoutMs: number): Promise<boolean> {
+  const deadline = performance.now() + timeoutMs;
+  while (performance.now() < deadline) {
+    const tasks = new Set(processes.flatMap(({ report }) => report.running));
+    if (tasks.size === TASKS) return true;
+    await delay(100);
+  }
+  return false;
+}
+
+/** Its wish to join again is held, so that the others go on without it; then its heartbeats, so that nobody tells it. */
+async function exile(cluster: Cluster, process: string): Promise<Injection> {
+  const hold = (api: 'JoinGroup' | 'Heartbeat'): ProxyFault =>
+    cluster.proxy.fault({
+      api,
+      on: 'request',
+      action: 'hold',
+      times: Infinity,
+      ...cluster.ofProcess(process),
+    });
+  const joins = hold('JoinGroup');
+  const extra = cluster.startProcess(`extra${joined++}`);
+  const hit = await within(joins, 15_000);
+  await delay(REBALANCE_MS - 300);
+  const beats = hold('Heartbeat');
+  await delay(SESSION_MS + 1_000);
+  for (const rule of [joins, beats]) {
+    rule.remove();
+    rule.release();
+  }
+  await extra.kill();
+  cluster.processes.delete(extra.name);
+  return fine(hit ? 'left out of a generation' : 'never asked to join');
 }
 
 async function stopped(cluster: Cluster, process: string, downMs: number): Promise<Injection> {
@@ -137,6 +196,8 @@ export async function stop(cluster: Cluster, process: string): Promise<string | 
   if (running === undefined || running.over !== null) return null;
   const end = await running.stop(STOP_MS);
   if (end === 0) return null;
+  // Node itself ends a process that is told to before its code has come to listen.
+  if (end === 'SIGTERM' && running.report.state === 'CREATED') return null;
   if (end === null) await running.kill();
   return end === null
     ? `${process} had not stopped ${STOP_MS} ms after SIGTERM`

@@ -133,21 +133,24 @@ function explain(
   violations.add('order', topic, `${at(record)}, key ${key}: ${line} where ${want[first]!} is due`);
 }
 
-/** A join sees rows that there are, and never an older one than before. Keys that never change have version 1. */
+/** A join sees rows that there are, and never an older one than before. */
 function judgeVersions(records: readonly ConsoleRecord[], model: Model, violations: Violations): void {
   const seen = new Map<string, number>();
   for (const record of records) {
     const { id, version } = JSON.parse(record.value!) as JoinedEvent;
     const key = record.key!;
-    const before = seen.get(key) ?? 1;
-    const newest = model.versions.get(key) ?? 1;
-    if (version === null || version < before || version > newest) {
-      violations.add(
-        'wrong',
-        TOPICS.joined,
-        `${at(record)}, key ${key}: ${id} met version ${String(version)} behind ${before}, the newest being ${newest}`,
-      );
-    } else seen.set(key, version);
+    const before = seen.get(key) ?? 0;
+    const rows = model.versions.get(key) ?? [];
+    const row = version === null ? -1 : rows.indexOf(version);
+    if (row >= before) {
+      seen.set(key, row);
+      continue;
+    }
+    violations.add(
+      'wrong',
+      TOPICS.joined,
+      `${at(record)}, key ${key}: ${id} met version ${String(version)}, which is row ${row} of ${rows.length}, behind row ${before}`,
+    );
   }
 }
 

@@ -17,8 +17,8 @@ export interface Model {
   readonly joined: Lines;
   /** Of each event, by id. */
   readonly events: ReadonlyMap<string, PlacedEvent>;
-  /** The newest version of each key of the table. */
-  readonly versions: ReadonlyMap<string, number>;
+  /** The versions of each key of the table, in the order of the log: that of the producers' transactions, which ran side by side. */
+  readonly versions: ReadonlyMap<string, readonly number[]>;
   readonly stats: ReadonlyMap<string, Omit<Stats, 'id'>>;
   readonly records: number;
 }
@@ -35,7 +35,7 @@ export function modelOf(input: readonly RawRecord[]): Model {
   const windows: Lines = new Map();
   const timers: Lines = new Map();
   const events = new Map<string, PlacedEvent>();
-  const versions = new Map<string, number>();
+  const versions = new Map<string, number[]>();
   const stats = new Map<string, Omit<Stats, 'id'>>();
   let records = 0;
   for (const [topicPartition, list] of partitionsOf(input)) {
@@ -52,7 +52,10 @@ export function modelOf(input: readonly RawRecord[]): Model {
         stats.set(event.group, updated(stats.get(event.group), event.amount));
       }
     } else if (topic === TOPICS.prices) {
-      for (const { key, value } of list) versions.set(key!, (JSON.parse(value!) as Price).version);
+      for (const { key, value } of list) {
+        const { version } = JSON.parse(value!) as Price;
+        versions.set(key!, [...(versions.get(key!) ?? []), version]);
+      }
     } else {
       records += list.length;
       timersOf(list, timers);

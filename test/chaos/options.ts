@@ -1,18 +1,21 @@
 // Owns the arguments of `npm run chaos`: their defaults and what is refused.
 import { parseArgs } from 'node:util';
-import { SABOTAGES } from './sabotage/sabotages.ts';
+import { SABOTAGES, sabotageOf } from './sabotage/sabotages.ts';
+import type { Sabotage } from './sabotage/sabotages.ts';
 
 export interface ChaosOptions {
   readonly seed: number;
-  readonly faults: number;
+  /** `null`: the schedule of the sabotage. */
+  readonly faults: number | null;
   readonly records: number;
   readonly workers: number;
-  /** A guarantee that is switched off; the run must then find a violation. */
-  readonly sabotage: string | null;
+  /** The guarantee that is switched off, or with `control` left on; `null`: an ordinary run. */
+  readonly sabotage: Sabotage | null;
+  readonly control: boolean;
   readonly json: boolean;
 }
 
-export const USAGE = `npm run chaos -- [--seed S] [--faults N] [--records N] [--workers N] [--sabotage GUARANTEE] [--json]
+export const USAGE = `npm run chaos -- [--seed S] [--faults N] [--records N] [--workers N] [--sabotage GUARANTEE [--control]] [--json]
 
   --seed S               whole number; the same seed draws the same input and the same schedule. Default: drawn, and shown
   --faults N             how many faults are injected, 0 to 1000. Default 30
@@ -20,6 +23,7 @@ export const USAGE = `npm run chaos -- [--seed S] [--faults N] [--records N] [--
   --workers N            processes of the application, 1 to 16. Default 3
   --sabotage GUARANTEE   switches a guarantee off in the processes; the run is then a short one of its own and must find it:
                          ${SABOTAGES.map(({ guarantee }) => guarantee).join(', ')}
+  --control              with --sabotage: the same short run with the guarantee left on, which must find nothing
   --json                 the last line is {"seed","faults","records","violations"}
 
 Exit code 0: no violation. 1: violations, or the run could not be done. 2: the arguments are wrong.`;
@@ -38,6 +42,7 @@ export function parseOptions(args: readonly string[]): ChaosOptions | 'help' {
         records: { type: 'string' },
         workers: { type: 'string' },
         sabotage: { type: 'string' },
+        control: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
@@ -47,20 +52,23 @@ export function parseOptions(args: readonly string[]): ChaosOptions | 'help' {
   }
   if (values['help'] === true) return 'help';
   const given = values['sabotage'];
-  const sabotage =
-    typeof given === 'string' ? SABOTAGES.find(({ guarantee }) => guarantee === given) : undefined;
+  const sabotage = typeof given === 'string' ? sabotageOf(given) : undefined;
   if (given !== undefined && sabotage === undefined) {
     throw new UsageError(
       `--sabotage: "${String(given)}" is no guarantee; there are ${SABOTAGES.map(({ guarantee }) => guarantee).join(', ')}`,
     );
   }
+  if (values['control'] === true && sabotage === undefined)
+    throw new UsageError('--control: goes with --sabotage');
   const seed = Math.floor(Math.random() * 1_000_000_000);
   return {
     seed: whole(values, 'seed', 0, 2 ** 32 - 1, seed),
-    faults: whole(values, 'faults', 0, 1_000, sabotage?.faults.length ?? 30),
+    faults:
+      sabotage !== undefined && values['faults'] === undefined ? null : whole(values, 'faults', 0, 1_000, 30),
     records: whole(values, 'records', 100, 10_000_000, sabotage?.records ?? 200_000),
     workers: whole(values, 'workers', 1, 16, 3),
-    sabotage: sabotage?.guarantee ?? null,
+    sabotage: sabotage ?? null,
+    control: values['control'] === true,
     json: values['json'] === true,
   };
 }

@@ -52,6 +52,7 @@ export class Peer {
     createInterface({ input: child.stdout! }).on('line', (line) => this.#answers.shift()?.(line));
     child.stderr!.on('data', (chunk: Buffer) => {
       this.#stderr = (this.#stderr + chunk.toString()).slice(-4_000);
+      if (process.env.CHAOS_PEER_LOG) process.stderr.write(chunk);
     });
     child.on('exit', () => {
       for (const answer of this.#answers.splice(0)) answer(null);

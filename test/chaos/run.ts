@@ -7,6 +7,8 @@ import type { RunResult } from './chaos-run.ts';
 import { USAGE, UsageError, parseOptions } from './options.ts';
 import type { ChaosOptions } from './options.ts';
 
+/** Longer than any timeout of a run and the recovery behind it. */
+const STUCK_AFTER_MS = 90_000;
 const REPORTS = join(import.meta.dirname, '../../.cache/chaos');
 
 async function main(): Promise<number> {
@@ -22,11 +24,27 @@ async function main(): Promise<number> {
     console.log(USAGE);
     return 0;
   }
-  const { seed, faults, records, workers, sabotage, json } = options;
-  console.log(`chaos: seed ${seed}, ${faults} faults, ${records} records, ${workers} processes`);
-  const schedule = drawSchedule(seed, faults, workers);
+  const { seed, faults, records, workers, sabotage, control, json } = options;
+  const schedule =
+    faults === null && sabotage !== null ? sabotage.schedule : drawSchedule(seed, faults ?? 0, workers);
+  console.log(`chaos: seed ${seed}, ${schedule.length} faults, ${records} records, ${workers} processes`);
+  if (sabotage !== null) {
+    console.log(
+      control
+        ? `control of ${sabotage.guarantee}: the guarantee holds`
+        : `sabotage of ${sabotage.guarantee}: ${sabotage.wrong}`,
+    );
+  }
   const result = await runChaos(
-    { seed, records, workers, schedule, sabotage, application: {}, stuckAfterMs: 90_000 },
+    {
+      seed,
+      records,
+      workers,
+      schedule,
+      sabotage: control ? null : sabotage,
+      application: sabotage?.application ?? {},
+      stuckAfterMs: sabotage?.stuckAfterMs ?? STUCK_AFTER_MS,
+    },
     (line) => console.log(line),
   );
   const { violations, violationCount } = result;
@@ -37,9 +55,9 @@ async function main(): Promise<number> {
   );
   if (violationCount > 0) {
     console.log(`report: ${writeReport(options, result)}`);
-    console.log(
-      `again:  npm run chaos -- --seed ${seed} --faults ${faults} --records ${records} --workers ${workers}`,
-    );
+    const args = process.argv.slice(2).filter((arg) => arg !== '--json');
+    const seeded = args.some((arg) => arg.startsWith('--seed')) ? args : ['--seed', String(seed), ...args];
+    console.log(`again:  npm run chaos -- ${seeded.join(' ')}`);
   }
   if (json) {
     console.log(

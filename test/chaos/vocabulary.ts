@@ -2,6 +2,8 @@
 
 export const APPLICATION_ID = 'chaos';
 export const PARTITIONS = 4;
+/** Of three sub-topologies. */
+export const TASKS = 3 * PARTITIONS;
 
 export const TOPICS = {
   events: 'events',
