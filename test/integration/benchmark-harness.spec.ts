@@ -6,6 +6,13 @@ import { describe, expect, it } from '@jest/globals';
 import { readOptions } from '../benchmarks/harness/options.ts';
 import { processUsage } from '../benchmarks/harness/process-usage.ts';
 import { median, toJson, toTable } from '../benchmarks/harness/report.ts';
+import type { LatencyRun, RebalanceRun } from '../benchmarks/harness/steady-load.ts';
+import {
+  latencyJson,
+  latencyTable,
+  rebalanceJson,
+  rebalanceTable,
+} from '../benchmarks/harness/steady-report.ts';
 import { SystemProcess } from '../benchmarks/harness/system-process.ts';
 import type { System, SystemTask } from '../benchmarks/harness/system-process.ts';
 
@@ -48,6 +55,39 @@ describe('the benchmark report', () => {
   });
 });
 
+describe('the report of a steady load', () => {
+  const latency = (p50: number, p99: number, max: number): object => ({ latencyMs: { p50, p99, max } });
+
+  it('gives the medians of each rate, and the maximum of all its runs', () => {
+    const runs = [
+      { rate: 5_000, records: 9, ...latency(10, 30, 50) },
+      { rate: 5_000, records: 9, ...latency(12, 20, 90.04) },
+      { rate: 5_000, records: 9, ...latency(11.26, 25, 60) },
+      { rate: 20_000, records: 9, ...latency(1, 2, 3) },
+    ] as LatencyRun[];
+    const json = latencyJson([{ name: 'millrace', config: 'ours', runs }]);
+    expect(json.systems[0]!.rates).toEqual([
+      { records_per_second: 5_000, p50_ms: 11.3, p99_ms: 25, max_ms: 90 },
+      { records_per_second: 20_000, p50_ms: 1, p99_ms: 2, max_ms: 3 },
+    ]);
+    expect(latencyTable(json)).toContain('20,000');
+  });
+
+  it('gives the longest pause of each scenario, of what moved and of what stayed', () => {
+    const runs = [
+      { scenario: 'leave', standbys: 0, movedGapMs: 200, stayedGapMs: 90, ...latency(1, 2, 3) },
+      { scenario: 'leave', standbys: 0, movedGapMs: 400, stayedGapMs: null, ...latency(1, 4, 3) },
+      { scenario: 'leave', standbys: 1, movedGapMs: null, stayedGapMs: 10, ...latency(1, 2, 3) },
+    ] as RebalanceRun[];
+    const json = rebalanceJson([{ name: 'millrace', config: 'ours', runs }]);
+    expect(json.systems[0]!.scenarios).toEqual([
+      { scenario: 'leave', standbys: 0, moved_gap_ms: 400, stayed_gap_ms: 90, p99_ms: 3 },
+      { scenario: 'leave', standbys: 1, moved_gap_ms: null, stayed_gap_ms: 10, p99_ms: 2 },
+    ]);
+    expect(rebalanceTable(json)).toMatch(/leave +1 +- +10/);
+  });
+});
+
 describe('the benchmark options', () => {
   it('take separators in numbers', () => {
     expect(readOptions(['aggregate', '--records', '1_000_000'])).toMatchObject({
@@ -59,12 +99,28 @@ describe('the benchmark options', () => {
     expect(readOptions(['restore'])).toMatchObject({ keys: 1_000_000, records: 1_000_000 });
   });
 
-  it.each([[['sort']], [['aggregate', '--repeat', '0']], [['aggregate', '--peer', 'storm']]])(
-    'refuse %j',
-    (args) => {
-      expect(() => readOptions(args)).toThrow();
-    },
-  );
+  it('run every scenario of a rebalance once, without standby copies and with one', () => {
+    expect(readOptions(['rebalance'])).toMatchObject({
+      ...{ rates: [5_000], repeat: 1, keys: 10_000, standbys: [0, 1], sessionTimeoutMs: 6_000 },
+      scenarios: ['leave', 'join', 'kill', 'kill-large'],
+    });
+  });
+
+  it('measure latency at both rates', () => {
+    expect(readOptions(['latency'])).toMatchObject({ rates: [5_000, 20_000], repeat: 3, seconds: 30 });
+  });
+
+  it.each([
+    [['sort']],
+    [['aggregate', '--repeat', '0']],
+    [['aggregate', '--peer', 'storm']],
+    [['latency', '--rates', '5000,fast']],
+    [['latency', '--seconds', '0']],
+    [['rebalance', '--scenarios', 'leave,explode']],
+    [['rebalance', '--standbys', '2']],
+  ])('refuse %j', (args) => {
+    expect(() => readOptions(args)).toThrow();
+  });
 });
 
 describe('a system under measurement', () => {

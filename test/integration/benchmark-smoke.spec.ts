@@ -9,6 +9,22 @@ const RUN = join(import.meta.dirname, '../benchmarks/run.ts');
 /** The others are the same work for the harness. */
 const WORKLOADS = ['aggregate', 'windowed-count', 'stream-table-join', 'stream-stream-join'];
 
+/** Runs the benchmark to its end: the object it prints last. */
+async function bench(...args: readonly string[]): Promise<unknown> {
+  const child = spawn(process.execPath, ['--conditions=millrace-source', RUN, ...args, '--json'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  let errors = '';
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+  const [code] = (await once(child, 'close')) as [number | null];
+  expect({ code, errors: code === 0 ? '' : errors }).toEqual({ code: 0, errors: '' });
+  return JSON.parse(output.trim().split('\n').at(-1)!);
+}
+
+const milliseconds = expect.any(Number);
+
 /** The benchmark brings a broker of its own; this only asks whether one can be had here. */
 describeWithBroker(
   'the benchmark',
@@ -16,29 +32,10 @@ describeWithBroker(
     it.each(WORKLOADS)(
       'runs both systems on %s over one small backlog, finds both outputs correct, and reports them as JSON',
       async (workload) => {
-        const child = spawn(
-          process.execPath,
-          [
-            '--conditions=millrace-source',
-            RUN,
-            workload,
-            '--records',
-            '20000',
-            '--keys',
-            '500',
-            '--repeat',
-            '1',
-            '--json',
-          ],
-          { stdio: ['ignore', 'pipe', 'pipe'] },
-        );
-        let output = '';
-        let errors = '';
-        child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-        child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
-        const [code] = (await once(child, 'close')) as [number | null];
-        expect({ code, errors: code === 0 ? '' : errors }).toEqual({ code: 0, errors: '' });
-        const report = JSON.parse(output.trim().split('\n').at(-1)!) as {
+        const report = (await bench(
+          workload,
+          ...['--records', '20000', '--keys', '500', '--repeat', '1'],
+        )) as {
           workload: string;
           systems: {
             name: string;
@@ -61,6 +58,31 @@ describeWithBroker(
       },
       300_000,
     );
+
+    it('measures how late the committed output of both is under a steady load', async () => {
+      const load = ['--rates', '200,500', '--seconds', '2', '--warm-up', '1', '--keys', '500'];
+      const rate = (records_per_second: number): object => ({
+        ...{ records_per_second, p50_ms: milliseconds, p99_ms: milliseconds, max_ms: milliseconds },
+      });
+      expect(await bench('latency', ...load, '--repeat', '1')).toEqual({
+        workload: 'latency',
+        systems: ['millrace', 'kafka-streams'].map((name) => ({
+          ...{ name, config: expect.any(String), rates: [rate(200), rate(500)] },
+        })),
+      });
+    }, 300_000);
+
+    it('measures how long the committed output of both pauses when an instance leaves', async () => {
+      const load = ['--rates', '300', '--warm-up', '1', '--keys', '500'];
+      const gaps = { moved_gap_ms: milliseconds, stayed_gap_ms: milliseconds, p99_ms: milliseconds };
+      expect(await bench('rebalance', ...load, '--scenarios', 'leave', '--standbys', '0')).toEqual({
+        workload: 'rebalance',
+        systems: ['millrace', 'kafka-streams'].map((name) => ({
+          ...{ name, config: expect.any(String) },
+          scenarios: [{ scenario: 'leave', standbys: 0, ...gaps }],
+        })),
+      });
+    }, 300_000);
   },
   ownTestBrokerOptions(),
 );

@@ -1,6 +1,6 @@
 // Owns how each side is started.
 import { buildMillraceApp } from './millrace-build.ts';
-import type { BenchOptions } from './options.ts';
+import type { BenchOptions, Workload } from './options.ts';
 import type { System } from './system-process.ts';
 
 /** Ours: product defaults, the public JSON serde. */
@@ -12,6 +12,13 @@ export function millrace(options: BenchOptions): System {
     args: [...profiling(options), buildMillraceApp()],
   };
 }
+
+/** Where the settings for throughput are not the best ones (README.md). */
+const PEER_SETTINGS: Partial<Record<Workload, Readonly<Record<string, string>>>> = {
+  latency: { 'producer.linger.ms': '5' },
+  // Its shortest: ten minutes would pass before a warmed-up task moves.
+  rebalance: { 'producer.linger.ms': '5', 'probing.rebalance.interval.ms': '60000' },
+};
 
 export function kafkaStreams(
   options: BenchOptions,
@@ -31,7 +38,7 @@ export function kafkaStreams(
       classpath,
       'bench.KafkaStreamsPeer',
     ],
-    overrides: options.peerOverrides,
+    overrides: { ...PEER_SETTINGS[options.workload], ...options.peerOverrides },
   };
 }
 
