@@ -168,14 +168,14 @@ export class GroupLeader {
     );
     const ends = new Map<TaskIdText, number>();
     if (tasks.size === 0) return ends;
-    const partitions = [...tasks].flatMap((task) => this.layout.changelogs(task));
-    const asked = this.admin.offsets(partitions, 'latest', 'read_uncommitted');
-    const offsets = await within(this.clock, END_OFFSETS_MS, asked).catch((error: unknown) => {
-      this.logger.warn('The ends of changelogs are not known: copies of tasks count as behind', {
-        error: asError(error).message,
-      });
-      return null;
-    });
+    const offsets = await within(this.clock, END_OFFSETS_MS, this.endOffsets([...tasks])).catch(
+      (error: unknown) => {
+        this.logger.warn('The ends of changelogs are not known: copies of tasks count as behind', {
+          error: asError(error).message,
+        });
+        return null;
+      },
+    );
     if (offsets === null) return ends;
     for (const task of tasks) {
       let sum = 0;
@@ -185,6 +185,20 @@ export class GroupLeader {
       ends.set(task, sum);
     }
     return ends;
+  }
+
+  /** Of a source topic that is a store's changelog as well, the end is what the group has committed: a copy goes no further. */
+  private async endOffsets(tasks: readonly TaskIdText[]): Promise<ReadonlyMap<string, number>> {
+    const changelogs = tasks.flatMap((task) => this.layout.changelogs(task));
+    const own = changelogs.filter(({ source }) => source === null);
+    const sources = changelogs.filter(({ source }) => source !== null);
+    const [written, committed] = await Promise.all([
+      own.length === 0 ? new Map<string, number>() : this.admin.offsets(own, 'latest', 'read_uncommitted'),
+      sources.length === 0
+        ? new Map<string, { readonly offset: number }>()
+        : this.admin.committedOffsets(this.config.applicationId, sources, { requireStable: false }),
+    ]);
+    return new Map([...written, ...[...committed].map(([key, { offset }]) => [key, offset] as const)]);
   }
 
   private partitionsOf(tasks: readonly TaskIdText[]): TopicPartition[] {
