@@ -140,11 +140,7 @@ class Simulation {
   async #phases(): Promise<void> {
     const { transactionTimeoutMs, rebalanceTimeoutMs, sessionTimeoutMs, spanMs } = this.#scenario;
     const patienceMs = HEALING_MS + transactionTimeoutMs + rebalanceTimeoutMs + 2 * sessionTimeoutMs;
-    await this.#until(
-      () => this.#strikes.pending === 0 && this.#input.isComplete,
-      spanMs + patienceMs,
-      'The span',
-    );
+    await this.#until(() => this.#input.isComplete && this.#strikes.isOver, spanMs + patienceMs, 'The span');
     this.#heal();
     await this.#until(() => this.#output.isComplete, patienceMs, 'All output');
     await this.#until(

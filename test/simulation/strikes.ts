@@ -2,7 +2,7 @@
 import type { ApiName } from '#libs/broker';
 import type { ClusterEvent, FaultRule, MemoryCluster, SeededRandom, VirtualClock } from '#libs/broker-memory';
 import type { Instance } from './instance.ts';
-import { APPLICATION, pick } from './scenario.ts';
+import { APPLICATION, FAULTS_MIN, pick } from './scenario.ts';
 import type { Scenario } from './scenario.ts';
 
 export type StrikeKind =
@@ -52,6 +52,15 @@ const KINDS: readonly StrikeKind[] = [
   'connections-cut',
 ];
 
+/** Of those that need nobody to run into them. */
+const CERTAIN: readonly StrikeKind[] = [
+  'crash',
+  'pause',
+  'markers-held',
+  'connections-cut',
+  'coordinator-loading',
+];
+
 const COMMITTING: readonly ApiName[] = ['Produce', 'TxnOffsetCommit', 'EndTxn'];
 const STEERING: readonly ApiName[] = [
   ...COMMITTING,
@@ -91,7 +100,8 @@ export interface Field {
 
 export class Strikes {
   /** Strikes that have not ended. */
-  pending = 0;
+  #pending = 0;
+  #struck = 0;
   readonly #field: Field;
   readonly #random: SeededRandom;
   readonly #traps: Trap[] = [];
@@ -102,11 +112,11 @@ export class Strikes {
     this.#random = field.scenario.random.fork();
     const { strikes, spanMs } = field.scenario;
     for (let i = 0; i < strikes; i++) {
-      this.pending++;
+      this.#pending++;
       // Some before anybody has joined.
       field.clock.schedule(this.#random.integer(0, spanMs), () => {
         this.#strike(pick(this.#random, KINDS));
-        this.pending--;
+        this.#pending--;
       });
     }
   }
@@ -121,16 +131,25 @@ export class Strikes {
     }
   }
 
+  /** All have struck and ended. */
+  get isOver(): boolean {
+    if (this.#pending > 0) return false;
+    if (this.#struck >= FAULTS_MIN) return true;
+    // Traps that nobody ran into, and strikes that found no victim, are made up for.
+    this.#after(this.#random.integer(1, 300), () => this.#strike(pick(this.#random, CERTAIN)));
+    return false;
+  }
+
   /** Traps that nobody ran into. */
   disarm(): void {
     for (const trap of this.#traps) trap.armed = false;
   }
 
   #after(delayMs: number, action: () => void): void {
-    this.pending++;
+    this.#pending++;
     this.#field.clock.schedule(delayMs, () => {
       action();
-      this.pending--;
+      this.#pending--;
     });
   }
 
@@ -231,6 +250,7 @@ export class Strikes {
   }
 
   #hit(kind: StrikeKind, whom: string): void {
+    this.#struck++;
     this.#field.count(kind);
     this.#field.note(`${kind} ${whom}`);
   }
@@ -269,9 +289,11 @@ export class Strikes {
   }
 
   #rule(kind: StrikeKind, durationMs: number, rule: FaultRule, clientId = this.#anyone().name): void {
-    this.#hit(kind, `${clientId} ${String(rule.api)} ${rule.on} ${String(rule.action)}`);
+    this.#field.note(`${kind} ${clientId} ${String(rule.api)} ${rule.on} ${String(rule.action)}`);
     const fault = this.#field.cluster.fault({ ...rule, clientId });
     this.#after(durationMs, () => {
+      // Where no such call came by, nothing has failed.
+      if (fault.hits > 0) this.#hit(kind, `${clientId} (${fault.hits} calls)`);
       fault.remove();
       fault.release();
     });
