@@ -106,6 +106,9 @@ class Watch {
   end(): void {
     this.#ended = true;
     this.#timer?.cancel();
+    // A loop that is free again may end the watch before anybody has looked.
+    const turns = this.#signals.turns();
+    if (turns !== this.#turns) this.#onTurn(turns, this.#cluster.clock.monotonic());
   }
 
   #schedule(): void {

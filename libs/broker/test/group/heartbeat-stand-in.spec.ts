@@ -133,6 +133,15 @@ describe('heartbeats beside the event loop', () => {
     expect(contacts.length).toBeGreaterThanOrEqual(1);
   });
 
+  it('are told of when the loop, free again, ends the watch at once', async () => {
+    const { clock, events, block, watch } = await standIn();
+    block(true);
+    await clock.advance(10_000);
+    block(false);
+    watch.end();
+    expect(events).toEqual(['resumed after 5']);
+  });
+
   it('leave no timer behind', async () => {
     const { clock, parts, watch } = await standIn();
     watch.end();

@@ -176,7 +176,7 @@ export class HeartbeatThread implements HeartbeatGuard {
         logger.warn(
           'The event loop was blocked for longer than the session timeout; heartbeats were sent for it',
           {
-            groupId: this.#watches.get(message.id)?.options.groupId,
+            groupId: message.groupId,
             blockedMs,
             heartbeats: message.heartbeats,
           },
@@ -185,7 +185,7 @@ export class HeartbeatThread implements HeartbeatGuard {
       }
       case 'given-up':
         logger.error('The event loop was blocked for longer than `maxBlockedMs`; its heartbeats had ended', {
-          groupId: this.#watches.get(message.id)?.options.groupId,
+          groupId: message.groupId,
           blockedMs: Math.round(message.blockedMs),
         });
     }

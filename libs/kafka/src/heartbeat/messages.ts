@@ -40,8 +40,13 @@ export type ToThread =
 
 export type FromThread =
   | { readonly kind: 'ask'; readonly question: Question }
-  | { readonly kind: 'resumed'; readonly id: number; readonly blockedMs: number; readonly heartbeats: number }
-  | { readonly kind: 'given-up'; readonly id: number; readonly blockedMs: number }
+  | {
+      readonly kind: 'resumed';
+      readonly groupId: string;
+      readonly blockedMs: number;
+      readonly heartbeats: number;
+    }
+  | { readonly kind: 'given-up'; readonly groupId: string; readonly blockedMs: number }
   | {
       readonly kind: 'log';
       readonly level: keyof Logger;

@@ -112,10 +112,11 @@ port.on('message', (message: ToThread) => {
           turns: () => Atomics.load(turned, 0),
           onContact: (sentAt) =>
             Atomics.store(contactedAt, 0, BigInt(Math.round((sentAt + timeOffset) * 1_000))),
-          onResumed: (blockedMs, heartbeats) => tell({ kind: 'resumed', id, blockedMs, heartbeats }),
+          onResumed: (blockedMs, heartbeats) =>
+            tell({ kind: 'resumed', groupId: options.groupId, blockedMs, heartbeats }),
           onGivenUp: (blockedMs) => {
             sayGivenUp(options);
-            tell({ kind: 'given-up', id, blockedMs });
+            tell({ kind: 'given-up', groupId: options.groupId, blockedMs });
           },
         }),
       );

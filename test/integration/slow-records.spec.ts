@@ -1,0 +1,149 @@
+// Records that block the event loop for longer than the session timeout, and than the transaction timeout.
+import { fileURLToPath } from 'node:url';
+import { afterEach, expect, it } from '@jest/globals';
+import { Kafka, Partitioners, logLevel } from 'kafkajs';
+import { consumeWithJavaConsole } from '#libs/broker-local';
+import { describeWithBroker, uniqueName } from '../support/broker.ts';
+import type { SharedBroker } from '../support/broker.ts';
+import { startNode } from '../support/child-process.ts';
+import type { RunningProcess } from '../support/child-process.ts';
+import type { SlowProcessOptions } from '../support/slow-process.ts';
+import { createTopics } from '../support/topics.ts';
+
+const PARTITIONS = 2;
+const SCRIPT = fileURLToPath(new URL('../support/slow-process.ts', import.meta.url));
+
+const running: RunningProcess[] = [];
+afterEach(() => {
+  for (const { child } of running.splice(0)) child.kill('SIGKILL');
+});
+
+function start(options: SlowProcessOptions): RunningProcess {
+  const started = startNode(['--conditions=millrace-source', SCRIPT, JSON.stringify(options)]);
+  running.push(started);
+  return started;
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function settled(...copies: readonly RunningProcess[]): Promise<number[]> {
+  let counts: number[] = [];
+  for (let quiet = 0; quiet < 20; quiet++) {
+    await pause(100);
+    const now = copies.map(joins);
+    if (now.some((count, index) => count !== counts[index])) quiet = 0;
+    counts = now;
+  }
+  return counts;
+}
+
+const joins = (copy: RunningProcess): number => copy.output().match(/^JOINED$/gm)?.length ?? 0;
+
+/** Records of no effort to all partitions until told to end, with what is slow in between. */
+async function feed(broker: SharedBroker, topic: string) {
+  const kafka = new Kafka({
+    clientId: 'spec',
+    brokers: [...broker.bootstrapServers],
+    logLevel: logLevel.NOTHING,
+  });
+  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner, idempotent: true });
+  await producer.connect();
+  let next = 0;
+  let ended = false;
+  const slow: { partition: number; blockMs: number }[] = [];
+  const feeding = (async () => {
+    while (!ended || slow.length > 0) {
+      const messages = [];
+      for (let partition = 0; partition < PARTITIONS; partition++) {
+        messages.push({
+          partition,
+          key: String(partition),
+          value: JSON.stringify({ id: next++, blockMs: 0 }),
+        });
+      }
+      const record = slow.shift();
+      if (record !== undefined) {
+        const { partition, blockMs } = record;
+        messages.push({ partition, key: String(partition), value: JSON.stringify({ id: next++, blockMs }) });
+      }
+      await producer.send({ topic, messages });
+      await pause(5);
+    }
+    await producer.disconnect();
+  })();
+  return {
+    addSlow: (partition: number, blockMs: number) => slow.push({ partition, blockMs }),
+    /** How many records there are. */
+    async end(): Promise<number> {
+      ended = true;
+      await feeding;
+      return next;
+    },
+  };
+}
+
+async function idsOf(broker: SharedBroker, topic: string): Promise<number[]> {
+  const records = await consumeWithJavaConsole(broker, topic, { timeoutMs: 4_000 });
+  return records.map(({ value }) => (JSON.parse(value!) as { id: number }).id).sort((a, b) => a - b);
+}
+
+const idsBelow = (count: number): number[] => Array.from({ length: count }, (_, id) => id);
+
+describeWithBroker('a record that blocks the event loop', (broker) => {
+  it('for longer than session and transaction timeout moves no partition, is got past, and is written once', async () => {
+    const [input, output, applicationId] = [uniqueName('in'), uniqueName('out'), uniqueName('app')];
+    await createTopics(
+      broker().bootstrapServers[0]!,
+      [input, output].map((topic) => ({ topic, numPartitions: PARTITIONS })),
+    );
+    const brokers = broker().bootstrapServers;
+    const copies = ['one', 'two'].map((instanceId) =>
+      start({ applicationId, instanceId, brokers, input, output }),
+    );
+    await Promise.all(copies.map((copy) => copy.until(/RUNNING/)));
+    const before = await settled(...copies);
+    const feeding = await feed(broker(), input);
+    await pause(1_000);
+    for (let partition = 0; partition < PARTITIONS; partition++) feeding.addSlow(partition, 20_000);
+    await pause(1_000);
+    const count = await feeding.end();
+    const ends = await Promise.all(
+      copies.map(async (copy) => {
+        await copy.until(/heartbeats were sent for it/);
+        // Only once the loop is free: it hears no signal before.
+        return copy.end('SIGTERM');
+      }),
+    );
+    expect(ends).toEqual([0, 0]);
+    expect(copies.map(joins)).toEqual(before);
+    const last = start({ applicationId, instanceId: 'one', brokers, input, output, until: 'latest' });
+    expect(await last.ended()).toBe(0);
+    expect(await idsOf(broker(), output)).toEqual(idsBelow(count));
+  }, 240_000);
+
+  it('for longer than it may loses its partitions to another, and the process says why', async () => {
+    const [input, output, applicationId] = [uniqueName('in'), uniqueName('out'), uniqueName('app')];
+    await createTopics(
+      broker().bootstrapServers[0]!,
+      [input, output].map((topic) => ({ topic, numPartitions: PARTITIONS })),
+    );
+    const options = { applicationId, brokers: broker().bootstrapServers, input, output, maxBlockedMs: 7_000 };
+    const stuck = start({ ...options, instanceId: 'stuck' });
+    await stuck.until(/RUNNING/);
+    const feeding = await feed(broker(), input);
+    feeding.addSlow(0, 25_000);
+    await stuck.until(/SLOW/);
+    const other = start({ ...options, instanceId: 'other', maxBlockedMs: 300_000 });
+    const count = await feeding.end();
+    await stuck.until(/blocked for longer than maxBlockedMs \(7000 ms\)/);
+    // The successor meets the same record, and has the time for it.
+    await other.until(/SLOW/);
+    await stuck.until(/The worker lost its place/);
+    expect(await stuck.end('SIGTERM')).toBe(0);
+    await other.until(/heartbeats were sent for it/);
+    expect(await other.end('SIGTERM')).toBe(0);
+    const last = start({ ...options, instanceId: 'other', until: 'latest' });
+    expect(await last.ended()).toBe(0);
+    expect(await idsOf(broker(), output)).toEqual(idsBelow(count));
+  }, 240_000);
+});
