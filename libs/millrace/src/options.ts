@@ -98,6 +98,7 @@ const OPTIONS = z.strictObject({
   sessionTimeoutMs: left,
   heartbeatIntervalMs: left,
   rebalanceTimeoutMs: left,
+  metadataMaxAgeMs: left,
   maxBlockedMs: left,
   groupProtocol: left,
   groupInstanceId: z.string('must be a string').min(1, 'must not be empty').nullable().optional(),

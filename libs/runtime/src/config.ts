@@ -38,6 +38,8 @@ export interface RuntimeConfig {
   /** What is left to others waits for their next heartbeat: see docs/decisions/0012-no-pause.md. Default 150, in large groups more. */
   readonly heartbeatIntervalMs: number;
   readonly rebalanceTimeoutMs: number;
+  /** How long it may take to notice that an input got more partitions: Kafka's `metadata.max.age.ms`. Default 300,000. */
+  readonly metadataMaxAgeMs: number;
   /**
    * How long a record may block the event loop: heartbeats go on until then, by a thread of their own. Longer, and the partitions go to
    * other members. Kafka's `max.poll.interval.ms`. 0: no thread, so that the session timeout is the limit. Default 300,000.
@@ -98,6 +100,7 @@ export function resolveRuntimeConfig(options: RuntimeOptions): RuntimeConfig {
       options.heartbeatIntervalMs ??
       Math.min(HEARTBEAT_INTERVAL_MS, (options.sessionTimeoutMs ?? 45_000) / 3),
     rebalanceTimeoutMs: options.rebalanceTimeoutMs ?? 300_000,
+    metadataMaxAgeMs: options.metadataMaxAgeMs ?? 300_000,
     maxBlockedMs: options.maxBlockedMs ?? 300_000,
     groupInstanceId: options.groupInstanceId ?? null,
     groupProtocol: options.groupProtocol ?? 'classic',
@@ -155,6 +158,7 @@ function findFaults(config: RuntimeConfig): string[] {
   positive('sessionTimeoutMs');
   positive('heartbeatIntervalMs');
   positive('rebalanceTimeoutMs');
+  positive('metadataMaxAgeMs');
   faults.push(...scalingFaults(config), ...groupProtocolFaults(config));
   if (
     config.processingGuarantee === 'exactly_once' &&

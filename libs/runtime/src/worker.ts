@@ -31,6 +31,7 @@ import { AtLeastOnceCommit, TransactionalCommit, isEpochFailure } from './epoch-
 import { EpochCoordinator } from './epoch-coordinator.ts';
 import type { GlobalStores } from './global-stores.ts';
 import { InputRouter } from './input-router.ts';
+import { InputWatch } from './input-watch.ts';
 import { createMembership } from './membership.ts';
 import type { Membership, WorkerMember } from './membership.ts';
 import { transactionalId } from './names.ts';
@@ -90,6 +91,7 @@ export class Worker {
   private readonly member: WorkerMember;
   private readonly runLimit: RunLimit | null;
   private readonly trimmer: RepartitionTrimmer;
+  private readonly inputWatch: InputWatch;
   private readonly pace: TurnPace;
   private stopping = false;
   private reportedRunning = false;
@@ -212,6 +214,9 @@ export class Worker {
           )
         : null;
     this.trimmer = new RepartitionTrimmer(layout, client.admin, this.registry, clock, logger);
+    this.inputWatch = new InputWatch(layout, client.admin, config.metadataMaxAgeMs, clock, logger, (error) =>
+      this.failForGood(error),
+    );
     parts.globals.ready.then(
       () => this.wake(),
       () => undefined,
@@ -349,8 +354,9 @@ export class Worker {
     this.reportState();
     this.router.route(this.registry);
     const processed = this.processSlices();
-    this.epochs.turn(processed === 0 && this.isCaughtUp(), this.pace.isCareful);
+    this.epochs.turn(this.isCaughtUp(), this.pace.isCareful);
     this.trimmer.turn();
+    this.inputWatch.turn();
     if (this.runLimit !== null) {
       const idle = processed === 0 && !this.epochs.isCommitting && !this.epochs.hasWork;
       if (await this.runLimit.isReached(idle)) {
