@@ -4,7 +4,7 @@ import type { AssignorSettings } from './contract.ts';
 import type { WantedCopy } from './catch-up.ts';
 import { NOBODY } from './group-view.ts';
 import type { GroupView } from './group-view.ts';
-import { isLess, Loads } from './level.ts';
+import { Loads } from './level.ts';
 
 export interface StandbyPlacement {
   /** By task: the members that keep a standby copy. */
@@ -44,6 +44,8 @@ class StandbyPlacing {
   private readonly held: Set<number>[];
   private readonly fairShare: number;
   private readonly racks: boolean;
+  /** Small number of a member's rack; `NOBODY`: not said. */
+  private readonly rackOf: Int32Array;
 
   constructor(group: GroupView, runner: Int32Array, settings: AssignorSettings) {
     this.group = group;
@@ -54,7 +56,13 @@ class StandbyPlacing {
     this.held = group.members.map(() => new Set());
     const stateful = group.tasks.reduce((sum, { stateful, weight }) => sum + (stateful ? weight : 0), 0);
     this.fairShare = (stateful * settings.numStandbys) / group.totalCapacity;
-    this.racks = group.members.some(({ rack }) => rack !== null);
+    const racks = new Map<string, number>();
+    this.rackOf = Int32Array.from(group.members, ({ rack }) => {
+      if (rack === null) return NOBODY;
+      if (!racks.has(rack)) racks.set(rack, racks.size);
+      return racks.get(rack)!;
+    });
+    this.racks = racks.size > 0;
   }
 
   keepWhatIsKept(): void {
@@ -144,22 +152,36 @@ class StandbyPlacing {
     return { keepers: now, wanted };
   }
 
+  /** Fewest clashes of racks, within what a member takes for that; then state that lies there, up to its fair share; then least load. */
   private bestFor(task: number): number {
-    const { group } = this;
+    const { group, loads, keepers, runner } = this;
     const weight = group.weight[task]!;
+    const rackLimit = this.rackLimit(weight);
+    const hosts = runner[task] === NOBODY ? keepers[task]! : [runner[task]!, ...keepers[task]!];
+    const hasState = group.copies[task]!.length > 0;
     let best = NOBODY;
-    let bestScore: readonly number[] = [];
+    let bestClashes = Infinity;
+    let bestLag = Infinity;
+    let bestLoad = Infinity;
+    // Asked for every copy of every member: no objects in here.
     for (let member = 0; member < group.members.length; member++) {
-      if (!this.mayKeep(member, task)) continue;
-      const load = this.loads.with(member, weight);
-      const clashes = load > this.rackLimit(weight) ? Infinity : this.clashes(member, task);
-      // State that lies there already is worth as much as the fair share allows.
-      const lag = load > this.fairShare ? Infinity : group.lag(member, task);
-      const score = [clashes, lag, load];
-      if (best === NOBODY || isLess(score, bestScore)) {
-        best = member;
-        bestScore = score;
+      const load = loads.with(member, weight);
+      let clashes = 0;
+      if (this.racks) {
+        if (load > rackLimit) clashes = Infinity;
+        else if (this.rackOf[member]! !== NOBODY)
+          for (const host of hosts) if (this.rackOf[host] === this.rackOf[member]) clashes++;
+        if (clashes > bestClashes) continue;
       }
+      const lag = hasState && load <= this.fairShare ? group.lag(member, task) : Infinity;
+      if (best !== NOBODY && clashes === bestClashes) {
+        if (lag > bestLag || (lag === bestLag && load >= bestLoad)) continue;
+      }
+      if (!this.mayKeep(member, task)) continue;
+      best = member;
+      bestClashes = clashes;
+      bestLag = lag;
+      bestLoad = load;
     }
     return best;
   }
@@ -170,20 +192,22 @@ class StandbyPlacing {
     const process = group.processOf[member]!;
     const active = runner[task]!;
     if (active !== NOBODY && group.processOf[active] === process) return false;
-    return this.keepers[task]!.every((other) => other === instead || group.processOf[other] !== process);
+    for (const other of this.keepers[task]!) {
+      if (other !== instead && group.processOf[other] === process) return false;
+    }
+    return true;
   }
 
   /** Copies of the task, the running one among them, that are in the member's rack. */
   private clashes(member: number, task: number, instead: number = NOBODY): number {
     if (!this.racks) return 0;
-    const { group } = this;
-    const { rack } = group.members[member]!;
+    const rack = this.rackOf[member]!;
     // Not said where it runs: any of the others may be there too.
-    if (rack === null) return 0;
+    if (rack === NOBODY) return 0;
     const active = this.runner[task]!;
-    let count = active !== NOBODY && group.members[active]!.rack === rack ? 1 : 0;
+    let count = active !== NOBODY && this.rackOf[active] === rack ? 1 : 0;
     for (const other of this.keepers[task]!) {
-      if (other !== instead && other !== member && group.members[other]!.rack === rack) count++;
+      if (other !== instead && other !== member && this.rackOf[other] === rack) count++;
     }
     return count;
   }
