@@ -8,7 +8,8 @@ import { Coordinators } from './coordinators.ts';
 import { FetchHandler } from './fetch/fetch-handler.ts';
 import { GroupCoordinator } from './groups/group-coordinator.ts';
 import { GroupOffsets } from './groups/group-offsets.ts';
-import { NO_STREAMS_HEARTBEAT, noStreamsGroups } from './groups/no-streams-groups.ts';
+import { joinRefused } from './groups/group.ts';
+import { StreamsCoordinator } from './groups/streams-coordinator.ts';
 import { Inspection } from './inspection.ts';
 import { Errors } from './kafka-errors.ts';
 import { elect } from './leadership.ts';
@@ -51,6 +52,7 @@ export class MemoryCluster {
   readonly #network: Network;
   readonly #coordinators: Coordinators;
   readonly #groups: GroupCoordinator;
+  readonly #streams: StreamsCoordinator;
   readonly #fetches: FetchHandler;
   readonly #markers: MarkerWriter;
 
@@ -58,7 +60,8 @@ export class MemoryCluster {
     const core = new ClusterCore(resolveOptions(options));
     const coordinators = new Coordinators(core);
     const groups = new GroupCoordinator(core, coordinators);
-    const offsets = new GroupOffsets(core, coordinators, groups);
+    const streams = new StreamsCoordinator(core, coordinators, groups);
+    const offsets = new GroupOffsets(core, coordinators, groups, streams);
     const markers = new MarkerWriter(core, coordinators, {
       endOffsets: (groupId, producerId, producerEpoch, committed) =>
         offsets.endTransaction(groupId, producerId, producerEpoch, committed),
@@ -95,15 +98,18 @@ export class MemoryCluster {
       ListOffsets: (request, { nodeId }, reply) => reply(listOffsets(core, request, nodeId)),
       OffsetForLeaderEpoch: (request, { nodeId }, reply) =>
         reply(offsetForLeaderEpoch(core, request, nodeId)),
-      JoinGroup: (request, context, reply) => groups.join(request, context, reply),
+      JoinGroup: (request, context, reply) =>
+        streams.get(request.groupId) === undefined
+          ? groups.join(request, context, reply)
+          : reply(joinRefused(Errors.INCONSISTENT_GROUP_PROTOCOL, request.memberId)),
       SyncGroup: (request, context, reply) => groups.sync(request, context, reply),
       Heartbeat: (request, context, reply) => reply(groups.heartbeat(request, context)),
       LeaveGroup: (request, context, reply) => reply(groups.leave(request, context)),
       OffsetFetch: (request, context, reply) => reply(offsets.fetch(request, context)),
       OffsetCommit: (request, context, reply) => reply(offsets.commit(request, context)),
       DescribeGroups: (request, context, reply) => reply(groups.describe(request, context)),
-      StreamsGroupHeartbeat: (_request, _context, reply) => reply(NO_STREAMS_HEARTBEAT),
-      StreamsGroupDescribe: ({ groupIds }, _context, reply) => reply(noStreamsGroups(groupIds)),
+      StreamsGroupHeartbeat: (request, context, reply) => reply(streams.heartbeat(request, context)),
+      StreamsGroupDescribe: (request, context, reply) => reply(streams.describe(request, context)),
       CreateTopics: (request, _context, reply) => reply(admin.createTopics(request)),
       DeleteTopics: (request, _context, reply) => reply(admin.deleteTopics(request)),
       DeleteRecords: (request, { nodeId }, reply) => reply(admin.deleteRecords(request, nodeId)),
@@ -112,6 +118,7 @@ export class MemoryCluster {
     this.#core = core;
     this.#coordinators = coordinators;
     this.#groups = groups;
+    this.#streams = streams;
     this.#fetches = fetches;
     this.#markers = markers;
     this.#network = new Network(core, handlers);
@@ -241,7 +248,9 @@ export class MemoryCluster {
       for (const log of topic.logs) if (elect(log.leadership, isUp)) log.notify();
     }
     this.#coordinators.reelect((kind, leadership) => {
-      if (kind === 'group') this.#groups.onMoved(leadership);
+      if (kind !== 'group') return;
+      this.#groups.onMoved(leadership);
+      this.#streams.onMoved(leadership);
     });
   }
 

@@ -3,6 +3,7 @@ import { MillraceError, silentLogger } from '#libs/core';
 import type { Clock, Logger } from '#libs/core';
 import type { ApiName } from '#libs/broker';
 import type { ClusterEvent } from './event-trace.ts';
+import type { StreamsGroupSettings } from './groups/streams-coordinator.ts';
 import type { FaultPlan } from './network/fault-plan.ts';
 
 export type Leg = 'request' | 'apply' | 'answer';
@@ -29,6 +30,9 @@ export interface MemoryClusterOptions {
   readonly faultPlan?: FaultPlan;
   /** Configurations of topics that do not set them, over Kafka's own defaults. */
   readonly topicDefaults?: Readonly<Record<string, string>>;
+  /** Settings of streams groups (KIP-1071), over Kafka's defaults: sessions of 45,000 ms, heartbeats every 5,000, no standby copies. `null`: the
+   * cluster has none, as before Kafka 4.2. */
+  readonly streamsGroups?: Partial<StreamsGroupSettings> | null;
   /** `group.initial.rebalance.delay.ms`: how long a new group waits for more members. Default 0; Kafka's is 3,000. */
   readonly initialRebalanceDelayMs?: number;
   /** `group.min.session.timeout.ms` and `group.max.session.timeout.ms`. Default 0 and 1,800,000; Kafka's minimum is 6,000. */
@@ -47,8 +51,18 @@ export interface MemoryClusterOptions {
   readonly onEvent?: (event: ClusterEvent) => void;
 }
 
-export type ClusterSettings = Required<Omit<MemoryClusterOptions, 'faultPlan' | 'onEvent'>> &
-  Pick<MemoryClusterOptions, 'faultPlan' | 'onEvent'>;
+const STREAMS_GROUP_DEFAULTS: StreamsGroupSettings = {
+  sessionTimeoutMs: 45_000,
+  heartbeatIntervalMs: 5_000,
+  numStandbys: 0,
+};
+
+export type ClusterSettings = Required<
+  Omit<MemoryClusterOptions, 'faultPlan' | 'onEvent' | 'streamsGroups'>
+> &
+  Pick<MemoryClusterOptions, 'faultPlan' | 'onEvent'> & {
+    readonly streamsGroups: StreamsGroupSettings | null;
+  };
 
 /** @throws MillraceError MILLRACE_INVALID_CONFIG */
 export function resolveOptions(options: MemoryClusterOptions): ClusterSettings {
@@ -78,6 +92,8 @@ export function resolveOptions(options: MemoryClusterOptions): ClusterSettings {
     cleanIntervalMs: 0,
     requestTimeoutMs: 30_000,
     ...options,
+    streamsGroups:
+      options.streamsGroups === null ? null : { ...STREAMS_GROUP_DEFAULTS, ...options.streamsGroups },
     brokers,
     replicationFactor,
   };

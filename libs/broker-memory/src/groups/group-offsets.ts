@@ -7,6 +7,7 @@ import type { Coordinators } from '../coordinators.ts';
 import { Errors } from '../kafka-errors.ts';
 import type { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
 import type { GroupCoordinator } from './group-coordinator.ts';
+import type { StreamsCoordinator } from './streams-coordinator.ts';
 
 /** `offset.metadata.max.bytes`. */
 const METADATA_LENGTH_MAX = 4_096;
@@ -36,10 +37,17 @@ export class GroupOffsets {
   readonly #core: ClusterCore;
   readonly #coordinators: Coordinators;
   readonly #groups: GroupCoordinator;
+  readonly #streams: StreamsCoordinator;
   readonly #byGroup = new Map<string, OffsetsOfGroup>();
   #order = 0;
 
-  constructor(core: ClusterCore, coordinators: Coordinators, groups: GroupCoordinator) {
+  constructor(
+    core: ClusterCore,
+    coordinators: Coordinators,
+    groups: GroupCoordinator,
+    streams: StreamsCoordinator,
+  ) {
+    this.#streams = streams;
     this.#core = core;
     this.#coordinators = coordinators;
     this.#groups = groups;
@@ -97,14 +105,15 @@ export class GroupOffsets {
 
   /** Why the group takes no offsets from this member. */
   #denied(
-    {
-      groupId,
-      memberId,
-      groupInstanceId,
-      generationId,
-    }: { groupId: string; memberId: string; groupInstanceId: string | null; generationId: number },
+    request: Pick<
+      RpcRequests['OffsetCommit'],
+      'groupId' | 'memberId' | 'groupInstanceId' | 'generationId' | 'topics'
+    >,
     isTransactional: boolean,
   ): number {
+    const ofStreams = this.#streams.commitRefusal(request, isTransactional);
+    if (ofStreams !== undefined) return ofStreams;
+    const { groupId, memberId, groupInstanceId, generationId } = request;
     let group = this.#groups.get(groupId);
     if (group === undefined) {
       if (generationId >= 0) return isTransactional ? Errors.ILLEGAL_GENERATION : Errors.GROUP_ID_NOT_FOUND;

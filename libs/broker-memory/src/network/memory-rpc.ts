@@ -37,6 +37,8 @@ const API_VERSIONS: ClusterFeatures['apiVersions'] = {
   OffsetFetch: 9,
   OffsetCommit: 9,
   DescribeGroups: 5,
+  StreamsGroupHeartbeat: 0,
+  StreamsGroupDescribe: 0,
   CreateTopics: 7,
   DeleteTopics: 6,
   DeleteRecords: 2,
@@ -131,6 +133,7 @@ export class MemoryRpc implements RpcPort {
     if (this.#network.resolve('bootstrap') === undefined) return this.#refused('bootstrap', 'Metadata');
     return Promise.resolve({
       transactionVersion: this.#core.settings.transactionVersion,
+      streamsVersion: this.#core.settings.streamsGroups === null ? 0 : 1,
       apiVersions: API_VERSIONS,
     });
   }
