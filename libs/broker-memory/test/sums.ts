@@ -1,12 +1,14 @@
 // Owns the application of these specs: sums per key, every update emitted, exactly once. And what its output must be.
 import { createBrokerClient } from '#libs/broker';
+import type { BrokerClient } from '#libs/broker';
 import type { MemoryCluster, SimulatedProcess } from '#libs/broker-memory';
 import { silentLogger } from '#libs/core';
 import type { Logger } from '#libs/core';
 import { resolveRuntimeConfig, StreamsRuntime } from '#libs/runtime';
-import type { RuntimeOptions } from '#libs/runtime';
+import type { RestoreListener, RuntimeOptions } from '#libs/runtime';
 import { Serdes } from '#libs/serde';
 import { createMemoryStateBackend } from '#libs/state';
+import type { StateBackend } from '#libs/state';
 import { checkPartitions, StreamsBuilder } from '#libs/topology';
 import type { Topology } from '#libs/topology';
 
@@ -39,6 +41,10 @@ export interface SumsInstance {
 export interface SumsOptions extends Partial<RuntimeOptions> {
   readonly requestTimeoutMs?: number;
   readonly logger?: Logger;
+  readonly backend?: StateBackend;
+  readonly onRestore?: RestoreListener;
+  /** Stands between the runtime and its client. */
+  readonly around?: (client: BrokerClient) => BrokerClient;
 }
 
 /** An instance in a process of its own. Resolved when the runtime has been started, which is before it has joined. */
@@ -47,17 +53,25 @@ export function startSums(
   instanceId: string,
   options: SumsOptions = {},
 ): SumsInstance {
-  const { requestTimeoutMs = 2_000, logger = silentLogger, ...config } = options;
+  const {
+    requestTimeoutMs = 2_000,
+    logger = silentLogger,
+    backend,
+    onRestore,
+    around = (client) => client,
+    ...config
+  } = options;
   const process = cluster.process(instanceId);
   const { clock } = process;
   const runtime = new StreamsRuntime({
     topology: sumsTopology(),
     config: resolveRuntimeConfig({ applicationId: 'app', instanceId, ...config }),
-    client: createBrokerClient({ rpc: process.rpc(), clock, requestTimeoutMs, logger }),
-    backend: createMemoryStateBackend({ clock }),
+    client: around(createBrokerClient({ rpc: process.rpc(), clock, requestTimeoutMs, logger })),
+    backend: backend ?? createMemoryStateBackend({ clock }),
     checkPartitions: (built, counts) => checkPartitions(built, counts).repartitionCounts,
     clock,
     logger,
+    ...(onRestore === undefined ? {} : { onRestore }),
   });
   let failure: Error | undefined;
   runtime

@@ -31,6 +31,8 @@ export interface ApplyOptions {
   readonly source: string;
   /** Ends the transactions of earlier owners of tasks that are new here. Nothing of them is opened before. */
   readonly settle: (added: readonly TaskIdText[]) => Promise<void>;
+  /** What is to run here in the end: a copy of it that has caught up asks for another round. */
+  readonly expects?: readonly TaskIdText[];
   /** Another round is to be asked for then, because copies are being warmed up; `null`: not by this member. */
   readonly probeInMs?: number | null;
 }
@@ -80,7 +82,7 @@ export class AssignedTasks {
       const owned = new Set(registry.assignedNames);
       await this.guarded(() => registry.close(revoked.filter((name) => owned.has(name))));
     }
-    this.parts.copies.assign(standby, warmup, active);
+    this.parts.copies.assign(standby, warmup, active, options.expects ?? []);
     if (added.length > 0) {
       // Beside the loop: tasks that stay go on meanwhile.
       registry.openAll(added, this.parts.onFailed, options.settle(added));

@@ -16,7 +16,8 @@ export type {
   RecordFailure,
 } from './failure-policy.ts';
 export type { PartitionCheck } from './internal-topics.ts';
-export type { RestoreListener, RestoreProgress } from './store-restorer.ts';
+export type { RestoreListener, RestoreProgress, RestoreRole } from './store-restorer.ts';
+export type { CopyFigures, CopyRole } from './standby-copy.ts';
 export type { WorkerFigures } from './worker.ts';
 export { changelogTopic, repartitionTopic, transactionalId } from './names.ts';
 export { decodeOffsetMetadata, encodeOffsetMetadata, shortHash } from './offset-metadata.ts';

@@ -24,7 +24,7 @@ const PARTITION_BYTES_MAX = 1024 * 1024;
 const COMMITTED_INTERVAL_MS = 1_000;
 /** Between two turns of all copies. */
 const TURN_MS = 50;
-/** Before a warm-up copy that is still one asks again; doubles. */
+/** Before a copy that was warm, and is still one, asks again; doubles. */
 const ASK_AGAIN_MS = 10_000;
 
 export interface StandbyCopiesParts extends LocalStateParts {
@@ -35,7 +35,7 @@ export interface StandbyCopiesParts extends LocalStateParts {
   readonly listener: RestoreListener | null;
   /** A task waits for its stores. */
   readonly isRestoring: () => boolean;
-  /** A warm-up copy is within `acceptableRecoveryLag`: its task may move here. */
+  /** A copy is within `acceptableRecoveryLag`: its task may move here. */
   readonly onWarm: (name: TaskIdText) => void;
 }
 
@@ -46,8 +46,9 @@ export class StandbyCopies {
   /** Open, and followed by nobody. */
   private readonly kept = new Map<TaskIdText, TaskState>();
   private readonly closing = new Map<TaskIdText, Promise<void>>();
-  /** When a warm-up copy has asked last, and how long it waits before it asks again. */
+  /** When a copy that is warm has asked last, and how long it waits before it asks again. */
   private readonly asked = new Map<TaskIdText, { readonly at: number; readonly pauseMs: number }>();
+  private expected: ReadonlySet<TaskIdText> = new Set();
   private turnedAt = -Infinity;
   private committedAt = -Infinity;
   private askingCommitted = false;
@@ -93,10 +94,17 @@ export class StandbyCopies {
 
   /**
    * Keeps copies of these tasks, and no others. `active`: tasks that run here or are being opened: a copy of one of them, or its state in
-   * keeping, stays until it is taken. What is given up is closed beside the loop.
+   * keeping, stays until it is taken. `expected`: tasks that are to run here; their standby copies say when they are warm, too. What is
+   * given up is closed beside the loop.
    */
-  assign(standby: readonly TaskIdText[], warmup: readonly TaskIdText[], active: readonly TaskIdText[]): void {
+  assign(
+    standby: readonly TaskIdText[],
+    warmup: readonly TaskIdText[],
+    active: readonly TaskIdText[],
+    expected: readonly TaskIdText[] = [],
+  ): void {
     if (this.closed) return;
+    this.expected = new Set(expected);
     const roles = new Map<TaskIdText, CopyRole>();
     for (const name of standby) roles.set(name, 'standby');
     for (const name of warmup) roles.set(name, 'warmup');
@@ -105,7 +113,7 @@ export class StandbyCopies {
       const role = roles.get(name);
       if (role !== undefined) copy.role = role;
       else if (!running.has(name)) this.drop(name);
-      if (role !== 'warmup') this.asked.delete(name);
+      if (role !== 'warmup' && !this.expected.has(name)) this.asked.delete(name);
     }
     for (const [name, role] of roles) {
       if (this.copies.has(name) || running.has(name)) continue;
@@ -193,7 +201,7 @@ export class StandbyCopies {
     this.turnedAt = now;
     for (const copy of this.copies.values()) {
       copy.turn();
-      if (copy.role === 'warmup') this.askWhenWarm(copy, now);
+      if (copy.role === 'warmup' || this.expected.has(copy.name)) this.askWhenWarm(copy, now);
     }
     if (now - this.committedAt >= COMMITTED_INTERVAL_MS) this.askCommitted(now);
   }

@@ -132,6 +132,7 @@ export class WorkerMembership implements GroupMemberHandler {
         {
           source: `generation ${group.generationId}`,
           settle: (added) => this.settler.settle(added, departed, () => this.live),
+          expects: data.expects,
           probeInMs: data.probeInMs,
         },
       );
