@@ -207,9 +207,7 @@ describeWithBroker('local state', (broker) => {
     const policy = (value: string): Promise<unknown> =>
       admin.alterConfigs({
         validateOnly: false,
-        resources: [
-          { type: 2 as never, name: run.changelog, configEntries: [{ name: 'cleanup.policy', value }] },
-        ],
+        resources: [{ type: 2, name: run.changelog, configEntries: [{ name: 'cleanup.policy', value }] }],
       });
     await policy('delete');
     await admin.deleteTopicRecords({
