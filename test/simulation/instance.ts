@@ -71,7 +71,7 @@ export class Instance {
     this.isRunning = true;
     this.isStopping = false;
     this.failure = null;
-    const options: RuntimeOptions & { readonly numStandbys?: number } = {
+    const options: RuntimeOptions = {
       applicationId: APPLICATION,
       instanceId: this.name,
       groupInstanceId: scenario.isStatic ? this.name : null,
@@ -82,6 +82,8 @@ export class Instance {
       transactionTimeoutMs: scenario.transactionTimeoutMs,
       writeBehindIntervalMs: scenario.writeBehindIntervalMs,
       numStandbys: scenario.numStandbys,
+      acceptableRecoveryLag: scenario.acceptableRecoveryLag,
+      probingRebalanceIntervalMs: scenario.probingRebalanceIntervalMs,
     };
     const runtime = new StreamsRuntime({
       topology: scenario.topology.build(),

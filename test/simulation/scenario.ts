@@ -27,6 +27,9 @@ export interface Scenario {
   readonly writeBehindIntervalMs: number;
   readonly rebalanceTimeoutMs: number;
   readonly numStandbys: number;
+  /** Records; low: tasks warm up before they move. */
+  readonly acceptableRecoveryLag: number;
+  readonly probingRebalanceIntervalMs: number;
   readonly strikes: number;
   /** Virtual milliseconds in which input arrives and faults strike. */
   readonly spanMs: number;
@@ -76,6 +79,8 @@ export function scenarioOf(seed: number): Scenario {
         ? 3 * requestTimeoutMs
         : Math.floor(requestTimeoutMs / 4),
     upstreamTransactions: random.chance(0.5) ? 0.3 : 0,
+    acceptableRecoveryLag: pick(random, [0, 5, 10_000]),
+    probingRebalanceIntervalMs: pick(random, [60_000, 600_000]),
     random: random.fork(),
   };
 }

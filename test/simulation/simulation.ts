@@ -25,6 +25,8 @@ export interface Outcome {
   readonly eventHash: string;
   readonly events: number;
   readonly virtualMs: number;
+  /** Virtual milliseconds from the end of all faults until all output was there. */
+  readonly healingMs: number;
   readonly faults: FaultCounts;
 }
 
@@ -65,6 +67,7 @@ class Simulation {
   readonly #faults: FaultCounts = {};
   readonly #openTransactions = new Set<string>();
   #violation: string | null = null;
+  #healingMs = 0;
   /** Something was decided since the last look. */
   #dirty = false;
 
@@ -133,6 +136,7 @@ class Simulation {
       eventHash: this.#cluster.eventHash,
       events: this.#cluster.eventCount,
       virtualMs: this.#clock.monotonic(),
+      healingMs: this.#healingMs,
       faults: this.#faults,
     };
   }
@@ -142,7 +146,9 @@ class Simulation {
     const patienceMs = HEALING_MS + transactionTimeoutMs + rebalanceTimeoutMs + 2 * sessionTimeoutMs;
     await this.#until(() => this.#input.isComplete && this.#strikes.isOver, spanMs + patienceMs, 'The span');
     this.#heal();
+    const healedAt = this.#clock.monotonic();
     await this.#until(() => this.#output.isComplete, patienceMs, 'All output');
+    this.#healingMs = this.#clock.monotonic() - healedAt;
     await this.#until(
       () => !this.#isHanging(),
       transactionTimeoutMs + HEALING_MS,
