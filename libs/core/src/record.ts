@@ -7,7 +7,7 @@ export interface RecordHeader {
 }
 
 /** Where a record came from and when. */
-export interface RecordMetadata {
+export interface RecordOrigin {
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;

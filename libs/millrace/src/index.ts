@@ -100,6 +100,7 @@ export type {
   Punctuator,
   ReadOnlyGlobalStore,
   ReadOnlyKeyValueStore,
+  RecordMetadata,
   RecordHeadersFunction,
   ReducingState,
   SerdeOf,
@@ -172,6 +173,10 @@ export type {
   RecordFailure,
   RestoreListener,
   RestoreProgress,
+  RuntimeFigures,
+  WorkerFailure,
+  WorkerFailureHandler,
+  WorkerFailureResponse,
   WorkerFigures,
 } from '#libs/runtime';
 export {
@@ -184,5 +189,5 @@ export {
   TaskMigratedError,
   silentLogger,
 } from '#libs/core';
-export type { ErrorCode, LogFields, Logger, RecordHeader, RecordMetadata } from '#libs/core';
+export type { ErrorCode, LogFields, Logger, RecordHeader, RecordOrigin } from '#libs/core';
 export type { KafkaConfig, OauthBearerToken, SaslConfig } from '#libs/kafka';

@@ -38,6 +38,11 @@ export interface StreamsApplicationOptions extends Partial<
   /** Default: lines on stderr. */
   readonly logger?: Logger;
   readonly onRestore?: RestoreListener;
+  /**
+   * Ends the process when `onWorkerFailure` says `stopProcess`, once everything is closed. Default: `process.exit(1)`; in a Nest
+   * application, its shutdown hooks and then the signal SIGTERM.
+   */
+  readonly exitProcess?: () => void;
   /** For tests. */
   readonly clock?: Clock;
 }
@@ -77,6 +82,7 @@ const OPTIONS = z.strictObject({
   state: z.enum(['rocksdb', 'memory'], 'must be "rocksdb" or "memory"').optional(),
   logger: objectOption.optional(),
   onRestore: functionOption.optional(),
+  exitProcess: functionOption.optional(),
   clock: objectOption.optional(),
   processingGuarantee: left,
   commitIntervalMs: left,
@@ -100,6 +106,9 @@ const OPTIONS = z.strictObject({
   rebalanceTimeoutMs: left,
   metadataMaxAgeMs: left,
   maxBlockedMs: left,
+  onWorkerFailure: left,
+  workerReplacementsMax: left,
+  workerReplacementWindowMs: left,
   groupProtocol: left,
   groupInstanceId: z.string('must be a string').min(1, 'must not be empty').nullable().optional(),
   numStandbys: left,
@@ -151,8 +160,8 @@ export function resolveOptions(options: StreamsApplicationOptions): ResolvedOpti
 
 /** Only what the runtime knows, and only what was given: an explicit `undefined` means the default. */
 export function runtimeOptions(options: StreamsApplicationOptions, instanceId: string): RuntimeOptions {
-  const { kafka, topology, stateDir, state, logger, onRestore, clock, ...rest } = options;
-  void [kafka, topology, stateDir, state, logger, onRestore, clock];
+  const { kafka, topology, stateDir, state, logger, onRestore, exitProcess, clock, ...rest } = options;
+  void [kafka, topology, stateDir, state, logger, onRestore, exitProcess, clock];
   const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
   return { ...given, applicationId: options.applicationId, instanceId };
 }

@@ -3,13 +3,13 @@
 import { RecordColumns } from '#libs/broker';
 import type { FetchedChunk, IsolationLevel, RecordReader } from '#libs/broker';
 import { FatalError, formatTopicPartition, silentLogger, systemClock } from '#libs/core';
-import type { Logger, RecordMetadata, TopicPartition } from '#libs/core';
+import type { Logger, RecordOrigin, TopicPartition } from '#libs/core';
 import { compileCodec, detachBinary } from '#libs/serde';
 import type { Codec, Serde } from '#libs/serde';
 import { connect } from './connect.ts';
 import type { KafkaConnection } from './connect.ts';
 
-export interface TopicRecord<K, V> extends RecordMetadata {
+export interface TopicRecord<K, V> extends RecordOrigin {
   readonly key: K | null;
   /** `null`: deleted, in a topic that is a table. */
   readonly value: V | null;

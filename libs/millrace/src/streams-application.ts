@@ -10,7 +10,7 @@ import type {
   LifecycleState,
   RestoreListener,
   RestoreProgress,
-  WorkerFigures,
+  RuntimeFigures,
 } from '#libs/runtime';
 import { createMemoryStateBackend } from '#libs/state';
 import type { StateBackend } from '#libs/state';
@@ -26,6 +26,9 @@ import type { ResolvedOptions, StreamsApplicationOptions, TopologySource } from 
 /** How long a start may take before the log says what it waits for. */
 const PATIENCE_MS = 5_000;
 
+/** Of a process that ends because its worker failed. */
+const EXIT_CODE = 1;
+
 /** What is known of an application at one moment, JSON-safe and without secrets. */
 export interface ApplicationSnapshot {
   readonly applicationId: string;
@@ -34,7 +37,7 @@ export interface ApplicationSnapshot {
   readonly state: LifecycleState;
   readonly error: { readonly code: string; readonly message: string } | null;
   /** `null` before the worker exists. */
-  readonly figures: WorkerFigures | null;
+  readonly figures: RuntimeFigures | null;
 }
 
 export class StreamsApplication {
@@ -45,6 +48,7 @@ export class StreamsApplication {
   private readonly lifecycle = new Lifecycle();
   private readonly restoreListeners = new Set<RestoreListener>();
   private readonly toClose: { readonly name: string; close(): Promise<void> }[] = [];
+  private readonly exitProcess: () => void;
   private readonly ended: Promise<void>;
   private settleEnded!: () => void;
   private topology: Topology | null = null;
@@ -62,6 +66,7 @@ export class StreamsApplication {
     this.clock = options.clock ?? systemClock;
     this.applicationId = options.applicationId;
     this.logger = options.logger ?? createConsoleLogger();
+    this.exitProcess = options.exitProcess ?? (() => process.exit(EXIT_CODE));
     this.ended = new Promise((resolve) => {
       this.settleEnded = resolve;
     });
@@ -86,7 +91,7 @@ export class StreamsApplication {
   }
 
   /** Live figures of the worker; `null` before it exists. */
-  get figures(): WorkerFigures | null {
+  get figures(): RuntimeFigures | null {
     return this.runtime?.figures ?? null;
   }
 
@@ -299,6 +304,7 @@ export class StreamsApplication {
     }
     this.lifecycle.to(failed ? 'ERROR' : 'NOT_RUNNING');
     this.settleEnded();
+    if (failed && this.runtime?.stopsProcess === true) this.exitProcess();
   }
 }
 

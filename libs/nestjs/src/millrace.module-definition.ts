@@ -40,6 +40,11 @@ function applicationProviders(name: string): Provider[] {
         void [onFatalError, autoStart];
         return new StreamsApplication({
           logger: createNestLogger(name === DEFAULT_APPLICATION ? 'Millrace' : `Millrace:${name}`),
+          // Nest's own way out: shutdown hooks run first.
+          exitProcess: () => {
+            process.exitCode = 1;
+            process.kill(process.pid, 'SIGTERM');
+          },
           ...rest,
           // Drawn at the start, when every class marked with @Topology() has its instance.
           topology: () => explorer.build(name),

@@ -4,12 +4,14 @@ import { MillraceError } from '#libs/core';
 import type { Compression } from '#libs/broker';
 import { DEFAULT_EXCEPTION_HANDLERS } from './failure-policy.ts';
 import type { ExceptionHandlers } from './failure-policy.ts';
+import { isWorkerFailureResponse } from './worker-failure.ts';
+import type { WorkerFailureConfig } from './worker-failure.ts';
 
 export type ProcessingGuarantee = 'exactly_once' | 'at_least_once';
 
 export type GroupProtocol = 'classic' | 'streams';
 
-export interface RuntimeConfig {
+export interface RuntimeConfig extends WorkerFailureConfig {
   /** Consumer group, and prefix of internal topics and transactional ids. */
   readonly applicationId: string;
   /** Tells instances of the application apart; stable over restarts, so that a restart settles its own open transaction. */
@@ -111,6 +113,9 @@ export function resolveRuntimeConfig(options: RuntimeOptions): RuntimeConfig {
     rack: options.rack ?? null,
     exceptionHandlers: { ...DEFAULT_EXCEPTION_HANDLERS, ...options.exceptionHandlers },
     until: options.until ?? 'stopped',
+    onWorkerFailure: options.onWorkerFailure ?? 'stopClient',
+    workerReplacementsMax: options.workerReplacementsMax ?? 10,
+    workerReplacementWindowMs: options.workerReplacementWindowMs ?? 600_000,
   };
   const faults = findFaults(config);
   if (faults.length > 0) {
@@ -173,6 +178,13 @@ function findFaults(config: RuntimeConfig): string[] {
       `heartbeatIntervalMs (${config.heartbeatIntervalMs}) must be at most a third of sessionTimeoutMs (${config.sessionTimeoutMs})`,
     );
   }
+  if (typeof config.onWorkerFailure !== 'function' && !isWorkerFailureResponse(config.onWorkerFailure)) {
+    faults.push(
+      `onWorkerFailure must be replace, stopClient, stopProcess or a function, is ${JSON.stringify(config.onWorkerFailure)}`,
+    );
+  }
+  positive('workerReplacementsMax');
+  positive('workerReplacementWindowMs');
   if (!Number.isFinite(config.maxBlockedMs) || config.maxBlockedMs < 0) {
     faults.push(`maxBlockedMs must be 0 or a positive number, is ${JSON.stringify(config.maxBlockedMs)}`);
   }

@@ -1,12 +1,12 @@
 // Owns what happens to a record that cannot be decoded, processed or produced: fail, continue, or dead-letter.
 // Whatever the answer, the record leaves nothing behind: no state, no output (unlike Kafka Streams, which keeps partial effects).
-import type { MillraceError, RecordMetadata } from '#libs/core';
+import type { MillraceError, RecordOrigin } from '#libs/core';
 
 /** Where in the way of a record it failed. */
 export type FailureStage = 'deserialization' | 'processing' | 'production';
 
 /** Of an alarm or a delivery the topic is '' and the offset -1. */
-export interface RecordFailure extends RecordMetadata {
+export interface RecordFailure extends RecordOrigin {
   readonly stage: FailureStage;
   readonly taskId: string;
   readonly error: MillraceError;

@@ -19,6 +19,8 @@ export type { PartitionCheck } from './internal-topics.ts';
 export type { RestoreListener, RestoreProgress, RestoreRole } from './store-restorer.ts';
 export type { CopyFigures, CopyRole } from './standby-copy.ts';
 export type { WorkerFigures } from './worker.ts';
+export type { RuntimeFigures } from './streams-runtime.ts';
+export type { WorkerFailure, WorkerFailureHandler, WorkerFailureResponse } from './worker-failure.ts';
 export { changelogTopic, repartitionTopic, transactionalId } from './names.ts';
 export { decodeOffsetMetadata, encodeOffsetMetadata, shortHash } from './offset-metadata.ts';
 export type { OffsetMetadata } from './offset-metadata.ts';

@@ -1,4 +1,5 @@
-// Owns a stream application in this process: lays the topology out on the cluster, runs its workers, walks its lifecycle.
+// Owns a stream application in this process: lays the topology out on the cluster, runs its workers and replaces those that died,
+// walks its lifecycle.
 // It makes neither the broker client nor the state backend, and closes neither.
 import type { BrokerClient } from '#libs/broker';
 import { MillraceError, asError } from '#libs/core';
@@ -14,6 +15,8 @@ import { refuseUnknownProtocol } from './membership.ts';
 import type { RestoreListener } from './store-restorer.ts';
 import { Worker, asFatal } from './worker.ts';
 import type { WorkerFigures } from './worker.ts';
+import { WorkerFailurePolicy } from './worker-failure.ts';
+import type { WorkerFailureVerdict } from './worker-failure.ts';
 
 export interface StreamsRuntimeParts {
   readonly topology: Topology;
@@ -26,6 +29,20 @@ export interface StreamsRuntimeParts {
   readonly onRestore?: RestoreListener;
 }
 
+export interface RuntimeFigures extends WorkerFigures {
+  /** Workers that died and were replaced since the start. */
+  readonly workerReplacements: number;
+  readonly lastWorkerFailure: { readonly code: string; readonly message: string } | null;
+}
+
+interface Launched {
+  readonly worker: Worker;
+  readonly globals: GlobalStores;
+}
+
+/** Whoever is asked to stop replaces nothing. */
+const STOPPED: WorkerFailureVerdict = { response: 'stopClient', pauseMs: 0, refusal: null };
+
 export class StreamsRuntime {
   readonly lifecycle: Lifecycle;
   private readonly parts: StreamsRuntimeParts;
@@ -34,11 +51,23 @@ export class StreamsRuntime {
   private stopRequested = false;
   private readonly ended: Promise<void>;
   private settleEnded!: () => void;
+  private readonly policy: WorkerFailurePolicy;
+  private past: RuntimeFigures | null = null;
+  private replacements = 0;
+  private lastFailure: RuntimeFigures['lastWorkerFailure'] = null;
+  private endPause: (() => void) | null = null;
+  /** Once the application has ended: its process is to end too. */
+  stopsProcess = false;
 
   constructor(parts: StreamsRuntimeParts) {
     this.parts = parts;
     this.lifecycle = new Lifecycle((error) => {
       parts.logger.error('A lifecycle listener threw', { error: asError(error).message });
+    });
+    this.policy = new WorkerFailurePolicy(parts.config, parts.clock, (error) => {
+      parts.logger.error('The handler `onWorkerFailure` failed; the client stops', {
+        error: asError(error).message,
+      });
     });
     this.ended = new Promise((resolve) => {
       this.settleEnded = resolve;
@@ -50,9 +79,20 @@ export class StreamsRuntime {
     return this.failure;
   }
 
-  /** `null` before the worker exists. */
-  get figures(): WorkerFigures | null {
-    return this.worker?.figures ?? null;
+  /** `null` before the worker exists. Between a worker and its replacement, what was counted. */
+  get figures(): RuntimeFigures | null {
+    const { past, replacements: workerReplacements, lastFailure: lastWorkerFailure } = this;
+    const figures = this.worker?.figures;
+    if (figures === undefined) return past && { ...past, workerReplacements, lastWorkerFailure };
+    return {
+      ...figures,
+      processedRecords: figures.processedRecords + (past?.processedRecords ?? 0),
+      droppedRecords: figures.droppedRecords + (past?.droppedRecords ?? 0),
+      restoredRecords: figures.restoredRecords + (past?.restoredRecords ?? 0),
+      committedEpochs: figures.committedEpochs + (past?.committedEpochs ?? 0),
+      workerReplacements,
+      lastWorkerFailure,
+    };
   }
 
   /**
@@ -68,8 +108,19 @@ export class StreamsRuntime {
       });
     }
     this.lifecycle.to('REBALANCING');
+    let launched: Launched;
+    try {
+      launched = await this.launch();
+    } catch (error) {
+      this.end(error);
+      throw asFatal(error);
+    }
+    this.supervise(launched).catch((error: unknown) => this.end(error));
+  }
+
+  /** A worker with all it needs; nothing of an earlier one is used again. @throws what the checks found. */
+  private async launch(): Promise<Launched> {
     const { topology, config, client, backend, checkPartitions, clock, logger, onRestore } = this.parts;
-    let worker: Worker;
     const globals = new GlobalStores({
       specs: topology.globalStores,
       client,
@@ -77,8 +128,9 @@ export class StreamsRuntime {
       logger,
       deserialization: config.exceptionHandlers.deserialization,
       listener: onRestore ?? null,
-      onFailed: (error) => this.worker?.failForGood(error),
+      onFailed: (error) => worker?.failForGood(error),
     });
+    let worker: Worker | undefined;
     try {
       await refuseUnknownProtocol(client, config);
       const layout = await layOut(topology, config, client, checkPartitions);
@@ -98,17 +150,89 @@ export class StreamsRuntime {
       await globals.start();
     } catch (error) {
       await globals.close();
-      this.end(error);
-      throw asFatal(error);
+      throw error;
     }
-    void worker
-      .run()
-      .finally(() => globals.close())
-      .then(
-        () => this.end(null),
-        (error: unknown) => this.end(error),
-      );
     if (this.stopRequested) worker.stop();
+    return { worker, globals };
+  }
+
+  /** Runs a worker and, for as long as the policy says so, its replacements. */
+  private async supervise(first: Launched): Promise<void> {
+    let launched: Launched | null = first;
+    while (launched !== null) {
+      let failure: unknown;
+      try {
+        await launched.worker.run().finally(() => launched?.globals.close());
+        this.end(null);
+        return;
+      } catch (error) {
+        failure = error;
+      }
+      launched = await this.replace(failure);
+    }
+  }
+
+  /** The next worker; `null` when there is none and the application has ended. */
+  private async replace(failure: unknown): Promise<Launched | null> {
+    const { logger } = this.parts;
+    for (;;) {
+      const error = asFatal(failure);
+      const { response, pauseMs, refusal } = this.stopRequested ? STOPPED : this.policy.decide(error);
+      if (response !== 'replace') {
+        if (refusal !== null)
+          logger.error(`The worker is not replaced again: ${refusal}`, { code: error.code });
+        this.stopsProcess = response === 'stopProcess';
+        this.end(failure);
+        return null;
+      }
+      this.replacements++;
+      this.lastFailure = { code: error.code, message: error.message };
+      this.onWorkerState('rebalancing');
+      logger.error(`The worker died and is replaced: ${error.message}`, {
+        code: error.code,
+        ...error.context,
+        replacement: this.replacements,
+        pauseMs,
+      });
+      await this.pause(pauseMs);
+      if (this.stopRequested) {
+        this.end(null);
+        return null;
+      }
+      this.keepCounts();
+      try {
+        return await this.launch();
+      } catch (launching) {
+        failure = launching;
+      }
+    }
+  }
+
+  /** Ends early when the application is to stop. */
+  private pause(ms: number): Promise<void> {
+    if (this.stopRequested) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = this.parts.clock.schedule(ms, resolve);
+      this.endPause = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+  }
+
+  /** What a worker counted is still counted once it is gone. */
+  private keepCounts(): void {
+    const { figures } = this;
+    this.worker = null;
+    if (figures === null) return;
+    this.past = {
+      ...figures,
+      uncommitted: false,
+      runningTasks: [],
+      openingTasks: [],
+      restores: [],
+      copies: [],
+    };
   }
 
   /** Drains: commits what is processed, hands the tasks back, leaves the group. Resolves when the application has ended. */
@@ -122,6 +246,7 @@ export class StreamsRuntime {
     this.stopRequested = true;
     if (this.lifecycle.canGoTo('PENDING_SHUTDOWN')) this.lifecycle.to('PENDING_SHUTDOWN');
     this.worker?.stop();
+    this.endPause?.();
     await this.ended;
   }
 
