@@ -413,6 +413,10 @@ class InProcessMember implements GroupMember {
     this.handler = handler;
   }
 
+  paceHeartbeats(): void {
+    return undefined;
+  }
+
   renewed(): Promise<null> {
     return Promise.resolve(null);
   }
@@ -526,6 +530,18 @@ class InProcessAdmin implements BrokerAdmin {
       return offset === undefined ? [] : [[key, offset] as const];
     });
     return Promise.resolve(new Map(found));
+  }
+
+  pendingOffsets(): Promise<never[]> {
+    return Promise.resolve([]);
+  }
+
+  openTransactions(): Promise<never[]> {
+    return Promise.resolve([]);
+  }
+
+  abortTransaction(): Promise<boolean> {
+    return Promise.resolve(false);
   }
 
   commitOffsets(_group: string, offsets: Parameters<BrokerAdmin['commitOffsets']>[1]): Promise<void> {

@@ -36,6 +36,8 @@ export interface SumsInstance {
   readonly runtime: StreamsRuntime;
   /** What the runtime ended with, if it did. */
   readonly failure: () => Error | undefined;
+  /** Tasks that it runs. */
+  readonly running: () => readonly string[];
 }
 
 export interface SumsOptions extends Partial<RuntimeOptions> {
@@ -80,7 +82,12 @@ export function startSums(
     .catch((error: unknown) => {
       failure = error as Error;
     });
-  return { process, runtime, failure: () => failure };
+  return {
+    process,
+    runtime,
+    failure: () => failure,
+    running: () => runtime.figures?.runningTasks ?? [],
+  };
 }
 
 export function createTopics(cluster: MemoryCluster, partitions = 2): void {

@@ -19,7 +19,7 @@ export type WorkerMember = Pick<
   'losses' | 'metadata' | 'renewed' | 'start' | 'requestRejoin' | 'leave'
 >;
 
-export function createMembership(parts: Omit<MembershipParts, 'requestRejoin'>): {
+export function createMembership(parts: Omit<MembershipParts, 'requestRejoin' | 'paceHeartbeats'>): {
   readonly membership: Membership;
   readonly member: WorkerMember;
 } {
@@ -30,6 +30,7 @@ export function createMembership(parts: Omit<MembershipParts, 'requestRejoin'>):
   const membership: WorkerMembership = new WorkerMembership({
     ...parts,
     requestRejoin: (reason) => member.requestRejoin(reason),
+    paceHeartbeats: (intervalMs) => member.paceHeartbeats(intervalMs),
   });
   const member = parts.client.createGroupMember(groupOptions(parts.config), membership);
   return { membership, member };

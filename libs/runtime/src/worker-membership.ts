@@ -40,11 +40,15 @@ export interface MembershipParts {
   /** Drops the open epoch and closes all tasks dirty. */
   readonly abandon: () => Promise<void>;
   readonly requestRejoin: (reason: string) => void;
+  readonly paceHeartbeats: (intervalMs: number) => void;
   /** Something the loop recovers from, or stops for. */
   readonly onFailed: (error: unknown) => void;
   /** The membership itself has ended: nothing to recover. */
   readonly onFatal: (error: unknown) => void;
 }
+
+/** A group's coordinator gets at most 1,000 heartbeats a second, however many members there are. */
+const HEARTBEAT_MS_PER_MEMBER = 1;
 
 export class WorkerMembership implements GroupMemberHandler {
   private readonly parts: MembershipParts;
@@ -87,11 +91,13 @@ export class WorkerMembership implements GroupMemberHandler {
   }
 
   /** Says what is owned. Work on it goes on meanwhile, and its commits too: see ownership.ts. */
-  beforeJoin(): Promise<Subscription> {
-    const { controls, epochs, assigned, layout, config } = this.parts;
+  async beforeJoin(): Promise<Subscription> {
+    const { controls, epochs, assigned, layout, config, registry } = this.parts;
+    // Beside the loop: it reads files.
+    const { copies, positions } = await assigned.describe();
     return controls.post(async () => {
       this.settled = false;
-      const { active, copies, positions } = await assigned.describe();
+      const active = registry.assignedNames;
       await epochs.settledBeyond(active);
       return {
         topics: layout.subscribedTopics(),
@@ -122,6 +128,8 @@ export class WorkerMembership implements GroupMemberHandler {
       const data = decodeAssignmentData(assignment.userData);
       const { live, departed, givesUp, handover } = data;
       this.live = live;
+      const { heartbeatIntervalMs } = this.parts.config;
+      this.parts.paceHeartbeats(Math.max(heartbeatIntervalMs, live.length * HEARTBEAT_MS_PER_MEMBER));
       this.expects = data.expects;
       const { revoked } = await this.assigned.apply(
         {

@@ -84,6 +84,8 @@ export interface GroupMember {
    * ended, or has not asked to join, so the group moved on without it.
    */
   renewed(refused: GroupMetadata): Promise<GroupMetadata | null>;
+  /** The interval from the next heartbeat on, at most a third of the session timeout: a large group is asked for news less often. */
+  paceHeartbeats(intervalMs: number): void;
   start(): void;
   /** Joins again, e.g. to give up partitions just revoked, or after a changed subscription. */
   requestRejoin(reason: string): void;

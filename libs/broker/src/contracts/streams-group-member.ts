@@ -71,7 +71,7 @@ export type StreamsGroupMemberState =
   'UNJOINED' | 'JOINING' | 'RECONCILING' | 'STABLE' | 'LOST' | 'LEFT' | 'FAILED';
 
 /** As GroupMember; the generation of its `metadata` is the member epoch. */
-export interface StreamsGroupMember extends Omit<GroupMember, 'state'> {
+export interface StreamsGroupMember extends Omit<GroupMember, 'state' | 'paceHeartbeats'> {
   readonly state: StreamsGroupMemberState;
   readonly memberId: string;
   /** What the last answer said of the group. */

@@ -124,6 +124,10 @@ export class KafkaGroupMember implements GroupMember {
     return now;
   }
 
+  paceHeartbeats(intervalMs: number): void {
+    this.#heartbeats.pace(Math.min(intervalMs, this.#settings.sessionTimeoutMs / 3));
+  }
+
   start(): void {
     if (this.#state !== 'UNJOINED') return;
     this.#state = 'JOINING';

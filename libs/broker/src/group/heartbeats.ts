@@ -31,7 +31,7 @@ export interface HeartbeatOptions {
 
 export class Heartbeats {
   readonly #cluster: Cluster;
-  readonly #options: HeartbeatOptions;
+  #options: HeartbeatOptions;
   readonly #listener: HeartbeatListener;
   readonly #backoff: Backoff;
   readonly #guard: HeartbeatGuard | undefined;
@@ -60,6 +60,11 @@ export class Heartbeats {
   /** The coordinator answered a request that left at `sentAt`: the session starts over there. */
   contact(sentAt: number): void {
     if (sentAt > this.#lastContact) this.#lastContact = sentAt;
+  }
+
+  /** The interval from the next heartbeat on. */
+  pace(heartbeatIntervalMs: number): void {
+    this.#options = { ...this.#options, heartbeatIntervalMs };
   }
 
   /** Is the session over, as far as can be known from here? */
