@@ -90,16 +90,13 @@ export class Inspection {
     return { logStartOffset, lastStableOffset, highWatermark, batchCount: batches.length };
   }
 
-  /**
-   * The offset of the first record that is not known to be decided: as the last stable offset, but past transactions whose commit is
-   * prepared and whose markers are still to come.
-   */
-  undecidedOffset(topic: string, partition: number): number {
+  /** Does the record at `offset` belong to a transaction that may still be aborted? Not once its commit is prepared, markers or not. */
+  isUndecided(topic: string, partition: number, offset: number): boolean {
     const log = this.#log(topic, partition);
-    for (const [producerId, firstOffset] of log.openTransactions) {
-      if (!this.#isPreparedToCommit(producerId)) return firstOffset;
-    }
-    return log.endOffset;
+    const batch = log.batches[log.indexOf(offset)];
+    if (batch === undefined || batch.isControl || !batch.isTransactional) return false;
+    const firstOffset = log.openTransactions.get(batch.producerId);
+    return firstOffset !== undefined && firstOffset <= offset && !this.#isPreparedToCommit(batch.producerId);
   }
 
   #isPreparedToCommit(producerId: number): boolean {
