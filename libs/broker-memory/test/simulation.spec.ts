@@ -56,6 +56,7 @@ class Simulation {
       latencyMs: (_leg, _api, draw) => draw() * 2,
       markerDelayMs: (draw) => draw() * 10,
       coordinatorLoadMs: 100,
+      streamsGroups: { sessionTimeoutMs: 6_000, heartbeatIntervalMs: 1_000 },
       faultPlan: FAULTS,
     });
     createTopics(this.cluster, this.#random.integer(1, 5));
@@ -129,6 +130,9 @@ class Simulation {
   }
 }
 
+/** Names of instances are for exactly once only, where the broker assigns. */
+const AT_LEAST_ONCE = { processingGuarantee: 'at_least_once', groupInstanceId: null } as const;
+
 /** Of real time: on a busy machine. */
 jest.setTimeout(60_000);
 
@@ -138,9 +142,12 @@ function seeds(): number[] {
   return Array.from({ length: Number(process.env['MILLRACE_SIMULATION_SEEDS'] ?? 15) }, (_, i) => i + 1);
 }
 
-describe('an application under faults by seed', () => {
+describe.each([
+  ['whose members assign its tasks', {}],
+  ['whose tasks the broker assigns', { groupProtocol: 'streams' }],
+] as const)('an application %s, under faults by seed', (_kind, application) => {
   it.each(seeds())('loses and doubles nothing, and leaves nothing hanging (seed %i)', async (seed) => {
-    const simulation = new Simulation(seed);
+    const simulation = new Simulation(seed, application);
     await simulation.run();
     const { cluster, clock } = simulation;
     expect(simulation.failures).toEqual([]);
@@ -158,7 +165,7 @@ describe('an application under faults by seed', () => {
   it('is found out where exactly once is switched off', async () => {
     let doubled = 0;
     for (let seed = 1; seed <= 10; seed++) {
-      const simulation = new Simulation(seed, { processingGuarantee: 'at_least_once' });
+      const simulation = new Simulation(seed, { ...application, ...AT_LEAST_ONCE });
       await simulation.run();
       if (outputCount(simulation.cluster) > RECORDS) doubled++;
     }
@@ -166,8 +173,12 @@ describe('an application under faults by seed', () => {
   });
 
   it('happens the same way again for the same seed, and another way for another', async () => {
-    const [first, again, other] = [new Simulation(77), new Simulation(77), new Simulation(78)];
-    for (const simulation of [first, again, other]) await simulation.run();
+    const simulate = async (seed: number): Promise<Simulation> => {
+      const simulation = new Simulation(seed, application);
+      await simulation.run();
+      return simulation;
+    };
+    const [first, again, other] = [await simulate(77), await simulate(77), await simulate(78)];
     expect(again.cluster.eventCount).toBe(first.cluster.eventCount);
     expect(again.cluster.eventHash).toBe(first.cluster.eventHash);
     expect(other.cluster.eventHash).not.toBe(first.cluster.eventHash);

@@ -40,8 +40,8 @@ export function createMembership(parts: Omit<MembershipParts, 'requestRejoin' | 
  * Before anything is made or started for the application.
  * @throws FatalError MILLRACE_STREAMS_PROTOCOL_UNSUPPORTED the brokers do not assign tasks.
  */
-export async function refuseUnknownProtocol(client: BrokerClient, config: RuntimeConfig): Promise<void> {
-  if (config.groupProtocol === 'streams') await client.admin.describeStreamsGroup(config.applicationId);
+export async function refuseWithoutStreamsGroups(client: BrokerClient, config: RuntimeConfig): Promise<void> {
+  await client.admin.describeStreamsGroup(config.applicationId);
 }
 
 function groupOptions(config: RuntimeConfig): GroupMemberOptions {

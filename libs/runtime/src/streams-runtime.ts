@@ -11,7 +11,7 @@ import { GlobalStores } from './global-stores.ts';
 import { layOut } from './internal-topics.ts';
 import type { PartitionCheck } from './internal-topics.ts';
 import { Lifecycle } from './lifecycle.ts';
-import { refuseUnknownProtocol } from './membership.ts';
+import { refuseWithoutStreamsGroups } from './membership.ts';
 import type { RestoreListener } from './store-restorer.ts';
 import { Worker, asFatal } from './worker.ts';
 import type { WorkerFigures } from './worker.ts';
@@ -132,7 +132,7 @@ export class StreamsRuntime {
     });
     let worker: Worker | undefined;
     try {
-      await refuseUnknownProtocol(client, config);
+      if (config.groupProtocol === 'streams') await refuseWithoutStreamsGroups(client, config);
       const layout = await layOut(topology, config, client, checkPartitions);
       worker = new Worker({
         index: 0,
