@@ -145,9 +145,7 @@ export class StandbyCopies {
     const kept = this.kept.get(name);
     if (kept !== undefined) {
       this.kept.delete(name);
-      if (kept.failure === null) return { state: kept, positions: new Map() };
-      await kept.closeDirty();
-      return null;
+      return (await isWritten(kept)) ? { state: kept, positions: new Map() } : null;
     }
     const copy = this.copies.get(name);
     if (copy === undefined) return null;
@@ -242,6 +240,17 @@ export class StandbyCopies {
       .finally(() => {
         this.askingCommitted = false;
       });
+  }
+}
+
+/** Writes what is committed, so that the state says how far it reaches; false: it cannot, and is closed. */
+async function isWritten(state: TaskState): Promise<boolean> {
+  try {
+    await state.flush();
+    return true;
+  } catch {
+    await state.closeDirty();
+    return false;
   }
 }
 

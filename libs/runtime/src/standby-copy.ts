@@ -221,6 +221,8 @@ export class StandbyCopy {
   /** Resolves when the copy ends. @throws what it failed with. */
   private async follow(state: TaskState): Promise<void> {
     const { client, layout, clock, feed } = this.parts;
+    // Of a task that ran here: until all is written, the state may reach further than it says.
+    await state.flush();
     const identity = layout.changelogIdentity(this.name);
     refuseUntrusted(this.name, state.reached, identity, clock.now());
     const changelogs = layout.changelogs(this.name);
