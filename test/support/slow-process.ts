@@ -1,5 +1,6 @@
-// Owns a process of its own that passes records on, each after blocking the event loop for as long as the record says. Its one
-// argument is JSON: SlowProcessOptions. It prints its states, JOINED for each generation, SLOW for each slow record, and its warnings.
+// Owns a process of its own that passes records on, each after blocking the event loop for as long as the record says; one with less
+// than nothing fails. Its one argument is JSON: SlowProcessOptions. It prints its states, JOINED for each generation, SLOW for each
+// slow record, and its warnings. As a service with a server would, it goes on when the application has failed.
 import { StreamsApplication, StreamsBuilder, Serdes } from '#libs/millrace';
 import type { StreamsApplicationOptions } from '#libs/millrace';
 
@@ -24,6 +25,7 @@ async function main({ brokers, input, output, ...options }: SlowProcessOptions):
   builder
     .stream<string, SlowRecord>(input, { keySerde: key, valueSerde: value })
     .mapValues((record) => {
+      if (record.blockMs < 0) throw new Error(`record ${record.id} cannot be processed`);
       if (record.blockMs > 0) {
         console.log(`SLOW ${record.id}`);
         // Blocks the loop as a computation does, without taking the machine from others.
@@ -55,5 +57,9 @@ async function main({ brokers, input, output, ...options }: SlowProcessOptions):
   application.onStateChange((state) => console.log(state));
   application.stopOnSignals();
   await application.start();
-  await application.whenEnded();
+  const server = setInterval(() => undefined, 1_000);
+  await application.whenEnded().then(
+    () => clearInterval(server),
+    () => console.log('FAILED'),
+  );
 }
