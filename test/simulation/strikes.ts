@@ -9,6 +9,7 @@ export type StrikeKind =
   | 'crash'
   | 'crash-in-mid-call'
   | 'pause'
+  | 'pause-in-mid-call'
   | 'leave'
   | 'join'
   | 'broker-stop'
@@ -32,7 +33,8 @@ const KINDS: readonly StrikeKind[] = [
   'crash-in-mid-call',
   'crash-in-mid-call',
   'pause',
-  'pause',
+  'pause-in-mid-call',
+  'pause-in-mid-call',
   'leave',
   'join',
   'join',
@@ -78,9 +80,10 @@ const MINUTE_MS = 60_000;
 const CLOCK_JUMPS_MS = [-5 * MINUTE_MS, -2_000, 3_000, 10 * MINUTE_MS, 120 * MINUTE_MS];
 const DAY_AND_A_BIT_MS = 30 * 60 * MINUTE_MS;
 
-/** Kills its victim when a leg of a call of it comes by. */
+/** Kills or stops its victim when a leg of a call of it comes by. */
 interface Trap {
   readonly victim: Instance;
+  readonly spring: () => void;
   readonly kind: ClusterEvent['kind'];
   readonly subject: string;
   armed: boolean;
@@ -127,7 +130,7 @@ export class Strikes {
       if (!trap.armed || trap.kind !== event.kind || trap.subject !== event.subject) continue;
       trap.armed = false;
       // Between this event and the next.
-      this.#after(0, () => this.#crash(trap.victim, 'crash-in-mid-call'));
+      this.#after(0, trap.spring);
     }
   }
 
@@ -164,16 +167,26 @@ export class Strikes {
       }
       case 'crash-in-mid-call': {
         const victim = this.#victim();
-        if (victim === undefined) return;
-        const api = pick(random, STEERING);
         const leg = pick(random, ['request', 'apply', 'answer'] as const);
-        this.#traps.push({ victim, kind: leg, subject: `${victim.name} ${api}`, armed: true });
-        this.#field.note(`trap: ${victim.name} dies at the next ${leg} of ${api}`);
+        if (victim !== undefined)
+          this.#trap(victim, pick(random, STEERING), leg, () => this.#crash(victim, kind));
         return;
       }
-      case 'pause':
-        this.#pause(random.integer(50, Math.floor(scenario.sessionTimeoutMs * 2.2)), kind);
+      case 'pause': {
+        const victim = this.#victim();
+        const durationMs = random.integer(50, Math.floor(scenario.sessionTimeoutMs * 2.2));
+        if (victim !== undefined) this.#pause(victim, durationMs, kind);
         return;
+      }
+      // A zombie in the midst of a commit, or of taking tasks over.
+      case 'pause-in-mid-call': {
+        const victim = this.#victim();
+        const durationMs = Math.floor(scenario.sessionTimeoutMs * (1.1 + random.next()));
+        const leg = pick(random, ['request', 'answer'] as const);
+        const api = pick(random, [...COMMITTING, 'JoinGroup', 'SyncGroup', 'OffsetFetch'] as const);
+        if (victim !== undefined) this.#trap(victim, api, leg, () => this.#pause(victim, durationMs, kind));
+        return;
+      }
       case 'leave': {
         const victim = this.#victim();
         if (victim === undefined) return;
@@ -279,10 +292,14 @@ export class Strikes {
     this.#after(this.#random.integer(0, Math.floor(sessionTimeoutMs * 1.3)), () => victim.start());
   }
 
-  #pause(durationMs: number, kind: StrikeKind): void {
-    const victim = this.#victim();
-    if (victim === undefined) return;
+  #trap(victim: Instance, api: ApiName, leg: Trap['kind'], spring: () => void): void {
+    this.#traps.push({ victim, spring, kind: leg, subject: `${victim.name} ${api}`, armed: true });
+    this.#field.note(`trap for ${victim.name} at the next ${leg} of ${api}`);
+  }
+
+  #pause(victim: Instance, durationMs: number, kind: StrikeKind): void {
     const { process } = victim;
+    if (process.state !== 'running') return;
     this.#hit(kind, `${victim.name} for ${durationMs} ms`);
     process.pause();
     this.#after(durationMs, () => process.resume());
