@@ -123,6 +123,35 @@ describeWithBroker('a process that dies or is stopped', (broker) => {
     await run.check();
   });
 
+  it('by kill −9 in mid-transaction has its standby copies promoted, which replay only what they lack', async () => {
+    const first = run.spawn({ stateDir: run.stateDir(), brokers: [proxy.address], numStandbys: 1 });
+    await first.reached('RUNNING');
+    for (let epoch = 0; epoch < 5; epoch++) {
+      await run.more(500);
+      await run.committed();
+    }
+    const padding = await publishPadding(broker(), run.changelog);
+    const second = await run.start({ stateDir: run.stateDir(), instanceId: 'two', numStandbys: 1 });
+    const figures = () => second.runtime.figures!;
+    const warm = (): boolean => {
+      const { copies, runningTasks } = figures();
+      return copies.length + runningTasks.length === PARTITIONS && copies.every(({ lag }) => lag === 0);
+    };
+    while (figures().runningTasks.length === 0 || !warm()) await delay(50);
+    const restored = figures().restoredRecords;
+    const held = proxy.fault({ api: 'EndTxn', on: 'request', action: 'hold', ...FOR_EVER });
+    while (held.hits === 0) await run.more(250);
+    await first.kill();
+    held.remove();
+
+    await run.more(500);
+    await run.committed(second);
+    expect(figures().runningTasks).toHaveLength(PARTITIONS);
+    expect(figures().restoredRecords - restored).toBeLessThan(padding / 10);
+    await second.close();
+    await run.check();
+  });
+
   it('by kill −9 with files torn afterwards opens at a consistent prefix, or restores from scratch', async () => {
     const killedAt = run.stateDir();
     await run.more(2_000);

@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import {
   BatchBufferPool,
@@ -134,6 +134,21 @@ describe('RecordBatchEncoder', () => {
     const mark = encoder.mark();
     encoder.finish();
     expect(() => encoder.rollback(mark)).toThrow();
+  });
+
+  it('moves less than it holds while it grows, however many records there are', () => {
+    const copy = jest.spyOn(Buffer.prototype, 'copy');
+    try {
+      const encoder = new RecordBatchEncoder();
+      for (let i = 0; i < 50_000; i++) encoder.append(i, bin(`k${i % 100}`), bin(String(i)));
+      const { bytes } = encoder.finish()!;
+      let moved = 0;
+      for (const buffer of copy.mock.contexts) moved += (buffer as Buffer).length;
+      expect(moved).toBeGreaterThan(0);
+      expect(moved).toBeLessThan(2 * bytes.length);
+    } finally {
+      copy.mockRestore();
+    }
   });
 
   it('says when a record would take the batch over its limit, but not of an empty batch', () => {
