@@ -204,7 +204,6 @@ function addTopic(graph: TopologyGraph, request: TopicRequest): SourceNode {
     valueSerde,
     partitioner,
     partitionCount: null,
-    watermarks: null,
   });
   graph.coPartitions.push({ operator: source.name, sources: [...request.copartitionedWith, source] });
   return source;

@@ -204,6 +204,5 @@ function addChangeRepartition(graph: TopologyGraph, request: ChangeRepartition):
     valueSerde,
     partitioner: null,
     partitionCount: null,
-    watermarks: null,
   }).source;
 }

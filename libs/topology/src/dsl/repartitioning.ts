@@ -4,7 +4,7 @@ import type { AnySerde, GraphNode, SinkNode, SourceNode, TopologyGraph } from '.
 import { INTERNAL_NAME_LENGTH_MAX } from '../names.ts';
 import { repartitionFilterOperator } from '../operators/stateless.ts';
 import { watermarksUpstream } from '../options/watermarks.ts';
-import type { StreamPartitioner, WatermarkSpec } from '../plan.ts';
+import type { StreamPartitioner } from '../plan.ts';
 import { sameEncoding } from '../provenance.ts';
 
 export interface RepartitionRequest {
@@ -62,7 +62,6 @@ export function addRepartition(graph: TopologyGraph, request: RepartitionRequest
     valueSerde,
     partitioner: request.partitioner,
     partitionCount: request.partitionCount,
-    watermarks: watermarksUpstream(parent),
   });
   if (request.inserted && request.pinned !== true) graph.mergeable.set(filter, sink);
   return source;
@@ -78,15 +77,17 @@ export interface RepartitionTopic {
   readonly valueSerde: AnySerde;
   readonly partitioner: StreamPartitioner | null;
   readonly partitionCount: number | null;
-  readonly watermarks: WatermarkSpec | null;
 }
 
-/** Declares a topic of the application's own with its two ends: the sink into it, then the source out of it. */
+/**
+ * Declares a topic of the application's own with its two ends: the sink into it, then the source out of it. Behind it event time goes by
+ * what it went by before: the watermark strategy upstream.
+ */
 export function addRepartitionTopic(
   graph: TopologyGraph,
   topic: RepartitionTopic,
 ): { readonly sink: SinkNode; readonly source: SourceNode } {
-  const { name, path, parents, keySerde, valueSerde, partitioner, partitionCount, watermarks } = topic;
+  const { name, path, parents, keySerde, valueSerde, partitioner, partitionCount } = topic;
   const source: SourceNode = {
     kind: 'source',
     name: topic.sourceName,
@@ -99,7 +100,7 @@ export function addRepartitionTopic(
     valueSerde,
     timestampExtractor: null,
     offsetReset: 'earliest',
-    watermarks,
+    watermarks: watermarksUpstream(parents),
   };
   const sink: SinkNode = graph.addNode({
     kind: 'sink',

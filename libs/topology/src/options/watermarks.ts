@@ -141,9 +141,9 @@ export function consumedTimeFaults(
   return faults;
 }
 
-/** What a repartition topic behind `node` goes by: the strategy of the nearest source upstream that has one. */
-export function watermarksUpstream(node: GraphNode): WatermarkSpec | null {
-  const waiting: GraphNode[] = [node];
+/** What a repartition topic behind `nodes` goes by: the strategy of the nearest source upstream that has one. */
+export function watermarksUpstream(nodes: readonly GraphNode[]): WatermarkSpec | null {
+  const waiting: GraphNode[] = [...nodes];
   const seen = new Set<GraphNode>(waiting);
   for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
     if (next.kind === 'source' && next.watermarks !== undefined && next.watermarks !== null)
