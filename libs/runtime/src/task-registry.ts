@@ -106,10 +106,12 @@ export class TaskRegistry {
   /** Lets a suspended task go on when what it waits for is there. */
   awaitSuspended(task: Task, onFailure: (error: unknown) => void): void {
     const waitingFor = task.suspended;
-    if (waitingFor === null || this.awaited.has(waitingFor)) return;
-    this.awaited.add(waitingFor);
+    if (waitingFor === null || this.awaited.get(task) === waitingFor) return;
+    this.awaited.set(task, waitingFor);
     waitingFor.then(
       () => {
+        // Should the task have to wait for the same again, it is noticed again.
+        if (this.awaited.get(task) === waitingFor) this.awaited.delete(task);
         if (task.suspended === waitingFor) task.resume();
         this.wake();
       },
@@ -119,7 +121,8 @@ export class TaskRegistry {
     );
   }
 
-  private readonly awaited = new WeakSet<Promise<void>>();
+  /** Several tasks may wait for one look-up: each is resumed. */
+  private readonly awaited = new WeakMap<Task, Promise<void>>();
 
   /** Closes tasks whose epoch is committed; those being opened are cancelled. */
   async close(names: readonly TaskIdText[]): Promise<void> {

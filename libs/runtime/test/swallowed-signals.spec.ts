@@ -1,4 +1,5 @@
-// A record that has to wait, for a schema or for a topic's partition count, waits also when the code that forwarded it caught the signal.
+// A record that has to wait, for a schema or for a topic's partition count, waits until it has it, and goes on then: also when the code
+// that forwarded it caught the signal, and when several tasks wait for the same.
 import { expect, it } from '@jest/globals';
 import { SchemaPending, Serdes, createSerde } from '#libs/serde';
 import type { Serde } from '#libs/serde';
@@ -94,3 +95,40 @@ it.each(['goes on', 'throws another error'] as const)(
     expect(values(broker, 'out')).toEqual(expected);
   },
 );
+
+it('goes on in every task that waits for the same schema', async () => {
+  const broker = new InProcessBroker();
+  for (const topic of ['in', 'out']) broker.createTopic(topic, 3);
+  for (let partition = 0; partition < 3; partition++) {
+    broker.produce('in', partition, [{ key: 'k', value: `v${partition}`, timestamp: 1 }]);
+  }
+  let known = false;
+  let pending: SchemaPending | undefined;
+  const registered: Serde<string> = createSerde<string>({
+    name: 'of-a-registry',
+    serialize: (value) => {
+      if (known) return Buffer.from(value);
+      pending ??= new SchemaPending(
+        'schema 7',
+        new Promise((resolve) => setTimeout(resolve, 20)).then(() => {
+          known = true;
+        }),
+      );
+      throw pending;
+    },
+    deserialize: (bytes) => Buffer.from(bytes).toString(),
+  });
+  const builder = new StreamsBuilder();
+  builder
+    .stream<string, string>('in', { keySerde: text, valueSerde: text })
+    .to('out', {
+      keySerde: text,
+      valueSerde: registered,
+      partitioner: (_topic, _key, value) => Number(value?.slice(1)),
+    });
+  await runToEnd(broker, builder.build());
+  const written = [0, 1, 2].flatMap((partition) =>
+    broker.records('out', partition).map(({ value }) => value),
+  );
+  expect(written).toEqual(['v0', 'v1', 'v2']);
+});
