@@ -93,6 +93,9 @@ export class Worker {
   private readonly trimmer: RepartitionTrimmer;
   private readonly inputWatch: InputWatch;
   private readonly pace: TurnPace;
+  /** Monotonic. */
+  private turnedAt: number;
+  private committedAt: number | null = null;
   private stopping = false;
   private reportedRunning = false;
 
@@ -112,6 +115,7 @@ export class Worker {
       ? null
       : client.createIdempotentWriter({ compression: config.compression });
     this.reader = client.createReader({ isolation: 'read_committed' });
+    this.turnedAt = clock.monotonic();
     this.pace = new TurnPace(clock, exactlyOnce ? config.transactionTimeoutMs : null);
     this.collector = new OutputCollector(config.batchBytes, config.recordBytesMax);
     this.signal = new WakeSignal(clock);
@@ -169,7 +173,7 @@ export class Worker {
       transactionalId: this.transactionalId,
       clock,
       member: () => this.member,
-      onCommitEnd: () => this.wake(),
+      onCommitEnd: () => this.onCommitEnd(),
     });
     this.assigned = new AssignedTasks({
       registry: this.registry,
@@ -231,6 +235,8 @@ export class Worker {
       restoredRecords: this.restorer.restoredRecords,
       committedEpochs: this.epochs.committedEpochs,
       uncommitted: this.epochs.hasWork || this.epochs.isCommitting,
+      sinceTurnMs: this.parts.clock.monotonic() - this.turnedAt,
+      sinceCommitMs: this.committedAt === null ? null : this.parts.clock.monotonic() - this.committedAt,
       runningTasks: [...this.registry.tasks].map((task) => task.name),
       openingTasks: this.registry.openingNames,
       restores: this.restorer.progress,
@@ -291,6 +297,11 @@ export class Worker {
     this.wake();
   }
 
+  private onCommitEnd(): void {
+    if (this.epochs.failure === null) this.committedAt = this.parts.clock.monotonic();
+    this.wake();
+  }
+
   private wake(): void {
     this.reader.wake();
     this.signal.notify();
@@ -335,6 +346,7 @@ export class Worker {
 
   private async loop(): Promise<void> {
     while (!this.stopping) {
+      this.turnedAt = this.parts.clock.monotonic();
       try {
         this.throwIfFailed();
         await this.controls.runAll();
@@ -518,6 +530,7 @@ export class Worker {
         return;
       } catch (error) {
         if (!isRecoverable(error)) throw error;
+        this.turnedAt = this.parts.clock.monotonic();
         // Whoever stops needs no identity: nothing is begun under it any more.
         if (this.stopping) return;
         await sleep(this.parts.clock, RECOVERY_PAUSE_MS);
@@ -562,6 +575,10 @@ export interface WorkerFigures {
   readonly committedEpochs: number;
   /** Something is processed and not committed yet. */
   readonly uncommitted: boolean;
+  /** Since the worker's loop last turned, milliseconds. It waits at most 100 ms for input; more is a slow record, a commit or a recovery. */
+  readonly sinceTurnMs: number;
+  /** Since an epoch was last committed; `null` before the first. Grows also where there is nothing to commit. */
+  readonly sinceCommitMs: number | null;
   readonly runningTasks: readonly string[];
   readonly openingTasks: readonly TaskIdText[];
   readonly restores: readonly RestoreProgress[];

@@ -159,6 +159,8 @@ describe('a worker that died', () => {
       processedRecords: expect.any(Number),
     });
     expect(runtime.figures!.processedRecords).toBeGreaterThanOrEqual(10);
+    expect(runtime.figures!.sinceTurnMs).toBeGreaterThanOrEqual(0);
+    expect(runtime.figures!.sinceCommitMs).toBeGreaterThanOrEqual(0);
     expect(lines.filter(({ message }) => message.startsWith('The worker died and is replaced'))).toHaveLength(
       2,
     );
