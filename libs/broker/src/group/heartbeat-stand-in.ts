@@ -14,7 +14,9 @@ import { classify, errorName, KafkaError } from '../protocol/error-codes.ts';
 import { isRpcFailure } from '../protocol/errors.ts';
 import type { RpcPort } from '../rpc/index.ts';
 
-/** Looks at the loop this often within a heartbeat interval. Two intervals after the last heartbeat of the loop, one has left for it. */
+/** Heartbeats within a session: the loop's own may leave far more often, to hear of rebalances; a blocked loop hears of nothing. */
+const BEATS_PER_SESSION = 10;
+/** Looks at the loop within an interval. Two intervals after the last heartbeat of the loop, one has left for it. */
 const LOOKS_PER_INTERVAL = 4;
 const LOOK_MS_MIN = 5;
 const LOOK_MS_MAX = 1_000;
@@ -37,9 +39,15 @@ export interface StandInSignals {
   onGivenUp(blockedMs: number): void;
 }
 
+type Intervals = Pick<HeartbeatWatchOptions, 'sessionTimeoutMs' | 'heartbeatIntervalMs'>;
+
+function beatIntervalMs({ sessionTimeoutMs, heartbeatIntervalMs }: Intervals): number {
+  return Math.max(heartbeatIntervalMs, sessionTimeoutMs / BEATS_PER_SESSION);
+}
+
 /** Milliseconds between two looks at the loop; the loop's own turns should be counted as often. */
-export function lookIntervalMs(heartbeatIntervalMs: number): number {
-  return Math.min(LOOK_MS_MAX, Math.max(LOOK_MS_MIN, heartbeatIntervalMs / LOOKS_PER_INTERVAL));
+export function lookIntervalMs(intervals: Intervals): number {
+  return Math.min(LOOK_MS_MAX, Math.max(LOOK_MS_MIN, beatIntervalMs(intervals) / LOOKS_PER_INTERVAL));
 }
 
 export class HeartbeatStandIn {
@@ -77,6 +85,7 @@ class Watch {
   readonly #options: HeartbeatWatchOptions;
   readonly #signals: StandInSignals;
   readonly #lookMs: number;
+  readonly #beatMs: number;
   #timer: Timer | undefined;
   #ended = false;
   #turns = 0;
@@ -93,7 +102,8 @@ class Watch {
     this.#cluster = cluster;
     this.#options = options;
     this.#signals = signals;
-    this.#lookMs = lookIntervalMs(options.heartbeatIntervalMs);
+    this.#lookMs = lookIntervalMs(options);
+    this.#beatMs = beatIntervalMs(options);
   }
 
   start(beatAtOnce: boolean): void {
@@ -123,7 +133,7 @@ class Watch {
     const turns = this.#signals.turns();
     if (turns !== this.#turns) this.#onTurn(turns, now);
     const blockedMs = now - this.#lastTurnAt;
-    if (blockedMs < this.#options.heartbeatIntervalMs / 2 || this.#gone || this.#givenUp) return;
+    if (blockedMs < this.#beatMs / 2 || this.#gone || this.#givenUp) return;
     if (blockedMs >= this.#options.maxBlockedMs) {
       this.#givenUp = true;
       this.#signals.onGivenUp(blockedMs);
@@ -155,7 +165,7 @@ class Watch {
   /** A failed try is repeated at the next look: that is soon enough, and no sooner than a broker in trouble can bear. */
   async #beat(): Promise<void> {
     const { clock } = this.#cluster;
-    const { groupId, calls, sessionTimeoutMs, heartbeatIntervalMs } = this.#options;
+    const { groupId, calls, sessionTimeoutMs } = this.#options;
     for (;;) {
       const call = calls[this.#call];
       if (call === undefined) return;
@@ -176,7 +186,7 @@ class Watch {
         case 'rebalancing':
           this.#sent++;
           this.#warned = false;
-          this.#nextBeatAt = sentAt + heartbeatIntervalMs;
+          this.#nextBeatAt = sentAt + this.#beatMs;
           this.#signals.onContact(sentAt);
           return;
         case 'stale-coordinator':
@@ -206,7 +216,7 @@ class Watch {
   #onFailure(error: Error): void {
     if (this.#ended || isRpcFailure(error)) return;
     // What trying again hardly mends: the pace of the loop's own heartbeats is enough.
-    this.#nextBeatAt = this.#cluster.clock.monotonic() + this.#options.heartbeatIntervalMs;
+    this.#nextBeatAt = this.#cluster.clock.monotonic() + this.#beatMs;
     if (this.#warned) return;
     this.#warned = true;
     this.#cluster.logger.warn('Heartbeats cannot be sent beside the event loop', {

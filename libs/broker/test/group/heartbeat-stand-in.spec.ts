@@ -84,6 +84,14 @@ describe('heartbeats beside the event loop', () => {
     expect(events).toEqual(['resumed after 10']);
   });
 
+  it('leave ten times in a session at most, however often the loop sends its own', async () => {
+    const { clock, rpc, block } = await standIn({ heartbeatIntervalMs: 100 });
+    block(true);
+    await clock.advance(6_000);
+    expect(rpc.callsOf('Heartbeat').length).toBeGreaterThanOrEqual(8);
+    expect(rpc.callsOf('Heartbeat').length).toBeLessThanOrEqual(10);
+  });
+
   it('end after the longest time a loop may be blocked, and begin again once it turned', async () => {
     const { clock, rpc, events, block } = await standIn({ maxBlockedMs: 10_000 });
     block(true);

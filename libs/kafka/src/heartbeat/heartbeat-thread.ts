@@ -89,7 +89,7 @@ export class HeartbeatThread implements HeartbeatGuard {
     Atomics.add(this.#turns, 0, 1);
     let everyMs = Infinity;
     for (const { options } of this.#watches.values()) {
-      everyMs = Math.min(everyMs, lookIntervalMs(options.heartbeatIntervalMs));
+      everyMs = Math.min(everyMs, lookIntervalMs(options));
     }
     this.#turnTimer =
       everyMs === Infinity ? null : this.#deps.clock.schedule(everyMs, () => this.#turn(), true);
