@@ -56,7 +56,11 @@ class Simulation {
       latencyMs: (_leg, _api, draw) => draw() * 2,
       markerDelayMs: (draw) => draw() * 10,
       coordinatorLoadMs: 100,
-      streamsGroups: { sessionTimeoutMs: 6_000, heartbeatIntervalMs: 1_000 },
+      streamsGroups: {
+        sessionTimeoutMs: 6_000,
+        heartbeatIntervalMs: 1_000,
+        numStandbys: seed % 2,
+      },
       faultPlan: FAULTS,
     });
     createTopics(this.cluster, this.#random.integer(1, 5));
