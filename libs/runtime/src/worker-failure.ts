@@ -39,8 +39,17 @@ export interface WorkerFailureVerdict {
 const PAUSE_FIRST_MS = 1_000;
 const PAUSE_MAX_MS = 60_000;
 
-/** Somebody else holds this one's name. Replaced, the two would end each other in turn. */
-const NEVER_REPLACED: ReadonlySet<string> = new Set(['MILLRACE_PRODUCER_FENCED', 'MILLRACE_INSTANCE_FENCED']);
+const TWIN = 'another process runs under its name, and a replacement would only end that one';
+
+/** Failures that no worker is replaced after, and why. */
+const NEVER_REPLACED: ReadonlyMap<string, string> = new Map([
+  ['MILLRACE_PRODUCER_FENCED', TWIN],
+  ['MILLRACE_INSTANCE_FENCED', TWIN],
+  [
+    'MILLRACE_PARTITIONS_MISMATCH',
+    'keys of its input are in other partitions than their state, and to go on with that is a decision',
+  ],
+]);
 
 const RESPONSES: ReadonlySet<unknown> = new Set<WorkerFailureResponse>([
   'replace',
@@ -72,9 +81,8 @@ export class WorkerFailurePolicy {
     const replacements = this.recent.length;
     const response = this.ask({ error, replacements });
     if (response !== 'replace') return { response, pauseMs: 0, refusal: null };
-    if (NEVER_REPLACED.has(error.code)) {
-      return refused('another process runs under its name, and a replacement would only end that one');
-    }
+    const never = NEVER_REPLACED.get(error.code);
+    if (never !== undefined) return refused(never);
     if (replacements >= max) return refused(`${replacements} were replaced within ${windowMs} ms`);
     this.recent.push(now);
     return { response, pauseMs: Math.min(PAUSE_MAX_MS, PAUSE_FIRST_MS * 2 ** replacements), refusal: null };

@@ -41,15 +41,16 @@ describe('the policy for a worker that died', () => {
     expect(policy.decide(failure())).toMatchObject({ response: 'replace', pauseMs: 1_000 });
   });
 
-  it.each(['MILLRACE_PRODUCER_FENCED', 'MILLRACE_INSTANCE_FENCED'] as const)(
-    'does not replace one that ended with %s: another process runs under its name',
-    (code) => {
-      expect(policyOf({}).policy.decide(failure(code))).toMatchObject({
-        response: 'stopClient',
-        refusal: expect.stringMatching(/another process/),
-      });
-    },
-  );
+  it.each([
+    ['MILLRACE_PRODUCER_FENCED', /another process/],
+    ['MILLRACE_INSTANCE_FENCED', /another process/],
+    ['MILLRACE_PARTITIONS_MISMATCH', /other partitions/],
+  ] as const)('does not replace one that ended with %s: the next would do harm', (code, why) => {
+    expect(policyOf({}).policy.decide(failure(code))).toMatchObject({
+      response: 'stopClient',
+      refusal: expect.stringMatching(why),
+    });
+  });
 
   it('asks a handler, with the error and how many were replaced', () => {
     const asked: WorkerFailure[] = [];
