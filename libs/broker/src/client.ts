@@ -68,7 +68,7 @@ export function createBrokerClient(options: BrokerClientOptions): BrokerClient {
       return member;
     },
     createStreamsGroupMember(memberOptions, handler) {
-      const member = new KafkaStreamsGroupMember(cluster, memberOptions, handler);
+      const member = new KafkaStreamsGroupMember(cluster, memberOptions, handler, options.heartbeatGuard);
       members.add(member);
       return member;
     },

@@ -3,7 +3,7 @@
 import type { RpcRequests } from '../rpc/index.ts';
 
 /** What a coordinator takes for a sign of life. */
-export type HeartbeatApi = 'Heartbeat';
+export type HeartbeatApi = 'Heartbeat' | 'StreamsGroupHeartbeat';
 
 export type HeartbeatCall = {
   readonly [K in HeartbeatApi]: { readonly api: K; readonly request: RpcRequests[K] };
@@ -13,7 +13,8 @@ export interface HeartbeatWatchOptions {
   readonly groupId: string;
   /**
    * The heartbeat to send. A later one is sent from then on when the coordinator answered ILLEGAL_GENERATION to the one before: while
-   * a JoinGroup is under way the coordinator may be a generation ahead of what the blocked loop has read.
+   * a JoinGroup is under way the coordinator may be a generation ahead of what the blocked loop has read. A member epoch that a streams
+   * group answers is the next heartbeat's; that what was assigned with it was not heard is the member's to find out.
    */
   readonly calls: readonly HeartbeatCall[];
   readonly sessionTimeoutMs: number;

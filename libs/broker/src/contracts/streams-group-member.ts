@@ -12,7 +12,8 @@
 // 2. Reconciliation: `onAssigned` gives up what is missing in the assignment and takes what is new. Once it has resolved, the
 //    member says at once what it owns: only then does the broker give the rest to others.
 // 3. Heartbeats go on while hooks run, and wait for nothing. The hooks never overlap each other.
-// 4. The broker sends an assignment once. Where an answer was lost, the member asks what it is assigned (StreamsGroupDescribe).
+// 4. The broker sends an assignment once. Where an answer was lost, or heard by whoever sends heartbeats for a blocked event loop, the
+//    member asks what it is assigned (StreamsGroupDescribe).
 import type { TaskIdText } from '#libs/core';
 import type { StreamsEndpoint, StreamsGroupStatus, StreamsTopology } from '../rpc/index.ts';
 import type { GroupMember } from './group-member.ts';
@@ -61,6 +62,8 @@ export interface StreamsGroupMemberOptions {
   readonly sessionTimeoutMs?: number;
   /** Between two heartbeats; the group's own interval (`streams.heartbeat.interval.ms`) where that is shorter, or by default. */
   readonly heartbeatIntervalMs?: number;
+  /** As GroupMemberOptions. Default 300,000. */
+  readonly maxBlockedMs?: number;
   readonly rackId?: string | null;
   readonly userEndpoint?: StreamsEndpoint | null;
   /** Published to all who describe the group. */

@@ -9,7 +9,7 @@
 import type { Clock, Logger, Timer } from '#libs/core';
 import { asError } from '#libs/core';
 import { Again, Cluster } from '../cluster/index.ts';
-import type { HeartbeatWatchOptions } from '../contracts/heartbeat-guard.ts';
+import type { HeartbeatCall, HeartbeatWatchOptions } from '../contracts/heartbeat-guard.ts';
 import { classify, errorName, KafkaError } from '../protocol/error-codes.ts';
 import { isRpcFailure } from '../protocol/errors.ts';
 import type { RpcPort } from '../rpc/index.ts';
@@ -94,6 +94,8 @@ class Watch {
   #beating = false;
   #sent = 0;
   #call = 0;
+  /** Of a streams group, as its coordinator answered last. */
+  #memberEpoch = 0;
   #givenUp = false;
   #gone = false;
   #warned = false;
@@ -171,14 +173,7 @@ class Watch {
       if (call === undefined) return;
       const sentAt = clock.monotonic();
       const timeoutMs = Math.min(this.#cluster.requestTimeoutMs, Math.max(1, sessionTimeoutMs / 3));
-      const outcome = await this.#cluster.callCoordinator(
-        'group',
-        groupId,
-        call.api,
-        call.request,
-        timeoutMs,
-        'group',
-      );
+      const outcome = await this.#send(groupId, call, timeoutMs);
       if (this.#ended || outcome instanceof Again) return;
       const code = outcome.answer.errorCode;
       switch (classify(code)) {
@@ -211,6 +206,24 @@ class Watch {
       });
       return;
     }
+  }
+
+  async #send(
+    groupId: string,
+    call: HeartbeatCall,
+    timeoutMs: number,
+  ): Promise<{ readonly answer: { readonly errorCode: number }; readonly nodeId: number } | Again> {
+    const cluster = this.#cluster;
+    if (call.api === 'Heartbeat') {
+      return cluster.callCoordinator('group', groupId, call.api, call.request, timeoutMs, 'group');
+    }
+    const memberEpoch = Math.max(call.request.memberEpoch, this.#memberEpoch);
+    const request = { ...call.request, memberEpoch };
+    const outcome = await cluster.callCoordinator('group', groupId, call.api, request, timeoutMs, 'group');
+    if (!(outcome instanceof Again) && outcome.answer.errorCode === KafkaError.NONE) {
+      this.#memberEpoch = outcome.answer.memberEpoch;
+    }
+    return outcome;
   }
 
   #onFailure(error: Error): void {

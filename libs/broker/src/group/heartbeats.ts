@@ -227,7 +227,7 @@ export class Heartbeats {
   }
 }
 
-function heartbeatOf(group: GroupMetadata): HeartbeatCall {
+function heartbeatOf(group: GroupMetadata): Extract<HeartbeatCall, { api: 'Heartbeat' }> {
   const { groupId, generationId, memberId, groupInstanceId } = group;
   return { api: 'Heartbeat', request: { groupId, generationId, memberId, groupInstanceId } };
 }

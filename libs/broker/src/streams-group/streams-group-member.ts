@@ -6,11 +6,14 @@
 // 2. What is owned is said once a hook has resolved, at once, and again after every answer that was lost.
 // 3. The coordinator sends an assignment in the answer that changes it and never again, not even under a new epoch. So an answer that
 //    was lost leaves a doubt, which the next one does not lift unless it carries an assignment: the group is described then.
-// 4. Joining again (epoch 0) says that nothing is owned. So it is done after a loss alone, when the handler has dropped everything.
+// 4. What it says to own is never less than the handler may hold: what is not named is given to others. So it includes what a hook
+//    that runs is taking.
+// 5. Joining again (epoch 0) says that nothing is owned. So it is done after a loss alone, when the handler has dropped everything.
 import { asError, MillraceError, parseTaskId } from '#libs/core';
 import type { Timer } from '#libs/core';
 import { Again, Backoff } from '../cluster/index.ts';
 import type { Cluster } from '../cluster/index.ts';
+import type { HeartbeatGuard, HeartbeatWatch } from '../contracts/heartbeat-guard.ts';
 import type {
   StreamsGroupMember,
   StreamsGroupMemberHandler,
@@ -32,10 +35,12 @@ import {
 } from './heartbeat-request.ts';
 import type { StreamsMemberSettings } from './heartbeat-request.ts';
 import { heartbeatRefused, isReady, statusFailure, StreamsStatus } from './refusals.ts';
-import { NO_TASKS, sameTasks, streamsTasks } from './tasks.ts';
+import { NO_TASKS, sameTasks, streamsTasks, unionOf } from './tasks.ts';
 
 const SESSION_TIMEOUT_MS_DEFAULT = 45_000;
 const REBALANCE_TIMEOUT_MS_DEFAULT = 300_000;
+/** Kafka's `max.poll.interval.ms`. */
+const MAX_BLOCKED_MS_DEFAULT = 300_000;
 /** Until the first answer names another. */
 const HEARTBEAT_INTERVAL_MS_DEFAULT = 5_000;
 /** How long `leave` waits for the coordinator: the session timeout does the same later. */
@@ -67,6 +72,8 @@ export class KafkaStreamsGroupMember implements StreamsGroupMember {
   #target: StreamsTasks | null = null;
   /** What the handler holds, as of its last hook. */
   #owned: StreamsTasks = NO_TASKS;
+  /** What a hook that runs is to take. */
+  #taking: StreamsTasks | null = null;
   /** What of it the coordinator has heard; null: not sure. */
   #told: StreamsTasks | null = null;
   /** An answer was lost, and an assignment may have been in it. */
@@ -82,8 +89,21 @@ export class KafkaStreamsGroupMember implements StreamsGroupMember {
   #sent = false;
   #timer: Timer | undefined;
   #wake: (() => void) | undefined;
+  readonly #maxBlockedMs: number;
+  readonly #guard: HeartbeatGuard | undefined;
+  #watch: HeartbeatWatch | undefined;
+  #watchedEpoch = EPOCH_JOIN;
+  /** Its last contact that this member knows of. */
+  #guardContact = -Infinity;
 
-  constructor(cluster: Cluster, options: StreamsGroupMemberOptions, handler: StreamsGroupMemberHandler) {
+  constructor(
+    cluster: Cluster,
+    options: StreamsGroupMemberOptions,
+    handler: StreamsGroupMemberHandler,
+    guard?: HeartbeatGuard,
+  ) {
+    this.#maxBlockedMs = options.maxBlockedMs ?? MAX_BLOCKED_MS_DEFAULT;
+    this.#guard = this.#maxBlockedMs > 0 ? guard : undefined;
     this.#cluster = cluster;
     this.#handler = handler;
     this.#backoff = new Backoff(cluster.clock);
@@ -205,7 +225,7 @@ export class KafkaStreamsGroupMember implements StreamsGroupMember {
   /** Something that the coordinator should hear at once. */
   get #hasNews(): boolean {
     if (this.#epoch <= 0) return false;
-    return this.#shutdown === 'asked' || this.#told === null || !sameTasks(this.#told, this.#owned);
+    return this.#shutdown === 'asked' || this.#told === null || !sameTasks(this.#told, this.#claim());
   }
 
   async #settleLoss(loss: { readonly reason: string; readonly asked: boolean }): Promise<void> {
@@ -228,9 +248,16 @@ export class KafkaStreamsGroupMember implements StreamsGroupMember {
   async #beat(): Promise<Pace> {
     const { groupId } = this.#settings;
     const joining = this.#epoch <= 0;
-    const owned = joining ? NO_TASKS : this.#owned;
+    // The epoch may be another by what the guard sent: a heartbeat under the old one might be fenced.
+    if (!joining && this.#heardByGuard()) {
+      const pace = await this.#resolveDoubt();
+      if (!this.#doubt || this.#ended || this.#loss !== undefined) return pace;
+    }
+    const owned = joining ? NO_TASKS : this.#claim();
     const shutdownApplication = this.#shutdown === 'asked';
-    const tells = joining || this.#doubt || this.#told === null || !sameTasks(this.#told, owned);
+    // An epoch that is behind by one is accepted from whoever says what it owns.
+    const mayBeBehind = this.#doubt || this.#watch !== undefined;
+    const tells = joining || mayBeBehind || this.#told === null || !sameTasks(this.#told, owned);
     const request = joining
       ? joinRequest(this.#settings)
       : heartbeatRequest(this.#settings, {
@@ -330,6 +357,8 @@ export class KafkaStreamsGroupMember implements StreamsGroupMember {
     }
     this.#onStatuses(answer.status ?? []);
     if (this.#ended) return 'interval';
+    this.#heardByGuard();
+    this.#watchOver();
     const { activeTasks, standbyTasks, warmupTasks } = answer;
     if (activeTasks !== null && standbyTasks !== null && warmupTasks !== null) {
       this.#doubt = false;
@@ -340,6 +369,43 @@ export class KafkaStreamsGroupMember implements StreamsGroupMember {
     return 'interval';
   }
 
+  /** Whether the guard has sent anything since: the answer is not to be had here. */
+  #heardByGuard(): boolean {
+    const lastContact = this.#watch?.lastContact ?? -Infinity;
+    if (lastContact <= this.#guardContact) return false;
+    this.#guardContact = lastContact;
+    this.#lastContact = Math.max(this.#lastContact, lastContact);
+    this.#doubt = true;
+    return true;
+  }
+
+  /** The guard says nothing of what is owned: so nothing is taken for given up. */
+  #watchOver(): void {
+    if (this.#guard === undefined || this.#epoch <= 0 || this.#watchedEpoch === this.#epoch) return;
+    this.#watch?.end();
+    this.#watchedEpoch = this.#epoch;
+    const request = heartbeatRequest(this.#settings, {
+      memberEpoch: this.#epoch,
+      endpointInformationEpoch: this.#endpointEpoch,
+      owned: null,
+      shutdownApplication: false,
+    });
+    this.#guardContact = -Infinity;
+    this.#watch = this.#guard.watch({
+      groupId: this.#settings.groupId,
+      calls: [{ api: 'StreamsGroupHeartbeat', request }],
+      sessionTimeoutMs: this.#sessionTimeoutMs,
+      heartbeatIntervalMs: this.#intervalMs,
+      maxBlockedMs: this.#maxBlockedMs,
+    });
+  }
+
+  #unwatch(): void {
+    this.#watch?.end();
+    this.#watch = undefined;
+    this.#watchedEpoch = EPOCH_JOIN;
+  }
+
   /** The assignment that a lost answer may have carried, as the group holds it between two heartbeats. */
   async #resolveDoubt(): Promise<Pace> {
     const { groupId } = this.#settings;
@@ -347,7 +413,11 @@ export class KafkaStreamsGroupMember implements StreamsGroupMember {
       const group = await describeStreamsGroup(this.#cluster, groupId, this.#cluster.requestTimeoutMs);
       if (group === null || group instanceof Again) return 'backoff';
       const self = group.members.find(({ memberId }) => memberId === this.memberId);
-      if (self === undefined || self.memberEpoch !== this.#epoch) return 'backoff';
+      // Gone: the next heartbeat will hear it.
+      if (self === undefined) this.#doubt = false;
+      if (self === undefined || self.memberEpoch < this.#epoch) return 'backoff';
+      // What is owned was said to be owned all the while, so a later epoch took nothing of it away.
+      this.#epoch = self.memberEpoch;
       this.#doubt = false;
       if (!this.#ended && this.#loss === undefined) this.#onTarget(self.assigned);
       return 'interval';
@@ -381,6 +451,11 @@ export class KafkaStreamsGroupMember implements StreamsGroupMember {
     this.#reconciliation ??= this.#reconcile();
   }
 
+  /** All that the handler may hold. */
+  #claim(): StreamsTasks {
+    return this.#taking === null ? this.#owned : unionOf(this.#owned, this.#taking);
+  }
+
   /** Until what the handler holds is what the group wants. */
   async #reconcile(): Promise<void> {
     try {
@@ -389,7 +464,9 @@ export class KafkaStreamsGroupMember implements StreamsGroupMember {
         const group = this.metadata;
         if (target === null || group === null) return;
         this.#state = 'RECONCILING';
+        this.#taking = target;
         await this.#handler.onAssigned(target, group);
+        this.#taking = null;
         if (this.#ended || this.#loss !== undefined) return;
         this.#owned = target;
         this.#wakeLoop();
@@ -400,6 +477,7 @@ export class KafkaStreamsGroupMember implements StreamsGroupMember {
     } catch (error) {
       this.#fail(asError(error));
     } finally {
+      this.#taking = null;
       this.#reconciliation = undefined;
     }
   }
@@ -443,6 +521,7 @@ export class KafkaStreamsGroupMember implements StreamsGroupMember {
     if (this.#ended || this.#loss !== undefined) return;
     this.#state = 'LOST';
     this.#losses++;
+    this.#unwatch();
     this.#loss = { reason, asked };
     this.#cluster.logger.warn('The group membership was lost', { groupId: this.#settings.groupId, reason });
     this.#wakeLoop();
@@ -456,6 +535,7 @@ export class KafkaStreamsGroupMember implements StreamsGroupMember {
 
   #end(state: 'LEFT' | 'FAILED'): void {
     this.#state = state;
+    this.#unwatch();
     this.#wakeLoop();
   }
 

@@ -38,6 +38,16 @@ export function streamsTasks(assignment: {
   };
 }
 
+export function unionOf(a: StreamsTasks, b: StreamsTasks): StreamsTasks {
+  const union = (one: readonly TaskIdText[], other: readonly TaskIdText[]): TaskIdText[] =>
+    [...new Set([...one, ...other])].map(parseTaskId).sort(compareTaskIds).map(formatTaskId);
+  return {
+    active: union(a.active, b.active),
+    standby: union(a.standby, b.standby),
+    warmup: union(a.warmup, b.warmup),
+  };
+}
+
 export function sameTasks(a: StreamsTasks, b: StreamsTasks): boolean {
   return same(a.active, b.active) && same(a.standby, b.standby) && same(a.warmup, b.warmup);
 }

@@ -40,7 +40,9 @@ function fixture(options: { maxBlockedMs?: number; sessionTimeoutMs?: number } =
   );
   heartbeats.contact(clock.monotonic());
   const generationsOf = (index: number) =>
-    watched[index]!.options.calls.map((call) => call.request.generationId);
+    watched[index]!.options.calls.map((call) =>
+      call.api === 'Heartbeat' ? call.request.generationId : undefined,
+    );
   return { clock, rpc, heartbeats, events, watched, generationsOf };
 }
 
