@@ -195,7 +195,7 @@ function appendAll(writer: Pick<TransactionalWriter, 'append'>, batches: readonl
 /** Step 5. */
 export function settleEpoch(epoch: SealedEpoch, endOffsets: ReadonlyMap<string, number>): void {
   for (const { task, epochId, streamTime, expireBefore, sourceOffsets } of epoch.tasks) {
-    task.claimPending = false;
+    task.onCommitted();
     if (task.state === null) continue;
     const changelogOffsets = new Map(sourceOffsets);
     for (const [index, store] of task.state.stores.entries()) {

@@ -13,6 +13,7 @@ import type { StandbyCopies } from './standby-copies.ts';
 import { readStartingPoint } from './starting-point.ts';
 import type { StartingPoint } from './starting-point.ts';
 import type { StoreRestorer } from './store-restorer.ts';
+import { logPhase } from './takeover-phases.ts';
 import { buildTask } from './task-builder.ts';
 import type { TaskBuilderParts } from './task-builder.ts';
 import type { Task } from './task.ts';
@@ -43,12 +44,14 @@ export class TaskOpener {
   async open(name: TaskIdText, signal: AbortSignal): Promise<Task> {
     // Reading offsets may wait for a transaction of somebody else; a stop need not.
     const start = await unlessAborted(readStartingPoint(this.parts, name), signal, name);
+    logPhase(this.parts, 'offsets', name);
     for (let attempt = 1; ; attempt++) {
       // As late as can be: until now a copy has read on.
       const taken = await this.parts.copies.take(name);
       const state = taken?.state ?? (await openLocalState(this.parts, name));
       try {
         if (signal.aborted) throw cancelled(name);
+        logPhase(this.parts, 'opened', name);
         if (state !== null) await this.restore(name, state, taken?.positions ?? new Map(), start, signal);
         await unlessAborted(this.parts.globals.ready, signal, name);
         if (signal.aborted) throw cancelled(name);
@@ -87,6 +90,7 @@ export class TaskOpener {
     }));
     await this.parts.restorer.restore(name, state, targets, signal);
     await state.restored({ streamTime: start.streamTime, changelogs, writtenAtMs: clock.now() });
+    logPhase(this.parts, 'restored', name);
   }
 }
 

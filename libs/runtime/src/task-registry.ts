@@ -96,6 +96,7 @@ export class TaskRegistry {
     for (const task of this.ready.splice(0)) {
       this.opening.delete(task.name as TaskIdText);
       this.running.set(task.name as TaskIdText, task);
+      task.notePhase('admitted');
       for (const queue of task.group.queues) {
         this.queues.set(formatTopicPartition(queue.topic, queue.partition), queue);
         this.reader.assign(queue.topic, queue.partition, queue.position, queue.leaderEpoch);

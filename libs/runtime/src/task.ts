@@ -22,6 +22,8 @@ import type { TaskAlarms } from './task-alarms.ts';
 import type { TaskContext } from './task-context.ts';
 import type { TaskFailures } from './task-failures.ts';
 import type { TaskMailbox } from './task-mailbox.ts';
+import { logPhase } from './takeover-phases.ts';
+import type { TakeoverPhase } from './takeover-phases.ts';
 import { TaskDueWork } from './task-due-work.ts';
 import { TaskReadAhead } from './task-read-ahead.ts';
 import { TaskScopes } from './task-scopes.ts';
@@ -81,6 +83,8 @@ export class Task {
    * die in a later transaction, its successor finds out whose hangs.
    */
   claimPending: boolean;
+  /** Until its first epoch with records is committed. */
+  private isFresh = true;
   /** Records processed since the task was opened, skipped ones included. */
   recordCount = 0;
 
@@ -260,6 +264,21 @@ export class Task {
   /** Ends waiting: called when `suspended` has resolved. */
   resume(): void {
     this.scopes.suspended = null;
+  }
+
+  /** An epoch of it is committed. */
+  onCommitted(): void {
+    if (this.claimPending) {
+      this.claimPending = false;
+      this.notePhase('claimed');
+    } else if (this.isFresh) {
+      this.isFresh = false;
+      this.notePhase('committed');
+    }
+  }
+
+  notePhase(phase: TakeoverPhase): void {
+    logPhase(this.parts, phase, this.name);
   }
 
   /** What is committed is written. */

@@ -23,6 +23,7 @@ import type { ControlQueue } from './control-queue.ts';
 import type { EpochCoordinator } from './epoch-coordinator.ts';
 import { GroupLeader } from './group-leader.ts';
 import { PredecessorSettler } from './predecessor-settler.ts';
+import { logPhase } from './takeover-phases.ts';
 import type { TaskRegistry } from './task-registry.ts';
 
 export interface MembershipParts {
@@ -93,6 +94,7 @@ export class WorkerMembership implements GroupMemberHandler {
   /** Says what is owned. Work on it goes on meanwhile, and its commits too: see ownership.ts. */
   async beforeJoin(): Promise<Subscription> {
     const { controls, epochs, assigned, layout, config, registry } = this.parts;
+    logPhase(this.parts, 'told');
     // Beside the loop: it reads files.
     const { copies, positions } = await assigned.describe();
     return controls.post(async () => {
@@ -131,6 +133,7 @@ export class WorkerMembership implements GroupMemberHandler {
       const { heartbeatIntervalMs } = this.parts.config;
       this.parts.paceHeartbeats(Math.max(heartbeatIntervalMs, live.length * HEARTBEAT_MS_PER_MEMBER));
       this.expects = data.expects;
+      logPhase(this.parts, 'assigned');
       const { revoked } = await this.assigned.apply(
         {
           active: this.known(data.active),
@@ -139,7 +142,10 @@ export class WorkerMembership implements GroupMemberHandler {
         },
         {
           source: `generation ${group.generationId}`,
-          settle: (added) => this.settler.settle(added, departed, () => this.live),
+          settle: async (added) => {
+            await this.settler.settle(added, departed, () => this.live);
+            logPhase(this.parts, 'settled');
+          },
           expects: data.expects,
           probeInMs: data.probeInMs,
         },
