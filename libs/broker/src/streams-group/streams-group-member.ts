@@ -469,7 +469,7 @@ export class KafkaStreamsGroupMember implements StreamsGroupMember {
         this.#taking = null;
         if (this.#ended || this.#loss !== undefined) return;
         this.#owned = target;
-        this.#wakeLoop();
+        if (this.#hasNews) this.#wakeLoop();
         if (this.#target !== target) continue;
         this.#state = 'STABLE';
         return;
