@@ -10,7 +10,7 @@ import { Cluster } from './cluster.ts';
 import { describeFault } from './faults.ts';
 import type { ScheduledFault } from './faults.ts';
 import { InputPlan } from './input-plan.ts';
-import { GROUP_TIMES, inject, stop } from './inject.ts';
+import { inject, stop } from './inject.ts';
 import { judgeOutput, Violations } from './judge-output.ts';
 import type { Output, Violation } from './judge-output.ts';
 import { judgeState } from './judge-state.ts';
@@ -20,7 +20,7 @@ import type { RawRecord } from './peer.ts';
 import type { Sabotage } from './sabotage/sabotages.ts';
 import { SeededRandom } from './seeded-random.ts';
 import type { ServiceOptions } from './service.ts';
-import { APPLICATION_ID, CHANGELOG_SUFFIX, REPARTITION, TASKS, TOPICS } from './vocabulary.ts';
+import { APPLICATION_ID, CHANGELOG_SUFFIX, GROUP_TIMES, REPARTITION, TASKS, TOPICS } from './vocabulary.ts';
 import type { OutputTopic } from './vocabulary.ts';
 
 export interface RunSettings {
@@ -314,7 +314,7 @@ class ChaosRun {
   /** By Kafka's console consumer, topic by topic, each to the end that Kafka's plain consumer had found. */
   async #readOutput(cluster: Cluster, raw: readonly RawRecord[]): Promise<Output> {
     const output: Partial<Record<OutputTopic, readonly ConsoleRecord[]>> = {};
-    for (const name of OUTPUTS) {
+    const readOne = async (name: OutputTopic): Promise<void> => {
       const topic = TOPICS[name];
       const count = raw.filter((record) => record.topic === topic).length;
       const records =
@@ -326,7 +326,12 @@ class ChaosRun {
       }
       // Its order of partitions is its own; that within one is the log's.
       output[name] = records;
-    }
+    };
+    const waiting = [...OUTPUTS];
+    const lane = async (): Promise<void> => {
+      for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) await readOne(name);
+    };
+    await Promise.all([lane(), lane()]);
     return output as Output;
   }
 

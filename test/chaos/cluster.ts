@@ -9,7 +9,7 @@ import type { FaultProxy, FaultRule } from '../support/proxy.ts';
 import { Peer } from './peer.ts';
 import { ServiceProcess } from './service-process.ts';
 import type { ServiceOptions, ServiceReport } from './service.ts';
-import { APPLICATION_ID, PARTITIONS, TOPICS } from './vocabulary.ts';
+import { APPLICATION_ID, GROUP_TIMES, PARTITIONS, TOPICS } from './vocabulary.ts';
 
 export interface ClusterSettings {
   /** Everything of the run lies in here. */
@@ -60,6 +60,9 @@ export class Cluster {
         // Timestamps of the input lie years back.
         'log.retention.ms': -1,
         'group.coordinator.append.linger.ms': 0,
+        // Under KIP-1071 the broker says what processes say themselves in a classic group.
+        'group.streams.session.timeout.ms': GROUP_TIMES.sessionTimeoutMs,
+        'group.streams.heartbeat.interval.ms': GROUP_TIMES.heartbeatIntervalMs,
       },
     });
     let proxy: FaultProxy | undefined;

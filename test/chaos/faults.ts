@@ -1,6 +1,7 @@
 // Owns which faults there are and a run's schedule of them: a pure function of the seed, the number of faults and of processes.
 import type { ApiName } from '../support/proxy.ts';
 import { SeededRandom } from './seeded-random.ts';
+import type { ServiceOptions } from './service.ts';
 
 /** Processes are numbered from 0; `process: null` means all of them. Times are in milliseconds. */
 export type Fault =
@@ -92,6 +93,25 @@ const WEIGHTS: readonly (readonly [FaultKind, number])[] = [
 ];
 
 export const FAULT_KINDS: readonly FaultKind[] = WEIGHTS.map(([kind]) => kind);
+
+export type GroupProtocol = 'classic' | 'streams';
+
+/** Options of the application that a run is as good with as without. Under `streams` standby copies are the group's to ask for. */
+export function drawApplication(
+  seed: number,
+  protocol: GroupProtocol,
+): Partial<ServiceOptions['application']> {
+  const random = new SeededRandom(seed ^ 0xa991);
+  const commitIntervalMs = random.pick([20, 100]);
+  const transactionTimeoutMs = random.pick([10_000, 60_000]);
+  const numStandbys = random.pick([0, 1]);
+  const acceptableRecoveryLag = random.pick([100, 10_000]);
+  return {
+    commitIntervalMs,
+    transactionTimeoutMs,
+    ...(protocol === 'streams' ? { groupProtocol: protocol } : { numStandbys, acceptableRecoveryLag }),
+  };
+}
 
 /** Whose requests are dropped, cut off, held and delayed. */
 const APIS: readonly (readonly [ApiName, number])[] = [

@@ -6,11 +6,10 @@ import type { Fault as ProxyFault } from '../support/proxy.ts';
 import type { Cluster } from './cluster.ts';
 import type { Fault } from './faults.ts';
 import type { ServiceProcess } from './service-process.ts';
-import { APPLICATION_ID, TASKS } from './vocabulary.ts';
+import { APPLICATION_ID, GROUP_TIMES, TASKS } from './vocabulary.ts';
 
 /** How long a clean stop may take: three times the session, and the requests that time out. */
 const STOP_MS = 60_000;
-const SESSION_MS = 4_000;
 /** How long a held frame may keep a fault from coming about: then it passes for one that found nothing to do. */
 const FRAME_MS = 6_000;
 
@@ -23,15 +22,7 @@ export interface Injection {
 
 const fine = (outcome: string): Injection => ({ outcome, violation: null });
 
-const REBALANCE_MS = 6_000;
 const TAKE_OVER_MS = 15_000;
-
-/** Of the processes, so that a run need not wait long for what times bring about. */
-export const GROUP_TIMES = {
-  sessionTimeoutMs: SESSION_MS,
-  heartbeatIntervalMs: 400,
-  rebalanceTimeoutMs: REBALANCE_MS,
-};
 
 export async function inject(cluster: Cluster, fault: Fault): Promise<Injection> {
   switch (fault.kind) {
@@ -171,9 +162,9 @@ async function exile(cluster: Cluster, process: string): Promise<Injection> {
   const joins = hold('JoinGroup');
   const extra = cluster.startProcess(`extra${joined++}`);
   const hit = await within(joins, 15_000);
-  await delay(REBALANCE_MS - 300);
+  await delay(GROUP_TIMES.rebalanceTimeoutMs - 300);
   const beats = hold('Heartbeat');
-  await delay(SESSION_MS + 1_000);
+  await delay(GROUP_TIMES.sessionTimeoutMs + 1_000);
   for (const rule of [joins, beats]) {
     rule.remove();
     rule.release();

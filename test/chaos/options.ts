@@ -1,5 +1,6 @@
 // Owns the arguments of `npm run chaos`: their defaults and what is refused.
 import { parseArgs } from 'node:util';
+import type { GroupProtocol } from './faults.ts';
 import { SABOTAGES, sabotageOf } from './sabotage/sabotages.ts';
 import type { Sabotage } from './sabotage/sabotages.ts';
 
@@ -12,10 +13,12 @@ export interface ChaosOptions {
   /** The guarantee that is switched off, or with `control` left on; `null`: an ordinary run. */
   readonly sabotage: Sabotage | null;
   readonly control: boolean;
+  /** How the application shares its tasks out: Kafka's classic groups, or those of KIP-1071. */
+  readonly protocol: GroupProtocol;
   readonly json: boolean;
 }
 
-export const USAGE = `npm run chaos -- [--seed S] [--faults N] [--records N] [--workers N] [--sabotage GUARANTEE [--control]] [--json]
+export const USAGE = `npm run chaos -- [--seed S] [--faults N] [--records N] [--workers N] [--protocol P] [--sabotage GUARANTEE [--control]] [--json]
 
   --seed S               whole number; the same seed draws the same input and the same schedule. Default: drawn, and shown
   --faults N             how many faults are injected, 0 to 1000. Default 30
@@ -24,6 +27,7 @@ export const USAGE = `npm run chaos -- [--seed S] [--faults N] [--records N] [--
   --sabotage GUARANTEE   switches a guarantee off in the processes; the run is then a short one of its own and must find it:
                          ${SABOTAGES.map(({ guarantee }) => guarantee).join(', ')}
   --control              with --sabotage: the same short run with the guarantee left on, which must find nothing
+  --protocol P           classic or streams (KIP-1071): who shares the tasks out. Default classic
   --json                 the last line is {"seed","faults","records","violations"}
 
 Exit code 0: no violation. 1: violations, or the run could not be done. 2: the arguments are wrong.`;
@@ -42,6 +46,7 @@ export function parseOptions(args: readonly string[]): ChaosOptions | 'help' {
         records: { type: 'string' },
         workers: { type: 'string' },
         sabotage: { type: 'string' },
+        protocol: { type: 'string', default: 'classic' },
         control: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
@@ -58,6 +63,9 @@ export function parseOptions(args: readonly string[]): ChaosOptions | 'help' {
       `--sabotage: "${String(given)}" is no guarantee; there are ${SABOTAGES.map(({ guarantee }) => guarantee).join(', ')}`,
     );
   }
+  const protocol = values['protocol'];
+  if (protocol !== 'classic' && protocol !== 'streams')
+    throw new UsageError(`--protocol: "${String(protocol)}" is neither classic nor streams`);
   if (values['control'] === true && sabotage === undefined)
     throw new UsageError('--control: goes with --sabotage');
   const seed = Math.floor(Math.random() * 1_000_000_000);
@@ -69,6 +77,7 @@ export function parseOptions(args: readonly string[]): ChaosOptions | 'help' {
     workers: whole(values, 'workers', 1, 16, 3),
     sabotage: sabotage ?? null,
     control: values['control'] === true,
+    protocol,
     json: values['json'] === true,
   };
 }

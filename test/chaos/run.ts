@@ -1,7 +1,7 @@
 // `npm run chaos`: one run, told as it goes on. Owns what a user sees of it and the exit code.
 import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describeFault, drawSchedule } from './faults.ts';
+import { describeFault, drawApplication, drawSchedule } from './faults.ts';
 import { runChaos } from './chaos-run.ts';
 import type { RunResult } from './chaos-run.ts';
 import { USAGE, UsageError, parseOptions } from './options.ts';
@@ -24,10 +24,15 @@ async function main(): Promise<number> {
     console.log(USAGE);
     return 0;
   }
-  const { seed, faults, records, workers, sabotage, control, json } = options;
+  const { seed, faults, records, workers, sabotage, control, protocol, json } = options;
   const schedule =
     faults === null && sabotage !== null ? sabotage.schedule : drawSchedule(seed, faults ?? 0, workers);
   console.log(`chaos: seed ${seed}, ${schedule.length} faults, ${records} records, ${workers} processes`);
+  const application = {
+    ...(sabotage === null ? drawApplication(seed, protocol) : { groupProtocol: protocol }),
+    ...sabotage?.application,
+  };
+  console.log(`application: ${JSON.stringify(application)}`);
   if (sabotage !== null) {
     console.log(
       control
@@ -42,7 +47,7 @@ async function main(): Promise<number> {
       workers,
       schedule,
       sabotage: control ? null : sabotage,
-      application: sabotage?.application ?? {},
+      application,
       stuckAfterMs: sabotage?.stuckAfterMs ?? STUCK_AFTER_MS,
     },
     (line) => console.log(line),
@@ -81,7 +86,7 @@ async function main(): Promise<number> {
     }));
     writeFileSync(
       join(target, 'report.json'),
-      `${JSON.stringify({ ...given, planned, ...rest }, null, 2)}\n`,
+      `${JSON.stringify({ ...given, application, planned, ...rest }, null, 2)}\n`,
     );
     // Logs, and the topics as they were read; not the databases.
     if (existsSync(folder)) {
@@ -94,7 +99,9 @@ async function main(): Promise<number> {
   }
 }
 
-process.exitCode = await main().catch((error: unknown) => {
+const code = await main().catch((error: unknown) => {
   console.error(error);
   return 1;
 });
+// Not left to the event loop: connections of processes that were killed may take their time to go.
+process.stdout.write('', () => process.exit(code));

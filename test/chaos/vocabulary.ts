@@ -22,6 +22,9 @@ export type OutputTopic = 'echo' | 'stats' | 'joined' | 'windows' | 'timers';
 export const REPARTITION = `${APPLICATION_ID}-by-group-repartition`;
 export const CHANGELOG_SUFFIX = '-changelog';
 
+/** Of the group, in milliseconds, so that a run need not wait long for what times bring about. */
+export const GROUP_TIMES = { sessionTimeoutMs: 4_000, heartbeatIntervalMs: 400, rebalanceTimeoutMs: 6_000 };
+
 /** Milliseconds. */
 export const WINDOW_MS = 2_000;
 export const GRACE_MS = 1_000;

@@ -1,0 +1,67 @@
+// Specifies `npm run chaos` itself, by short runs of it: a sound application is found sound, one with a guarantee switched off is not. It
+// brings a broker of its own from Kafka's jars, since nobody else's may be killed.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { brokerAvailability } from '#libs/broker-local';
+
+const RUN = join(import.meta.dirname, '../chaos/run.ts');
+const TIMEOUT_MS = 300_000;
+
+interface Ended {
+  readonly code: number | null;
+  readonly output: string;
+  /** The last line, where it is JSON. */
+  readonly summary: unknown;
+}
+
+async function chaos(...args: readonly string[]): Promise<Ended> {
+  const child = spawn(
+    process.execPath,
+    ['--conditions=millrace-source', '--disable-warning=ExperimentalWarning', RUN, ...args],
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NODE_OPTIONS: '' } },
+  );
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const [code] = (await once(child, 'close')) as [number | null];
+  const last = output.trim().split('\n').at(-1)!;
+  return { code, output, summary: last.startsWith('{') ? JSON.parse(last) : null };
+}
+
+const { road } = await brokerAvailability({ roads: ['local'] });
+
+describe('npm run chaos', () => {
+  it('refuses arguments that it does not understand, and says which', async () => {
+    const { code, output } = await chaos('--faults', 'many');
+    expect(code).toBe(2);
+    expect(output).toContain('--faults: "many" is no whole number from 0 to 1000');
+  });
+
+  const withBroker = road === undefined ? it.skip : it;
+
+  withBroker(
+    'finds nothing lost or doubled after a few faults',
+    async () => {
+      const { code, output, summary } = await chaos(
+        ...['--seed', '51', '--faults', '5', '--records', '20000', '--json'],
+      );
+      expect({ code, output: code === 0 ? '' : output }).toEqual({ code: 0, output: '' });
+      expect(summary).toEqual({ seed: 51, faults: 5, records: 20_000, violations: 0 });
+    },
+    TIMEOUT_MS,
+  );
+
+  withBroker(
+    'notices that the input is read uncommitted',
+    async () => {
+      const { code, output, summary } = await chaos(...['--seed', '51', '--sabotage', 'isolation', '--json']);
+      expect(code).toBe(1);
+      expect(output).toMatch(/VIOLATION aborted: echo: partition \d offset \d+ comes of an aborted record/);
+      expect(output).toMatch(/report: .*\n.*again: {2}npm run chaos -- /);
+      expect(summary).toMatchObject({ seed: 51, faults: 0, violations: expect.any(Number) });
+    },
+    TIMEOUT_MS,
+  );
+});
