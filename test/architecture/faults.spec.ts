@@ -97,7 +97,7 @@ describe('the list of faults', () => {
       }
       const source = readFileSync(file, 'utf8');
       for (const [, name] of named['names']!.matchAll(/“([^”]+)”/g)) {
-        if (!source.includes(name!)) missing.push(`${fault}: ${named['path']} has no “${name!}”`);
+        if (!source.includes(name!)) missing.push(`${fault}: ${test} has no “${name!}”`);
       }
     }
     expect(missing).toEqual([]);

@@ -64,10 +64,10 @@ export class InputWatch {
       return before !== undefined && now !== undefined && now > before;
     });
     if (grown.length === 0) return;
-    const counts = grown.map(
-      (topic) =>
-        `"${topic}" had ${this.layout.partitionCounts.get(topic)} and has ${described.get(topic)!.partitionCount}`,
-    );
+    const counts = grown.map((topic) => {
+      const [before, now] = [this.layout.partitionCounts.get(topic)!, described.get(topic)!.partitionCount];
+      return `"${topic}" had ${before} and has ${now}`;
+    });
     this.onChanged(
       new FatalError({
         code: 'MILLRACE_PARTITIONS_MISMATCH',

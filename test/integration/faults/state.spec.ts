@@ -5,14 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, expect, it } from '@jest/globals';
 import { Kafka, Partitioners, logLevel } from 'kafkajs';
-import { systemClock } from '#libs/core';
+import { silentLogger, systemClock } from '#libs/core';
+import type { Logger } from '#libs/core';
 import { Serdes } from '#libs/serde';
 import { createRocksStateBackend } from '#libs/state-rocksdb';
 import { StreamsBuilder } from '#libs/topology';
 import type { Topology } from '#libs/topology';
 import { describeWithBroker } from '../../support/broker.ts';
 import { FaultRun, expectNoOpenTransactions, failureOf } from '../../support/fault-run.ts';
-import { recordingLogger } from '../../../libs/state-rocksdb/test/support.ts';
 
 const MIB = 1024 * 1024;
 
@@ -153,16 +153,17 @@ describeWithBroker('local state', (broker) => {
     await truncate();
     await run.check();
 
-    const logger = recordingLogger();
+    const reasons: string[] = [];
+    const logger: Logger = {
+      ...silentLogger,
+      warn: (_message, fields) => reasons.push(String(fields?.['reason'])),
+    };
     const second = await run.start({
       backend: createRocksStateBackend({ stateDir, clock: systemClock, logger }),
     });
     while (second.runtime.lifecycle.state !== 'RUNNING')
       await new Promise((resolve) => setTimeout(resolve, 20));
     await second.close();
-    const reasons = logger.lines
-      .filter(({ level }) => level === 'warn')
-      .map(({ fields }) => String(fields['reason']));
     expect(reasons).toContainEqual(expect.stringMatching(/changelog was truncated or created anew/));
     const names = readdirSync(join(stateDir, run.applicationId));
     expect(names.filter((name) => name.includes('.corrupt-')).length).toBeGreaterThan(0);
