@@ -123,7 +123,7 @@ export class MemoryCluster {
     this.#markers = markers;
     this.#network = new Network(core, handlers);
     this.topics = new TopicAdministration(core, admin);
-    this.inspect = new Inspection(core, groups, offsets, transactions);
+    this.inspect = new Inspection(core, groups, offsets, transactions, streams);
     this.#scheduleCleaning();
   }
 
