@@ -81,7 +81,11 @@ export class Instance {
       commitIntervalMs: scenario.commitIntervalMs,
       transactionTimeoutMs: scenario.transactionTimeoutMs,
       writeBehindIntervalMs: scenario.writeBehindIntervalMs,
-      numStandbys: scenario.numStandbys,
+      groupProtocol: scenario.groupProtocol,
+      // A setting of the group where the broker assigns.
+      numStandbys: scenario.groupProtocol === 'streams' ? 0 : scenario.numStandbys,
+      // Whatever ends one is to be seen.
+      onWorkerFailure: 'stopClient',
       acceptableRecoveryLag: scenario.acceptableRecoveryLag,
       probingRebalanceIntervalMs: scenario.probingRebalanceIntervalMs,
     };

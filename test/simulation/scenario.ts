@@ -17,6 +17,8 @@ export interface Scenario {
   readonly keys: number;
   readonly instances: number;
   readonly isStatic: boolean;
+  /** Who assigns: a member, or the broker (KIP-1071). */
+  readonly groupProtocol: 'classic' | 'streams';
   readonly brokers: number;
   readonly transactionVersion: 1 | 2;
   readonly requestTimeoutMs: number;
@@ -65,6 +67,7 @@ export function scenarioOf(seed: number): Scenario {
     keys: random.integer(6, 14),
     instances: random.integer(2, 3),
     isStatic: random.chance(0.3),
+    groupProtocol: random.chance(0.3) ? 'streams' : 'classic',
     brokers: pick(random, [1, 3, 3]),
     heartbeatIntervalMs: Math.floor(sessionTimeoutMs / random.integer(3, 6)),
     transactionTimeoutMs: pick(random, [4_000, 10_000, 60_000]),

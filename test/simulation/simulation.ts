@@ -87,6 +87,11 @@ class Simulation {
       latencyMs: (_leg, _api, draw) => draw() * 2,
       markerDelayMs: (draw) => draw() * 10,
       coordinatorLoadMs: 50,
+      streamsGroups: {
+        sessionTimeoutMs: scenario.sessionTimeoutMs,
+        heartbeatIntervalMs: scenario.heartbeatIntervalMs,
+        numStandbys: scenario.numStandbys,
+      },
       faultPlan: {
         dropRequest: lossRate,
         dropAnswer: lossRate,
@@ -103,7 +108,7 @@ class Simulation {
     this.#cluster.topics.create('out', partitions, forever);
     this.#input = new InputPlan(scenario);
     this.#output = new OutputCheck(this.#cluster, topology, this.#input.records, partitions);
-    this.#ownership = new OwnershipCheck(this.#cluster);
+    this.#ownership = new OwnershipCheck(this.#cluster, scenario.groupProtocol === 'streams');
     this.#stores = new StoreCheck(this.#cluster);
     this.#input.schedule(this.#cluster, this.#clock);
     for (let i = 0; i < scenario.instances; i++) this.#addInstance();

@@ -2,8 +2,10 @@
 import { RecordBatchView, RecordColumns } from '#libs/broker';
 import type { RecordHeader } from '#libs/core';
 import type { ClusterCore } from './cluster-core.ts';
+import { formatTopicPartition } from '#libs/core';
 import type { GroupCoordinator } from './groups/group-coordinator.ts';
 import type { CommittedGroupOffset, GroupOffsets } from './groups/group-offsets.ts';
+import type { StreamsCoordinator } from './groups/streams-coordinator.ts';
 import type { Isolation, PartitionLog } from './log/partition-log.ts';
 import type { TransactionCoordinator } from './transactions/transaction-coordinator.ts';
 import type { TransactionPhase } from './transactions/transaction-state.ts';
@@ -54,14 +56,17 @@ export class Inspection {
   readonly #groups: GroupCoordinator;
   readonly #offsets: GroupOffsets;
   readonly #transactions: TransactionCoordinator;
+  readonly #streams: StreamsCoordinator;
 
   constructor(
     core: ClusterCore,
     groups: GroupCoordinator,
     offsets: GroupOffsets,
     transactions: TransactionCoordinator,
+    streams: StreamsCoordinator,
   ) {
     this.#core = core;
+    this.#streams = streams;
     this.#groups = groups;
     this.#offsets = offsets;
     this.#transactions = transactions;
@@ -163,6 +168,29 @@ export class Inspection {
 
   group(groupId: string): GroupView | undefined {
     return this.groups().find((group) => group.groupId === groupId);
+  }
+
+  /**
+   * Of a streams group: by input partition the client ids of members that run its task, or have yet to give it up. Empty for any other
+   * group.
+   */
+  streamsOwners(groupId: string): ReadonlyMap<string, readonly string[]> {
+    const owners = new Map<string, string[]>();
+    const group = this.#streams.get(groupId);
+    const subtopologies = group?.topology?.subtopologies ?? [];
+    for (const { clientId, active, revokingActive } of group?.members.values() ?? []) {
+      for (const task of [...active.keys(), ...revokingActive.keys()]) {
+        const at = task.lastIndexOf('_');
+        const subtopology = subtopologies.find(({ subtopologyId }) => subtopologyId === task.slice(0, at));
+        if (subtopology === undefined) continue;
+        const repartitions = subtopology.repartitionSourceTopics.map(({ name }) => name);
+        for (const topic of [...subtopology.sourceTopics, ...repartitions]) {
+          const key = formatTopicPartition(topic, Number(task.slice(at + 1)));
+          owners.set(key, [...(owners.get(key) ?? []), clientId]);
+        }
+      }
+    }
+    return owners;
   }
 
   /** By `topic-partition`; of transactions only what they have committed. */

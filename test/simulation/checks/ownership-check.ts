@@ -12,11 +12,13 @@ export class OwnershipCheck {
   readonly #cluster: MemoryCluster;
   /** By partition: the client that was assigned it last. One that nobody was given yet stays with who had it. */
   readonly #owners = new Map<string, string>();
+  readonly #isStreams: boolean;
   #client = '';
   #api = '';
 
-  constructor(cluster: MemoryCluster) {
+  constructor(cluster: MemoryCluster, isStreams: boolean) {
     this.#cluster = cluster;
+    this.#isStreams = isStreams;
   }
 
   /** Of each event in turn. @throws Violation */
@@ -40,6 +42,14 @@ export class OwnershipCheck {
     }
   }
 
+  /** Where the broker assigns, it is asked as it takes the commit: it knows who has yet to give a task up. */
+  #learnOfStreams(): void {
+    for (const [partition, clients] of this.#cluster.inspect.streamsOwners(APPLICATION)) {
+      const now = clients.includes(this.#client) ? this.#client : clients[0]!;
+      this.#owners.set(partition, now);
+    }
+  }
+
   #learn(): void {
     for (const { clientId, assignment } of this.#cluster.inspect.group(APPLICATION)?.members ?? []) {
       for (const { topic, partition } of decodeAssignment(assignment).partitions)
@@ -48,6 +58,7 @@ export class OwnershipCheck {
   }
 
   #judge(partition: string, offset: number): void {
+    if (this.#isStreams) this.#learnOfStreams();
     const owner = this.#owners.get(partition);
     if (owner === this.#client) return;
     throw new Violation(
