@@ -31,6 +31,7 @@ export const API_KEYS = {
   CreatePartitions: 37,
   DeleteGroups: 42,
   DescribeCluster: 60,
+  DescribeTransactions: 65,
   ConsumerGroupHeartbeat: 68,
   StreamsGroupHeartbeat: 88,
   StreamsGroupDescribe: 89,

@@ -94,6 +94,7 @@ export class MemoryCluster {
       TxnOffsetCommit: (request, context, reply) =>
         reply(offsets.commitInTransaction(request, context, transactions)),
       EndTxn: (request, { nodeId }, reply) => reply(transactions.endTxn(request, nodeId)),
+      DescribeTransactions: (request, { nodeId }, reply) => reply(transactions.describe(request, nodeId)),
       Fetch: (request, { nodeId }, reply) => fetches.fetch(request, nodeId, reply),
       ListOffsets: (request, { nodeId }, reply) => reply(listOffsets(core, request, nodeId)),
       OffsetForLeaderEpoch: (request, { nodeId }, reply) =>

@@ -233,6 +233,33 @@ export const ANSWERS: { readonly [K in ApiName]: readonly Case<RpcAnswers[K]>[] 
   OffsetCommit: [
     { version: 9, message: { topics: [{ name: 'flights', partitions: [{ partition: 0, errorCode: 0 }] }] } },
   ],
+  DescribeTransactions: [
+    {
+      version: 0,
+      message: {
+        transactions: [
+          {
+            errorCode: 0,
+            transactionalId: 'app-one-0',
+            state: 'Ongoing',
+            timeoutMs: 60_000,
+            startTimeMs: 1_700_000_000_000,
+            producerId: 4_000n,
+            producerEpoch: 7,
+          },
+          {
+            errorCode: 105,
+            transactionalId: 'app-two-0',
+            state: '',
+            timeoutMs: 0,
+            startTimeMs: -1,
+            producerId: -1n,
+            producerEpoch: -1,
+          },
+        ],
+      },
+    },
+  ],
   DescribeGroups: [
     {
       version: 5,

@@ -277,6 +277,7 @@ export const REQUESTS: { readonly [K in ApiName]: readonly Case<RpcRequests[K]>[
       },
     },
   ],
+  DescribeTransactions: [{ version: 0, message: { transactionalIds: ['app-one-0', 'app-two-0'] } }],
   DescribeGroups: [{ version: 5, message: { groupIds: ['app'] } }],
   StreamsGroupHeartbeat: [
     {

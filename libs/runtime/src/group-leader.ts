@@ -93,6 +93,7 @@ export class GroupLeader {
           live: isSmall || data.version < 2 ? live : [],
           departed: gains ? departed : [],
           handover: isHandover,
+          memberCount: members.length,
           probeInMs: warmingUp.length > 0 ? config.probingRebalanceIntervalMs : null,
         },
         data.version,

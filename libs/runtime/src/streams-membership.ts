@@ -13,7 +13,7 @@ import type {
   StreamsTasks,
 } from '#libs/broker';
 import { asError } from '#libs/core';
-import type { Logger } from '#libs/core';
+import type { Clock, Logger } from '#libs/core';
 import type { AssignedTasks } from './assigned-tasks.ts';
 import type { ClusterLayout } from './cluster-layout.ts';
 import type { RuntimeConfig } from './config.ts';
@@ -28,6 +28,7 @@ export interface StreamsMembershipParts {
   readonly config: RuntimeConfig;
   readonly layout: ClusterLayout;
   readonly client: BrokerClient;
+  readonly clock: Clock;
   readonly logger: Logger;
   readonly transactionalId: string;
   readonly controls: ControlQueue;
@@ -50,8 +51,8 @@ export class StreamsMembership implements StreamsGroupMemberHandler {
 
   constructor(parts: StreamsMembershipParts) {
     this.parts = parts;
-    const { client, config, layout, transactionalId, logger } = parts;
-    this.settler = new PredecessorSettler(client, config, layout, transactionalId, logger);
+    const { client, config, layout, transactionalId, clock, logger } = parts;
+    this.settler = new PredecessorSettler(client, config, layout, transactionalId, clock, logger);
   }
 
   /** The member of the group that this is the handler of. */
@@ -67,6 +68,7 @@ export class StreamsMembership implements StreamsGroupMemberHandler {
         rebalanceTimeoutMs: config.rebalanceTimeoutMs,
         sessionTimeoutMs: config.sessionTimeoutMs,
         heartbeatIntervalMs: config.heartbeatIntervalMs,
+        maxBlockedMs: config.maxBlockedMs,
         rackId: config.rack,
         clientTags: { [TRANSACTIONAL_ID_TAG]: transactionalId },
       },

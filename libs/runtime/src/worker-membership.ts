@@ -74,6 +74,7 @@ export class WorkerMembership implements GroupMemberHandler {
       parts.config,
       parts.layout,
       parts.transactionalId,
+      parts.clock,
       parts.logger,
     );
     this.assigned = parts.assigned;
@@ -131,7 +132,7 @@ export class WorkerMembership implements GroupMemberHandler {
       const { live, departed, givesUp, handover } = data;
       this.live = live;
       const { heartbeatIntervalMs } = this.parts.config;
-      this.parts.paceHeartbeats(Math.max(heartbeatIntervalMs, live.length * HEARTBEAT_MS_PER_MEMBER));
+      this.parts.paceHeartbeats(Math.max(heartbeatIntervalMs, data.memberCount * HEARTBEAT_MS_PER_MEMBER));
       this.expects = data.expects;
       logPhase(this.parts, 'assigned');
       const { revoked } = await this.assigned.apply(

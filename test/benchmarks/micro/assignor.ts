@@ -118,6 +118,7 @@ class Group {
       live: [],
       departed: [],
       handover: false,
+      memberCount: 1_000,
       probeInMs: null,
     };
     return encodeMemberData(said).length + encodeAssignmentData(told, 2).length;

@@ -27,6 +27,7 @@ const API_VERSIONS: ClusterFeatures['apiVersions'] = {
   AddOffsetsToTxn: 4,
   TxnOffsetCommit: 5,
   EndTxn: 5,
+  DescribeTransactions: 0,
   Fetch: 17,
   ListOffsets: 9,
   OffsetForLeaderEpoch: 4,

@@ -1,6 +1,6 @@
 // Owns transactions: identities and their fencing, what joins, how they end, their time-outs. Rules as in Kafka's
 // TransactionCoordinator. Writing the markers is a step of its own, an event or more after the end was decided.
-import type { EndTxnAnswer, InitProducerIdAnswer, RpcRequests } from '#libs/broker';
+import type { EndTxnAnswer, InitProducerIdAnswer, RpcAnswers, RpcRequests } from '#libs/broker';
 import type { Timer } from '#libs/core';
 import type { ClusterCore } from '../cluster-core.ts';
 import type { Coordinators } from '../coordinators.ts';
@@ -9,6 +9,8 @@ import type { PartitionLog } from '../log/partition-log.ts';
 import type { MarkerWriter } from './marker-writer.ts';
 import { NO_EPOCH, NO_PRODUCER_ID, TransactionState } from './transaction-state.ts';
 import type { Participant } from './transaction-state.ts';
+
+const NO_IDENTITY = { producerId: -1n, producerEpoch: -1 };
 
 export class TransactionCoordinator {
   readonly #core: ClusterCore;
@@ -253,6 +255,35 @@ export class TransactionCoordinator {
       transaction.producerEpoch = 0;
     }
     this.#note(transaction);
+  }
+
+  // --- what is told of them --------------------------------------------------------------------------------------
+
+  describe(
+    { transactionalIds }: RpcRequests['DescribeTransactions'],
+    nodeId: number,
+  ): RpcAnswers['DescribeTransactions'] {
+    const now = this.#core.clock.now();
+    const sinceStart = this.#core.clock.monotonic();
+    return {
+      transactions: transactionalIds.map((transactionalId) => {
+        const nothing = { transactionalId, state: '', timeoutMs: 0, startTimeMs: -1, ...NO_IDENTITY };
+        const refusal = this.#coordinators.refusal('transaction', transactionalId, nodeId);
+        if (refusal !== Errors.NONE) return { ...nothing, errorCode: refusal };
+        const transaction = this.#transactions.get(transactionalId);
+        if (transaction === undefined) return { ...nothing, errorCode: Errors.TRANSACTIONAL_ID_NOT_FOUND };
+        const { phase, timeoutMs, startedAt } = transaction;
+        return {
+          errorCode: Errors.NONE,
+          transactionalId,
+          state: phase,
+          timeoutMs,
+          startTimeMs: startedAt < 0 ? -1 : Math.round(now - (sinceStart - startedAt)),
+          producerId: BigInt(transaction.producerId),
+          producerEpoch: transaction.producerEpoch,
+        };
+      }),
+    };
   }
 
   // --- time-outs -----------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import type {
   CommittedOffset,
   NewTopic,
   OffsetSpec,
+  OpenTransaction,
   TopicDescription,
 } from '../contracts/broker-admin.ts';
 import type { IsolationLevel } from '../contracts/record-reader.ts';
@@ -15,6 +16,7 @@ import { adminRetry } from './admin-retry.ts';
 import * as offsets from './offset-admin.ts';
 import type { CommittingMember } from './offset-admin.ts';
 import * as topics from './topic-admin.ts';
+import * as transactions from './transaction-admin.ts';
 
 export class KafkaBrokerAdmin implements BrokerAdmin {
   readonly #cluster: Cluster;
@@ -61,6 +63,18 @@ export class KafkaBrokerAdmin implements BrokerAdmin {
     options: { readonly requireStable?: boolean } = {},
   ): Promise<ReadonlyMap<string, CommittedOffset>> {
     return offsets.committedOffsets(this.#cluster, groupId, partitions, options.requireStable ?? true);
+  }
+
+  pendingOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<readonly TopicPartition[]> {
+    return offsets.pendingOffsets(this.#cluster, groupId, partitions);
+  }
+
+  openTransactions(transactionalIds: readonly string[]): Promise<readonly OpenTransaction[]> {
+    return transactions.openTransactions(this.#cluster, transactionalIds);
+  }
+
+  abortTransaction(transaction: OpenTransaction): Promise<boolean> {
+    return transactions.abortTransaction(this.#cluster, transaction);
   }
 
   async describeStreamsGroup(groupId: string): Promise<StreamsGroupView | null> {

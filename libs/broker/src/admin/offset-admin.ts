@@ -208,6 +208,33 @@ function readCommitted(
   return found;
 }
 
+/** Which of the partitions have an offset in a pending transaction, asked once. */
+export function pendingOffsets(
+  cluster: Cluster,
+  groupId: string,
+  partitions: readonly TopicPartition[],
+): Promise<readonly TopicPartition[]> {
+  if (partitions.length === 0) return Promise.resolve([]);
+  const request = {
+    groupId,
+    topics: grouped(partitions, topicOf, ({ partition }) => partition),
+    requireStable: true,
+  };
+  const what = `Fetching pending offsets of group "${groupId}"`;
+  return adminRetry(cluster, what, async (timeoutMs) => {
+    const outcome = await cluster.callCoordinator('group', groupId, 'OffsetFetch', request, timeoutMs);
+    if (outcome instanceof Again) return outcome;
+    const { answer, nodeId } = outcome;
+    if (answer.errorCode !== KafkaError.NONE)
+      return groupObstacle(cluster, what, groupId, answer.errorCode, nodeId);
+    return answer.topics.flatMap(({ name, partitions: answered }) =>
+      answered
+        .filter(({ errorCode }) => errorCode === KafkaError.UNSTABLE_OFFSET_COMMIT)
+        .map(({ partition }) => ({ topic: name, partition })),
+    );
+  });
+}
+
 export interface CommittingMember {
   readonly generationId: number;
   readonly memberId: string;

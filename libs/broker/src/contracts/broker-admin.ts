@@ -25,6 +25,13 @@ export interface CommittedOffset {
 
 export type OffsetSpec = 'earliest' | 'latest' | { readonly timestampMs: number };
 
+/** A transaction that is open, as its coordinator describes it. */
+export interface OpenTransaction {
+  readonly transactionalId: string;
+  readonly producerId: bigint;
+  readonly producerEpoch: number;
+}
+
 export interface BrokerAdmin {
   /** By name; a topic that does not exist is absent from the answer. */
   describeTopics(names: readonly string[]): Promise<ReadonlyMap<string, TopicDescription>>;
@@ -58,6 +65,15 @@ export interface BrokerAdmin {
    * @throws FatalError MILLRACE_STREAMS_PROTOCOL_UNSUPPORTED the cluster has no such groups.
    */
   describeStreamsGroup(groupId: string): Promise<StreamsGroupView | null>;
+  /** Partitions with an offset in a transaction that is not over: it may be one that nobody will end. Does not wait for that. */
+  pendingOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<readonly TopicPartition[]>;
+  /** Those of the ids that have a transaction open. One that is being ended is not: it ends without anybody's help. */
+  openTransactions(transactionalIds: readonly string[]): Promise<readonly OpenTransaction[]>;
+  /**
+   * Aborts this very transaction, in its holder's stead. A holder that has begun anew since is left alone: then it resolves to `false`.
+   * Below transaction version 2 that cannot be told apart, and the holder is fenced whoever it is.
+   */
+  abortTransaction(transaction: OpenTransaction): Promise<boolean>;
   /** Non-transactional commit, for at-least-once and tools. `group` null: as an administrator of an empty group. */
   commitOffsets(
     groupId: string,

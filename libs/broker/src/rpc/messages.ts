@@ -127,6 +127,23 @@ export interface AddOffsetsToTxnAnswer {
   readonly errorCode: number;
 }
 
+export interface DescribeTransactionsRequest {
+  /** Of one coordinator. */
+  readonly transactionalIds: readonly string[];
+}
+
+export interface DescribeTransactionsAnswer {
+  readonly transactions: readonly (ProducerIdentity & {
+    errorCode: number;
+    transactionalId: string;
+    /** As Kafka's coordinator names it: `Ongoing`, `PrepareCommit`, … */
+    state: string;
+    timeoutMs: number;
+    /** -1: none is open. */
+    startTimeMs: number;
+  })[];
+}
+
 export interface OffsetCommitPartition {
   readonly partition: number;
   readonly committedOffset: number;
@@ -457,6 +474,7 @@ export interface RpcRequests {
   AddOffsetsToTxn: AddOffsetsToTxnRequest;
   TxnOffsetCommit: TxnOffsetCommitRequest;
   EndTxn: EndTxnRequest;
+  DescribeTransactions: DescribeTransactionsRequest;
   Fetch: FetchRequest;
   ListOffsets: ListOffsetsRequest;
   OffsetForLeaderEpoch: OffsetForLeaderEpochRequest;
@@ -484,6 +502,7 @@ export interface RpcAnswers {
   AddOffsetsToTxn: AddOffsetsToTxnAnswer;
   TxnOffsetCommit: OffsetCommitAnswer;
   EndTxn: EndTxnAnswer;
+  DescribeTransactions: DescribeTransactionsAnswer;
   Fetch: FetchAnswer;
   ListOffsets: ListOffsetsAnswer;
   OffsetForLeaderEpoch: OffsetForLeaderEpochAnswer;

@@ -11,6 +11,7 @@ import { createTopics, deleteRecords, deleteTopics, describeConfigs } from './to
 import {
   addOffsetsToTxn,
   addPartitionsToTxn,
+  describeTransactions,
   endTxn,
   initProducerId,
   txnOffsetCommit,
@@ -27,6 +28,7 @@ export const CODECS: { readonly [K in ApiName]: Codec<RpcRequests[K], RpcAnswers
   AddOffsetsToTxn: addOffsetsToTxn,
   TxnOffsetCommit: txnOffsetCommit,
   EndTxn: endTxn,
+  DescribeTransactions: describeTransactions,
   Fetch: fetch,
   ListOffsets: listOffsets,
   OffsetForLeaderEpoch: offsetForLeaderEpoch,

@@ -1,10 +1,12 @@
 // Codecs of the transaction coordinator's APIs: InitProducerId, AddPartitionsToTxn, AddOffsetsToTxn, TxnOffsetCommit,
-// EndTxn. The newest version of the last two belongs to transaction version 2 (KIP-890) and is chosen by the request.
+// EndTxn, DescribeTransactions. The newest version of the last two belongs to transaction version 2 (KIP-890) and is chosen by the request.
 import type {
   AddOffsetsToTxnAnswer,
   AddOffsetsToTxnRequest,
   AddPartitionsToTxnAnswer,
   AddPartitionsToTxnRequest,
+  DescribeTransactionsAnswer,
+  DescribeTransactionsRequest,
   EndTxnAnswer,
   EndTxnRequest,
   InitProducerIdAnswer,
@@ -133,5 +135,39 @@ export const endTxn: Codec<EndTxnRequest, EndTxnAnswer> = {
     const producerEpoch = version >= 5 ? reader.int16() : -1;
     reader.tags();
     return { errorCode, producerId, producerEpoch };
+  },
+};
+
+export const describeTransactions: Codec<DescribeTransactionsRequest, DescribeTransactionsAnswer> = {
+  name: 'DescribeTransactions',
+  apiKey: 65,
+  minVersion: 0,
+  maxVersion: 0,
+  encode(writer, request) {
+    writer.array(request.transactionalIds, (id) => writer.string(id)).noTags();
+  },
+  decode(reader) {
+    reader.int32(); // throttle time
+    const transactions = reader.array(() => {
+      const transaction = {
+        errorCode: reader.int16(),
+        transactionalId: reader.string(),
+        state: reader.string(),
+        timeoutMs: reader.int32(),
+        startTimeMs: reader.int64(),
+        producerId: reader.int64Exact(),
+        producerEpoch: reader.int16(),
+      };
+      // Which partitions it has joined is of no use here.
+      reader.array(() => {
+        reader.string();
+        reader.array(() => reader.int32());
+        reader.tags();
+      });
+      reader.tags();
+      return transaction;
+    });
+    reader.tags();
+    return { transactions };
   },
 };

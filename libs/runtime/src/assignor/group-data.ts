@@ -46,6 +46,8 @@ export interface AssignmentData {
   /** Tasks that wait for this member to give them up, by joining again; also if it has restarted since and runs them no more. */
   readonly givesUp: readonly TaskIdText[];
   readonly expects: readonly TaskIdText[];
+  /** How many members this generation has. */
+  readonly memberCount: number;
   /** Transactional ids of members of this generation: never to be fenced by a successor. Left out in large groups. */
   readonly live: readonly string[];
   /** Transactional ids of members of an earlier generation that are gone: new owners settle their transactions first. */
@@ -72,6 +74,7 @@ const LIVE = 6;
 const DEPARTED = 7;
 const PROBE_IN_MS = 8;
 const HANDOVER = 9;
+const MEMBER_COUNT = 10;
 
 /** First byte of an assignment in fields; none of a JSON text. The second is the version. */
 const FIELDS_MARK = 0xfd;
@@ -153,6 +156,7 @@ export function encodeAssignmentData(data: AssignmentData, version: number): Uin
     .texts(LIVE, data.live)
     .texts(DEPARTED, data.departed);
   if (data.handover) fields.number(HANDOVER, 1);
+  fields.number(MEMBER_COUNT, data.memberCount);
   if (data.probeInMs !== null) fields.number(PROBE_IN_MS, Math.ceil(data.probeInMs));
   return Buffer.concat([Buffer.of(FIELDS_MARK, GROUP_DATA_VERSION), fields.finish()]);
 }
@@ -171,6 +175,7 @@ export function decodeAssignmentData(bytes: Uint8Array): AssignmentData {
       departed: texts(json['departed']),
       givesUp: taskNames(json['givesUp']),
       handover: json['handover'] === true,
+      memberCount: texts(json['live']).length,
     };
   }
   if (bytes[0] !== FIELDS_MARK || bytes.length < 2) throw damaged(what, 'it begins as none of ours does');
@@ -185,6 +190,7 @@ export function decodeAssignmentData(bytes: Uint8Array): AssignmentData {
       live: fields.get(LIVE)?.texts() ?? [],
       departed: fields.get(DEPARTED)?.texts() ?? [],
       handover: fields.has(HANDOVER),
+      memberCount: fields.get(MEMBER_COUNT)?.varint() ?? 0,
       probeInMs: fields.get(PROBE_IN_MS)?.varint() ?? null,
     };
   });
@@ -199,6 +205,7 @@ const EMPTY: AssignmentData = {
   live: [],
   departed: [],
   handover: false,
+  memberCount: 0,
   probeInMs: null,
 };
 

@@ -40,6 +40,7 @@ const assignmentData: fc.Arbitrary<AssignmentData> = fc.record({
   live: ids,
   departed: ids,
   handover: fc.boolean(),
+  memberCount: fc.nat(5_000),
   probeInMs: fc.option(fc.nat(600_000)),
 });
 
@@ -70,6 +71,7 @@ const NOTHING: AssignmentData = {
   live: [],
   departed: [],
   handover: false,
+  memberCount: 0,
   probeInMs: null,
 };
 
@@ -190,7 +192,7 @@ describe('what the leader answers', () => {
       departed: ['b'],
       givesUp: ['0_2'],
     });
-    expect(decodeAssignmentData(encodeAssignmentData(data, 1))).toEqual(data);
+    expect(decodeAssignmentData(encodeAssignmentData(data, 1))).toEqual({ ...data, memberCount: 1 });
   });
 
   it('is nothing where a leader has left the member out', () => {
