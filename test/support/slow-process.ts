@@ -3,6 +3,7 @@
 // slow record, and its warnings. As a service with a server would, it goes on when the application has failed.
 import { StreamsApplication, StreamsBuilder, Serdes } from '#libs/millrace';
 import type { StreamsApplicationOptions } from '#libs/millrace';
+import { groupProtocolUnderTest } from './sums-application.ts';
 
 export interface SlowRecord {
   readonly id: number;
@@ -42,6 +43,7 @@ async function main({ brokers, input, output, ...options }: SlowProcessOptions):
     transactionTimeoutMs: 10_000,
     commitIntervalMs: 50,
     state: 'memory',
+    ...groupProtocolUnderTest(),
     ...options,
     kafka: { brokers },
     topology: builder,
