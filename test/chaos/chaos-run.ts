@@ -54,8 +54,9 @@ export interface RunResult {
 
 /** How long the processes may take to be running again before the run goes on regardless. */
 const RECOVERY_MS = 20_000;
+/** Small ones, so that there are records on their way all the time that a fault takes. What is left in the end goes without pauses. */
 const FEED_PAUSE_MS = 200;
-const CHUNKS_PER_FAULT = 12;
+const CHUNKS_PER_FAULT = 40;
 const OUTPUTS: readonly OutputTopic[] = ['echo', 'stats', 'joined', 'windows', 'timers'];
 const STORES = ['stats', 'prices', 'windows', 'quiet-sum', 'quiet-timers'];
 

@@ -250,14 +250,14 @@ async function twin(
   other.asked = true;
   if (original !== undefined) original.asked = true;
   await delay(stayMs);
-  const ends = [original, other].map((one) =>
+  const [endOfFirst = '', endOfSecond = ''] = [original, other].map((one) =>
     one?.over === null ? 'lives' : (one?.report.error ?? 'ended'),
   );
   await other.kill();
   cluster.processes.delete(second);
   if (original?.over === null) original.asked = false;
   else cluster.startProcess(first);
-  return fine(`the first ${ends[0]}, the second ${ends[1]}`);
+  return fine(`the first ${endOfFirst}, the second ${endOfSecond}`);
 }
 
 let joined = 0;

@@ -91,7 +91,8 @@ function whole(
 ): number {
   const text = values[name];
   if (text === undefined) return otherwise;
+  if (typeof text !== 'string') throw new UsageError(`--${name}: a whole number is missing`);
   const value = Number(text);
-  if (typeof text === 'string' && /^\d+$/.test(text) && value >= least && value <= most) return value;
-  throw new UsageError(`--${name}: "${String(text)}" is no whole number from ${least} to ${most}`);
+  if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+  throw new UsageError(`--${name}: "${text}" is no whole number from ${least} to ${most}`);
 }

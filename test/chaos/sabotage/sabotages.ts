@@ -156,10 +156,17 @@ export const SABOTAGES: readonly Sabotage[] = [
         file: 'libs/runtime/src/worker.ts',
         from: '// Asked before the writer begins anew, which would fence the other process once more.',
         to: `if (this.epochs.failure !== null) {
-      this.epochs.restart();
+      this.epochs.failure = null;
       await this.writer!.initialise();
       return;
     }`,
+      },
+      {
+        file: 'libs/runtime/src/epoch-coordinator.ts',
+        from: 'if (!ownership.isOver) this.failure = error;',
+        to: `if (ownership.isOver) return;
+        settleEpoch(epoch, new Map());
+        this.failure = error;`,
       },
     ],
     application: { transactionTimeoutMs: 2_000 },
