@@ -121,6 +121,29 @@ describeWithBroker('a record that blocks the event loop', (broker) => {
     expect(await idsOf(broker(), output)).toEqual(idsBelow(count));
   }, 240_000);
 
+  it('for longer than the session keeps the tasks that the broker assigned', async () => {
+    const [input, output, applicationId] = [uniqueName('in'), uniqueName('out'), uniqueName('app')];
+    await createTopics(
+      broker().bootstrapServers[0]!,
+      [input, output].map((topic) => ({ topic, numPartitions: PARTITIONS })),
+    );
+    const brokers = broker().bootstrapServers;
+    const options = { applicationId, instanceId: 'one', brokers, input, output };
+    const copy = start({ ...options, groupProtocol: 'streams' });
+    await copy.until(/RUNNING/);
+    const feeding = await feed(broker(), input);
+    // The session of these groups is the broker's: 6 s here.
+    feeding.addSlow(0, 15_000);
+    await copy.until(/SLOW/);
+    const count = await feeding.end();
+    await copy.until(/heartbeats were sent for it/);
+    expect(await copy.end('SIGTERM')).toBe(0);
+    expect(copy.output()).not.toMatch(/membership was lost/);
+    const last = start({ ...options, groupProtocol: 'streams', until: 'latest' });
+    expect(await last.ended()).toBe(0);
+    expect(await idsOf(broker(), output)).toEqual(idsBelow(count));
+  }, 120_000);
+
   it('for longer than it may loses its partitions to another, and the process says why', async () => {
     const [input, output, applicationId] = [uniqueName('in'), uniqueName('out'), uniqueName('app')];
     await createTopics(
