@@ -517,9 +517,10 @@ export class Worker {
     this.epochs.restart();
     this.idempotentWriter?.abandon();
     const keep = (name: TaskIdText, state: TaskState): void => this.copies.keep(name, state);
-    await Promise.all([this.beginAnew(), this.registry.abandonAll(keep, withOpenings)]);
+    // Told first: beginning anew waits for a broker that may be away for long.
     this.reportedRunning = false;
     this.parts.onState('rebalancing');
+    await Promise.all([this.beginAnew(), this.registry.abandonAll(keep, withOpenings)]);
   }
 
   private async beginAnew(): Promise<void> {

@@ -168,6 +168,36 @@ describe('StreamsRuntime', () => {
     expect([...latestByKey(broker, 'out').values()]).toEqual(Array.from({ length: 10 }, () => '2000'));
   });
 
+  it('is not RUNNING while it waits for a broker to begin anew after an epoch that failed', async () => {
+    produceOnes(20_000);
+    const client = broker.client();
+    const states: string[] = [];
+    const whileWaiting: string[] = [];
+    let commits = 0;
+    const create = client.createTransactionalWriter.bind(client);
+    client.createTransactionalWriter = (options) => {
+      const writer = create(options);
+      const [commit, initialise] = [writer.commit.bind(writer), writer.initialise.bind(writer)];
+      writer.commit = async (offsets, group) => {
+        if (++commits === 3)
+          throw new EpochAbortedError({ code: 'MILLRACE_EPOCH_ABORTED', message: 'no answer' });
+        return commit(offsets, group);
+      };
+      writer.initialise = async () => {
+        if (commits >= 3) whileWaiting.push(states.at(-1)!);
+        await initialise();
+      };
+      return writer;
+    };
+    broker.client = () => client;
+    const runtime = createRuntime(broker, sums(), { commitIntervalMs: 1 });
+    runtime.lifecycle.onChange((state) => states.push(state));
+    await runtime.start();
+    await runtime.whenEnded();
+    expect(states).toContain('RUNNING');
+    expect(whileWaiting).toEqual(['REBALANCING']);
+  });
+
   it('stops with the record named, all before it committed, when an undecodable value meets the policy fail', async () => {
     broker.produce('in', 0, [
       { key: 'a', value: '1', timestamp: 1 },
