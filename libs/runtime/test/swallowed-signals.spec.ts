@@ -25,7 +25,7 @@ function careless(
         context.forward(record);
       } catch (error) {
         swallowed.push(error);
-        if (then !== 'goes on') throw new Error('something else');
+        if (then !== 'goes on') throw new Error('something else', { cause: error });
       }
     });
   ending(stream);
@@ -119,13 +119,11 @@ it('goes on in every task that waits for the same schema', async () => {
     deserialize: (bytes) => Buffer.from(bytes).toString(),
   });
   const builder = new StreamsBuilder();
-  builder
-    .stream<string, string>('in', { keySerde: text, valueSerde: text })
-    .to('out', {
-      keySerde: text,
-      valueSerde: registered,
-      partitioner: (_topic, _key, value) => Number(value?.slice(1)),
-    });
+  builder.stream<string, string>('in', { keySerde: text, valueSerde: text }).to('out', {
+    keySerde: text,
+    valueSerde: registered,
+    partitioner: (_topic, _key, value) => Number(value?.slice(1)),
+  });
   await runToEnd(broker, builder.build());
   const written = [0, 1, 2].flatMap((partition) =>
     broker.records('out', partition).map(({ value }) => value),

@@ -169,7 +169,9 @@ export class HeartbeatThread implements HeartbeatGuard {
         log(logger, message);
         return;
       case 'ask':
-        void this.#answer(message.question);
+        this.#answer(message.question).catch((error: unknown) => {
+          logger.warn('The heartbeat thread was not answered', { error: asError(error).message });
+        });
         return;
       case 'resumed': {
         const blockedMs = Math.round(message.blockedMs);
