@@ -1,12 +1,15 @@
 // Work goes on through a rebalance: what stays is processed and committed all the while, however long others take to join, and
 // nothing is lost or doubled by it. In virtual time, so that a pause is a number of the design and not of the machine.
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { partitionForKey } from '#libs/broker';
 import type { BinaryString } from '#libs/core';
 import { createMemoryCluster, VirtualClock } from '#libs/broker-memory';
 import type { MemoryCluster } from '#libs/broker-memory';
 import { createTopics, outputByKey, sorted, startSums } from './sums.ts';
 import type { SumsInstance } from './sums.ts';
+
+/** Many seconds of virtual time, on a machine that may be busy. */
+jest.setTimeout(60_000);
 
 const PARTITIONS = 2;
 const RECORD_MS = 10;

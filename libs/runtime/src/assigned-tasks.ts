@@ -78,7 +78,12 @@ export class AssignedTasks {
     });
     if (revoked.length > 0) {
       const committed = await this.guarded(() => epochs.commitAll());
-      if (committed) this.demote(revoked, new Set([...standby, ...warmup]));
+      const kept = new Set([...standby, ...warmup]);
+      if (committed) {
+        this.demote(revoked, kept);
+        const gone = revoked.filter((name) => !kept.has(name));
+        registry.retire(gone, this.parts.onFailed);
+      }
       const owned = new Set(registry.assignedNames);
       await this.guarded(() => registry.close(revoked.filter((name) => owned.has(name))));
     }

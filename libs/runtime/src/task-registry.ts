@@ -72,7 +72,8 @@ export class TaskRegistry {
       this.assigned.add(name);
       if (this.running.has(name) || this.opening.has(name)) continue;
       const abort = new AbortController();
-      const done = unlessAborted(after, abort.signal, name)
+      const closed = Promise.all([after, this.retiring.get(name)]).then(() => undefined);
+      const done = unlessAborted(closed, abort.signal, name)
         .then(() => this.opener.open(name, abort.signal))
         .then(
           async (task) => {
@@ -137,9 +138,28 @@ export class TaskRegistry {
     );
   }
 
-  closeAll(): Promise<void> {
-    return this.close(this.assignedNames);
+  async closeAll(): Promise<void> {
+    await Promise.all([this.close(this.assignedNames), ...this.retiring.values()]);
   }
+
+  /**
+   * Gives up tasks that run and whose epoch is committed; their databases are closed beside the loop. What is committed is in the
+   * changelogs: nobody who waits for these tasks need wait for that. One that comes back is opened after it.
+   */
+  retire(names: readonly TaskIdText[], onFailure: (error: unknown) => void): void {
+    for (const name of names) {
+      const task = this.detach(name);
+      if (task === null) continue;
+      this.assigned.delete(name);
+      const closed = task.close().catch(onFailure);
+      this.retiring.set(name, closed);
+      void closed.finally(() => {
+        if (this.retiring.get(name) === closed) this.retiring.delete(name);
+      });
+    }
+  }
+
+  private readonly retiring = new Map<TaskIdText, Promise<void>>();
 
   /** Ends a task that runs and gives its open state away; `null`: it did not run, or keeps nothing that could be gone on with. */
   release(name: TaskIdText): TaskState | null {
@@ -152,7 +172,8 @@ export class TaskRegistry {
 
   /** Drops tasks with all that is not committed, and what is being opened. */
   async closeAllDirty(): Promise<void> {
-    await Promise.all(this.assignedNames.map((name) => this.closeDirty(name)));
+    const dirty = this.assignedNames.map((name) => this.closeDirty(name));
+    await Promise.all([...dirty, ...this.retiring.values()]);
   }
 
   /**
