@@ -5,7 +5,7 @@ import { asError, formatTopicPartition, parseTaskId } from '#libs/core';
 import type { Clock, Logger, TaskIdText, TopicPartition } from '#libs/core';
 import { assignableTask, assignTasks } from './assignor/assign-tasks.ts';
 import type { AssignableMember } from './assignor/contract.ts';
-import { decodeMemberData, encodeAssignmentData } from './assignor/group-data.ts';
+import { decodeMemberData, encodeAssignmentData, identityOf } from './assignor/group-data.ts';
 import type { DecodedMemberData } from './assignor/group-data.ts';
 import { topologyShapes } from './assignor/topology-shape.ts';
 import type { ClusterLayout } from './cluster-layout.ts';
@@ -94,6 +94,7 @@ export class GroupLeader {
           departed: gains ? departed : [],
           handover: isHandover,
           memberCount: members.length,
+          seen: identityOf(data),
           probeInMs: warmingUp.length > 0 ? config.probingRebalanceIntervalMs : null,
         },
         data.version,

@@ -15,7 +15,7 @@ import { asError } from '#libs/core';
 import type { Clock, Logger, TaskIdText } from '#libs/core';
 import type { StateBackend } from '#libs/state';
 import type { AssignedTasks } from './assigned-tasks.ts';
-import { decodeAssignmentData, encodeMemberData } from './assignor/group-data.ts';
+import { decodeAssignmentData, encodeMemberData, identityOf } from './assignor/group-data.ts';
 import { topologyShapes } from './assignor/topology-shape.ts';
 import type { ClusterLayout } from './cluster-layout.ts';
 import type { RuntimeConfig } from './config.ts';
@@ -51,12 +51,17 @@ export interface MembershipParts {
 /** A group's coordinator gets at most 1,000 heartbeats a second, however many members there are. */
 const HEARTBEAT_MS_PER_MEMBER = 1;
 
+/** One worker takes as much as another. */
+const CAPACITY = 1;
+
 export class WorkerMembership implements GroupMemberHandler {
   private readonly parts: MembershipParts;
   private readonly settler: PredecessorSettler;
   private readonly assigned: AssignedTasks;
   private readonly leader: GroupLeader;
   private readonly shapes: ReadonlyMap<number, number>;
+  /** How often it has joined only to be seen. */
+  private repeats = 0;
   /** Tasks that are to run here in the end, by the last assignment. */
   private expects: readonly TaskIdText[] = [];
   /** Transactional ids of the generation this worker was last assigned in. */
@@ -113,8 +118,9 @@ export class WorkerMembership implements GroupMemberHandler {
           standbys: copies,
           positions,
           rack: config.rack,
-          capacity: 1,
+          capacity: CAPACITY,
           shapes: this.shapes,
+          repeats: this.repeats,
         }),
       };
     });
@@ -156,9 +162,24 @@ export class WorkerMembership implements GroupMemberHandler {
       if (handsOver) this.parts.requestRejoin('tasks were given up');
       // Once in a row: who was to give something up and has not is not asked over and over.
       else if (handover && !this.inHandover) this.parts.requestRejoin('tasks are being handed over');
+      else this.beSeen(data.seen);
       this.inHandover = handover;
       this.settled = !handsOver && !handover;
     });
+  }
+
+  /**
+   * The coordinator hands a static member that comes back what it had, and shows the leader nothing (KAFKA-12759). If it comes back
+   * with another rack, or another version of the application, the leader has to know. Once: a leader that reads less of our data
+   * than there is never sees all.
+   */
+  private beSeen(seen: number | null): void {
+    const { config, transactionalId, requestRejoin } = this.parts;
+    if (config.groupInstanceId === null || seen === null || this.repeats > 0) return;
+    const { rack } = config;
+    if (seen === identityOf({ transactionalId, rack, capacity: CAPACITY, shapes: this.shapes })) return;
+    this.repeats++;
+    requestRejoin('the leader knows this static member as it was before its restart');
   }
 
   onLost(reason: string): Promise<void> {

@@ -108,6 +108,7 @@ class Group {
       positions,
       rack,
       capacity: 1,
+      repeats: 0,
       shapes,
     };
     const told = {
@@ -119,6 +120,7 @@ class Group {
       departed: [],
       handover: false,
       memberCount: 1_000,
+      seen: 0xffff_ffff,
       probeInMs: null,
     };
     return encodeMemberData(said).length + encodeAssignmentData(told, 2).length;

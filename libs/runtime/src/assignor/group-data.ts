@@ -6,6 +6,7 @@
 // 2. A leader answers each member in the newest version that both know: JSON for version 1, numbered fields from version 2 on.
 // 3. All this is kept by the broker in one record for the whole group, of 1 MB as a rule. So nothing here grows with the number of
 //    members for each member: sets of tasks are runs, and ids of others are told only to small groups, or to those they concern.
+import { createHash } from 'node:crypto';
 import { MillraceError } from '#libs/core';
 import type { TaskIdText } from '#libs/core';
 import { FieldWriter, MalformedFields, readFields } from './fields.ts';
@@ -27,8 +28,22 @@ export interface MemberData {
   readonly positions: ReadonlyMap<TaskIdText, number>;
   readonly rack: string | null;
   readonly capacity: number;
+  /** Counts the times it joined only to be seen: the coordinator lets a member that says what it said before go on without a round. */
+  readonly repeats: number;
   /** Fingerprints of its sub-topologies (topology-shape.ts), by number; `null`: its version does not say. */
   readonly shapes: ReadonlyMap<number, number> | null;
+}
+
+/**
+ * 32 bits of what stays the same in a member's data while its process lives. A leader tells each member those that it has seen: a
+ * static member that comes back with other data is not shown to the leader (KAFKA-12759), and learns of that here.
+ */
+export function identityOf(
+  data: Pick<MemberData, 'transactionalId' | 'rack' | 'capacity' | 'shapes'>,
+): number {
+  const shapes = data.shapes === null ? null : [...data.shapes].sort(([a], [b]) => a - b);
+  const text = JSON.stringify([data.transactionalId, data.rack, data.capacity, shapes]);
+  return createHash('sha256').update(text).digest().readUInt32BE(0);
 }
 
 /** As read: the version that the member speaks, and what only version 1 says. */
@@ -54,6 +69,8 @@ export interface AssignmentData {
   readonly departed: readonly string[];
   /** Tasks wait for their owners to give them up: whoever hears it asks for the round that hands them over, at once. */
   readonly handover: boolean;
+  /** The member's data as the leader has seen it (`identityOf`); `null`: its version does not say. */
+  readonly seen: number | null;
   /** When the leader wants another round though nothing happens; `null`: it does not. */
   readonly probeInMs: number | null;
 }
@@ -64,6 +81,7 @@ const EXPECTS = 3;
 const STANDBYS = 4;
 const POSITIONS = 5;
 const SHAPES = 6;
+const REPEATS = 7;
 
 const ACTIVE = 1;
 const STANDBY = 2;
@@ -75,6 +93,7 @@ const DEPARTED = 7;
 const PROBE_IN_MS = 8;
 const HANDOVER = 9;
 const MEMBER_COUNT = 10;
+const SEEN = 11;
 
 /** First byte of an assignment in fields; none of a JSON text. The second is the version. */
 const FIELDS_MARK = 0xfd;
@@ -88,6 +107,7 @@ export function encodeMemberData(data: MemberData): Uint8Array {
   if (data.rack !== null) more.text(RACK, data.rack);
   if (data.capacity !== 1) more.number(CAPACITY, data.capacity);
   if (data.shapes !== null) more.pairs(SHAPES, data.shapes);
+  if (data.repeats > 0) more.number(REPEATS, data.repeats);
   return Buffer.from(
     JSON.stringify({
       version: GROUP_DATA_VERSION,
@@ -125,6 +145,7 @@ export function decodeMemberData(memberId: string, bytes: Uint8Array): DecodedMe
       rack: null,
       capacity: 1,
       shapes: null,
+      repeats: 0,
     };
   }
   return readable(`Member "${memberId}" says what it keeps in data`, () => {
@@ -137,6 +158,7 @@ export function decodeMemberData(memberId: string, bytes: Uint8Array): DecodedMe
       rack: fields.get(RACK)?.texts()[0] ?? null,
       capacity: Math.max(1, fields.get(CAPACITY)?.varint() ?? 1),
       shapes: fields.get(SHAPES)?.pairs() ?? null,
+      repeats: fields.get(REPEATS)?.varint() ?? 0,
     };
   });
 }
@@ -157,6 +179,7 @@ export function encodeAssignmentData(data: AssignmentData, version: number): Uin
     .texts(DEPARTED, data.departed);
   if (data.handover) fields.number(HANDOVER, 1);
   fields.number(MEMBER_COUNT, data.memberCount);
+  if (data.seen !== null) fields.number(SEEN, data.seen);
   if (data.probeInMs !== null) fields.number(PROBE_IN_MS, Math.ceil(data.probeInMs));
   return Buffer.concat([Buffer.of(FIELDS_MARK, GROUP_DATA_VERSION), fields.finish()]);
 }
@@ -191,6 +214,7 @@ export function decodeAssignmentData(bytes: Uint8Array): AssignmentData {
       departed: fields.get(DEPARTED)?.texts() ?? [],
       handover: fields.has(HANDOVER),
       memberCount: fields.get(MEMBER_COUNT)?.varint() ?? 0,
+      seen: fields.get(SEEN)?.varint() ?? null,
       probeInMs: fields.get(PROBE_IN_MS)?.varint() ?? null,
     };
   });
@@ -206,6 +230,7 @@ const EMPTY: AssignmentData = {
   departed: [],
   handover: false,
   memberCount: 0,
+  seen: null,
   probeInMs: null,
 };
 

@@ -27,6 +27,7 @@ const memberData: fc.Arbitrary<MemberData> = fc.record({
     .map((list) => new Map(list)),
   rack: fc.option(fc.string({ minLength: 1 })),
   capacity: fc.integer({ min: 1, max: 64 }),
+  repeats: fc.nat(9),
   shapes: fc
     .uniqueArray(fc.tuple(fc.nat(40), fc.nat(0xffff_ffff)), { selector: ([sub]) => sub })
     .map((list) => new Map(list)),
@@ -41,6 +42,7 @@ const assignmentData: fc.Arbitrary<AssignmentData> = fc.record({
   departed: ids,
   handover: fc.boolean(),
   memberCount: fc.nat(5_000),
+  seen: fc.option(fc.nat(0xffff_ffff)),
   probeInMs: fc.option(fc.nat(600_000)),
 });
 
@@ -60,6 +62,7 @@ const MEMBER: MemberData = {
   positions: new Map([['1_0', 12_345]]),
   rack: 'r1',
   capacity: 1,
+  repeats: 0,
   shapes: new Map([[0, 7]]),
 };
 const NOTHING: AssignmentData = {
@@ -72,6 +75,7 @@ const NOTHING: AssignmentData = {
   departed: [],
   handover: false,
   memberCount: 0,
+  seen: null,
   probeInMs: null,
 };
 
@@ -123,6 +127,7 @@ describe('what members tell the group', () => {
       positions: new Map(),
       rack: null,
       capacity: 1,
+      repeats: 0,
       shapes: null,
     });
   });
