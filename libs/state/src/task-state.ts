@@ -47,6 +47,8 @@ export class TaskStateImpl implements TaskState {
   private readonly preloadBytesMax: number;
   /** By store position, since the state was opened. */
   private readonly restoredRecords: number[] = [];
+  /** Stores that were not read as a whole, for their size. */
+  private readonly foundLarge = new Set<number>();
   private readonly database: StateDatabase;
   private readonly account: CacheAccount = { cached: 0, fixed: 0, dirty: 0 };
   private readonly layers: Layers;
@@ -230,7 +232,9 @@ export class TaskStateImpl implements TaskState {
         continue;
       }
       // As many keys as that, or many updates of few: the first is the common case, and not worth a look.
-      const isLarge = (this.restoredRecords[cache.index] ?? 0) * ENTRY_BYTES > this.preloadBytesMax;
+      const isLarge =
+        this.foundLarge.has(cache.index) ||
+        (this.restoredRecords[cache.index] ?? 0) * ENTRY_BYTES > this.preloadBytesMax;
       if (!isLarge) await this.load(cache, this.account.cached + this.preloadBytesMax);
       if (!cache.complete && cache instanceof OrderedCache && cache.expires) {
         const newest = this.database.newestTime(cache.index);
@@ -314,7 +318,10 @@ export class TaskStateImpl implements TaskState {
   private async load(cache: EntryStore, cachedBytesMax = Infinity): Promise<void> {
     try {
       for await (const { key, value, timestamp } of this.database.scan(cache.index)) {
-        if (this.account.cached >= cachedBytesMax) return;
+        if (this.account.cached >= cachedBytesMax) {
+          this.foundLarge.add(cache.index);
+          return;
+        }
         cache.admit(key, value, timestamp);
       }
     } catch (error) {
