@@ -1,5 +1,6 @@
 // Owns one seed from beginning to end: input arrives while faults strike, then all heals, then everything must be there. What holds at
 // every moment is looked at between any two events.
+import type { ApiName } from '#libs/broker';
 import { createMemoryCluster, VirtualClock } from '#libs/broker-memory';
 import type { ClusterEvent, MemoryCluster } from '#libs/broker-memory';
 import { silentLogger } from '#libs/core';
@@ -48,6 +49,15 @@ const LEG_FAULTS: Readonly<Record<string, string>> = {
   delayed: 'leg-delayed',
   duplicate: 'leg-duplicated',
 };
+/** A late copy of these fences its own sender, or brings what nobody hears; below version 2 it steers the next transaction. */
+const NEVER_TWICE: readonly ApiName[] = ['InitProducerId', 'JoinGroup', 'StreamsGroupHeartbeat'];
+const NEVER_TWICE_BELOW_VERSION_2: readonly ApiName[] = [
+  ...NEVER_TWICE,
+  'EndTxn',
+  'AddPartitionsToTxn',
+  'AddOffsetsToTxn',
+  'TxnOffsetCommit',
+];
 const OPEN_PHASES: ReadonlySet<string> = new Set(['Ongoing', 'PrepareCommit', 'PrepareAbort']);
 
 export async function simulate(seed: number, options: SimulationOptions = {}): Promise<Outcome> {
@@ -96,6 +106,7 @@ class Simulation {
         dropRequest: lossRate,
         dropAnswer: lossRate,
         duplicateRequest: lossRate,
+        neverTwice: transactionVersion === 2 ? NEVER_TWICE : NEVER_TWICE_BELOW_VERSION_2,
         delayRequest: 2 * lossRate,
         delayAnswer: 2 * lossRate,
         delayMs: [1, delayMsMax],

@@ -64,13 +64,12 @@ const CERTAIN: readonly StrikeKind[] = [
 ];
 
 const COMMITTING: readonly ApiName[] = ['Produce', 'TxnOffsetCommit', 'EndTxn'];
+const STEERING_CLASSIC: readonly ApiName[] = ['JoinGroup', 'SyncGroup', 'Heartbeat'];
+const STEERING_STREAMS: readonly ApiName[] = ['StreamsGroupHeartbeat', 'StreamsGroupHeartbeat'];
 const STEERING: readonly ApiName[] = [
   ...COMMITTING,
   ...COMMITTING,
   'InitProducerId',
-  'JoinGroup',
-  'SyncGroup',
-  'Heartbeat',
   'OffsetFetch',
   'Fetch',
   'ListOffsets',
@@ -107,12 +106,17 @@ export class Strikes {
   #struck = 0;
   readonly #field: Field;
   readonly #random: SeededRandom;
+  /** Calls by which it is a member of its group, and all that steer its work. */
+  readonly #joining: readonly ApiName[];
+  readonly #steering: readonly ApiName[];
   readonly #traps: Trap[] = [];
   #jumpedDay = false;
 
   constructor(field: Field) {
     this.#field = field;
     this.#random = field.scenario.random.fork();
+    this.#joining = field.scenario.groupProtocol === 'streams' ? STEERING_STREAMS : STEERING_CLASSIC;
+    this.#steering = [...STEERING, ...this.#joining];
     const { strikes, spanMs } = field.scenario;
     for (let i = 0; i < strikes; i++) {
       this.#pending++;
@@ -169,7 +173,7 @@ export class Strikes {
         const victim = this.#victim();
         const leg = pick(random, ['request', 'apply', 'answer'] as const);
         if (victim !== undefined)
-          this.#trap(victim, pick(random, STEERING), leg, () => this.#crash(victim, kind));
+          this.#trap(victim, pick(random, this.#steering), leg, () => this.#crash(victim, kind));
         return;
       }
       case 'pause': {
@@ -183,7 +187,7 @@ export class Strikes {
         const victim = this.#victim();
         const durationMs = Math.floor(scenario.sessionTimeoutMs * (1.1 + random.next()));
         const leg = pick(random, ['request', 'answer'] as const);
-        const api = pick(random, [...COMMITTING, 'JoinGroup', 'SyncGroup', 'OffsetFetch'] as const);
+        const api = pick(random, [...COMMITTING, ...this.#joining, 'OffsetFetch' as const]);
         if (victim !== undefined) this.#trap(victim, api, leg, () => this.#pause(victim, durationMs, kind));
         return;
       }
@@ -224,7 +228,7 @@ export class Strikes {
       case 'answer-lost':
       case 'request-lost':
         this.#rule(kind, random.integer(1, 1_500), {
-          api: pick(random, STEERING),
+          api: pick(random, this.#steering),
           on: kind === 'answer-lost' ? 'answer' : 'request',
           action: random.chance(0.5) ? 'cut' : 'drop',
           times: random.integer(1, 3),
@@ -320,8 +324,8 @@ export class Strikes {
   #hold(kind: StrikeKind): void {
     const { scenario } = this.#field;
     const random = this.#random;
-    const api = pick(random, STEERING);
-    const isLate = scenario.transactionVersion === 2 && api !== 'InitProducerId' && api !== 'JoinGroup';
+    const api = pick(random, this.#steering);
+    const isLate = scenario.mayBeLate && api !== 'InitProducerId' && api !== 'JoinGroup';
     const durationMs = random.integer(
       1,
       isLate ? 4 * scenario.requestTimeoutMs : scenario.requestTimeoutMs / 2,

@@ -66,8 +66,8 @@ export const ofOwnership: readonly Mutant[] = [
     changes: [
       {
         file: 'runtime/src/predecessor-settler.ts',
-        from: 'await Promise.all(ours.map((id) => this.fence(id)));',
-        to: 'void ours;',
+        from: 'await this.endTransactions(pending, departed, live);',
+        to: 'void departed;',
       },
     ],
   },
