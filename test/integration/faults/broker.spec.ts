@@ -12,7 +12,7 @@ const available = await brokerAvailability({ roads: ['local'] });
 const describeHere = available.road === undefined ? describe.skip : describe;
 
 /** Of all that the broker remembers of producers and transactional ids. */
-const EXPIRY_MS = 2_000;
+const EXPIRY_MS = 1_000;
 
 describeHere(
   `an application whose broker fails it${available.road === undefined ? ` (skipped: ${available.reasons.join(' ')})` : ''}`,

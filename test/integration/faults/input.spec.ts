@@ -4,7 +4,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeEach, expect, it } from '@jest/globals';
 import { Kafka, Partitioners, logLevel } from 'kafkajs';
-import { sleep, systemClock } from '#libs/core';
+import { formatTopicPartition, sleep, systemClock } from '#libs/core';
 import { Consumed, Produced, SchemaRegistryClient, Serdes, StreamsBuilder } from '#libs/millrace';
 import { createTopic, publish, runToEnd, textsOf } from '../../support/bad-input.ts';
 import { describeWithBroker, uniqueName } from '../../support/broker.ts';
@@ -25,9 +25,9 @@ describeWithBroker('an input', (broker) => {
 
   async function deleteAll(topic: string): Promise<void> {
     const ends = await run.client.admin.offsets(run.partitionsOf(topic), 'latest', 'read_uncommitted');
-    const before = run.partitionsOf(topic).map((partition, index) => ({
-      ...partition,
-      offset: [...ends.values()][index]!,
+    const before = run.partitionsOf(topic).map((place) => ({
+      ...place,
+      offset: ends.get(formatTopicPartition(place.topic, place.partition))!,
     }));
     await run.client.admin.deleteRecords(before);
   }
