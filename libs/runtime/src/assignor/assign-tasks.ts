@@ -7,7 +7,7 @@
 // 4. A task is never given to a new member while another still runs it: the owner is told first, by its absence, and gives
 //    it up with a rejoin; the next round hands it over (cooperative rebalancing, KIP-429).
 //
-// See docs/decisions/0012-assignor.md for why it is done so, and docs/guide/scaling.md for what users see of it.
+// See docs/decisions/0014-assignor.md for why it is done so, and docs/guide/scaling.md for what users see of it.
 import type { TaskIdText } from '#libs/core';
 import { chooseWarmups, placeForNow } from './catch-up.ts';
 import type { WantedCopy } from './catch-up.ts';
