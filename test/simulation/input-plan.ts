@@ -109,6 +109,13 @@ export class InputPlan {
       this.#unended--;
       return;
     }
+    // An aborted transaction goes on, beside what others write and end meanwhile.
+    if (isAborted) {
+      clock.schedule(markerAfterMs / 2, () => {
+        const more = { ...producer, baseSequence: contents.length };
+        cluster.topics.appendTransactional(topic, partition, contents, more);
+      });
+    }
     clock.schedule(markerAfterMs, () => {
       cluster.topics.endTransaction(topic, partition, producer, !isAborted);
       this.#unended--;

@@ -23,6 +23,8 @@ export class Instance {
   isRunning = false;
   /** Leaves or has left on purpose. */
   isStopping = false;
+  /** Never comes back. */
+  isGone = false;
   #startsAgain = false;
   readonly #cluster: MemoryCluster;
   readonly #scenario: Scenario;

@@ -42,6 +42,8 @@ export interface Scenario {
   readonly delayMsMax: number;
   /** Share of input batches that come by transactions, some of them aborted. */
   readonly upstreamTransactions: number;
+  /** Virtual milliseconds from the end of a transaction to each of its markers, at most. */
+  readonly markerDelayMsMax: number;
   /** For everything that is drawn while the seed runs. */
   readonly random: SeededRandom;
 }
@@ -87,6 +89,7 @@ export function scenarioOf(seed: number): Scenario {
       ? 3 * requestTimeoutMs
       : Math.floor(Math.min(requestTimeoutMs, sessionTimeoutMs / 3) / 4),
     upstreamTransactions: random.chance(0.5) ? 0.3 : 0,
+    markerDelayMsMax: pick(random, [10, 10, 150]),
     acceptableRecoveryLag: pick(random, [0, 5, 10_000]),
     probingRebalanceIntervalMs: pick(random, [60_000, 600_000]),
     random: random.fork(),

@@ -8,6 +8,7 @@ import type { Scenario } from './scenario.ts';
 export type StrikeKind =
   | 'crash'
   | 'crash-in-mid-call'
+  | 'crash-for-good'
   | 'pause'
   | 'pause-in-mid-call'
   | 'leave'
@@ -28,6 +29,7 @@ export type StrikeKind =
 const KINDS: readonly StrikeKind[] = [
   'crash',
   'crash',
+  'crash-for-good',
   'crash-in-mid-call',
   'crash-in-mid-call',
   'crash-in-mid-call',
@@ -169,6 +171,16 @@ export class Strikes {
         if (victim !== undefined) this.#crash(victim, kind);
         return;
       }
+      // In the midst of a commit, where it leaves a transaction open.
+      case 'crash-for-good': {
+        const victim = this.#victim();
+        if (victim === undefined || this.#field.instances.some(({ isGone }) => isGone)) return;
+        this.#trap(victim, pick(random, COMMITTING), 'apply', () => {
+          victim.isGone = true;
+          this.#crash(victim, kind);
+        });
+        return;
+      }
       case 'crash-in-mid-call': {
         const victim = this.#victim();
         const leg = pick(random, ['request', 'apply', 'answer'] as const);
@@ -287,7 +299,7 @@ export class Strikes {
     if (!victim.isRunning) return;
     this.#hit(kind, victim.name);
     victim.kill((max) => this.#random.integer(0, max));
-    this.#restartLater(victim);
+    if (!victim.isGone) this.#restartLater(victim);
   }
 
   /** Within its session, or after it. */

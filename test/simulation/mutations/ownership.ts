@@ -17,24 +17,18 @@ export const ofOwnership: readonly Mutant[] = [
     ],
   },
   {
-    bug: 'carry an epoch over a loss of the membership',
-    within: 400,
-    changes: [
-      {
-        file: OWNERSHIP,
-        from: 'return !this.ended && this.member.losses === this.losses;',
-        to: 'return !this.ended;',
-      },
-    ],
-  },
-  {
-    bug: 'keep the tasks after a lost generation',
-    within: 100,
+    bug: 'keep the tasks after a lost generation, and commit under the next',
+    within: 200,
     changes: [
       {
         file: 'runtime/src/worker-membership.ts',
         from: 'await this.guarded(() => this.parts.abandon());',
         to: '',
+      },
+      {
+        file: OWNERSHIP,
+        from: 'return !this.ended && this.member.losses === this.losses;',
+        to: 'return !this.ended;',
       },
     ],
   },
@@ -83,9 +77,30 @@ export const ofOwnership: readonly Mutant[] = [
     ],
   },
   {
-    bug: 'take a stale assignment: that of a round the group has left behind',
-    within: 200,
+    bug: 'believe whoever claims a task, of whatever generation',
+    within: 400,
     changes: [
+      {
+        file: 'runtime/src/assignor/group-view.ts',
+        from: 'if (task === undefined || generationId < claimedIn[task]!) continue;',
+        to: 'if (task === undefined) continue;',
+      },
+      {
+        file: 'runtime/src/assignor/group-view.ts',
+        from: 'owner[task] = generationId === claimedIn[task] ? NOBODY : member;',
+        to: 'owner[task] = member;',
+      },
+    ],
+  },
+  {
+    bug: 'take a stale assignment: claim what was owned before a loss',
+    within: 400,
+    changes: [
+      {
+        file: 'broker/src/group/group-member.ts',
+        from: '    if (this.#loss !== undefined) return false;\n    if (synced',
+        to: '    this.#loss = undefined;\n    if (synced',
+      },
       {
         file: 'broker/src/group/group-member.ts',
         from: 'if (before < 0 || now === before || now === before + 1) return undefined;',

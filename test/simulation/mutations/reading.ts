@@ -46,15 +46,4 @@ export const ofReading: readonly Mutant[] = [
       },
     ],
   },
-  {
-    bug: 'skip what a fetch brought before its answer was lost',
-    within: 100,
-    changes: [
-      {
-        file: 'broker/src/reader/broker-fetches.ts',
-        from: '      this.#session.onFailure();\n',
-        to: '',
-      },
-    ],
-  },
 ];

@@ -24,12 +24,12 @@ export const ofState: readonly Mutant[] = [
   },
   {
     bug: 'say a store reached further than it did',
-    within: 20,
+    within: 100,
     changes: [
       {
         file: EPOCH,
         from: 'if (end !== undefined) changelogOffsets.set(store.name, end);',
-        to: 'if (end !== undefined) changelogOffsets.set(store.name, end + 1);',
+        to: 'if (end !== undefined) changelogOffsets.set(store.name, end + 3);',
       },
     ],
   },
@@ -63,6 +63,17 @@ export const ofState: readonly Mutant[] = [
         file: RESTORER,
         from: 'if (from >= end) continue;',
         to: 'if (from >= end || written !== undefined) continue;',
+      },
+    ],
+  },
+  {
+    bug: 'promote a standby without its tail',
+    within: 200,
+    changes: [
+      {
+        file: RESTORER,
+        from: 'if (from >= end) continue;',
+        to: 'if (from >= end || position > 0) continue;',
       },
     ],
   },
