@@ -68,7 +68,7 @@ export class Cluster {
     let proxy: FaultProxy | undefined;
     try {
       proxy = await startFaultProxy(broker);
-      const peer = await Peer.start(broker, 'upstream');
+      const peer = await Peer.start(broker, 'upstream', join(settings.folder, 'upstream.log'));
       for (const topic of Object.values(TOPICS)) {
         await peer.createTopic(topic, PARTITIONS, { 'retention.ms': '-1' });
       }

@@ -1,7 +1,7 @@
 // Owns the Java process that writes the input and reads what a run is judged by (java/ChaosPeer.java): Kafka's own clients, none of our code.
 import type { ChildProcess } from 'node:child_process';
-import { createReadStream } from 'node:fs';
-import { join } from 'node:path';
+import { appendFileSync, createReadStream, existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { spawnJavaTool } from '#libs/broker-local';
 import type { LocalBroker } from '#libs/broker-local';
@@ -47,12 +47,13 @@ export class Peer {
   #stderr = '';
   #turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(child: ChildProcess) {
+  private constructor(child: ChildProcess, logFile: string) {
     this.#child = child;
     createInterface({ input: child.stdout! }).on('line', (line) => this.#answers.shift()?.(line));
     child.stderr!.on('data', (chunk: Buffer) => {
       this.#stderr = (this.#stderr + chunk.toString()).slice(-4_000);
-      if (process.env.CHAOS_PEER_LOG) process.stderr.write(chunk);
+      // Its last words may come when the run's folder is gone.
+      if (existsSync(dirname(logFile))) appendFileSync(logFile, chunk);
     });
     child.on('exit', () => {
       for (const answer of this.#answers.splice(0)) answer(null);
@@ -60,11 +61,15 @@ export class Peer {
     child.stdin!.on('error', () => undefined);
   }
 
-  static async start(broker: Pick<LocalBroker, 'version' | 'bootstrapServers'>, name: string): Promise<Peer> {
+  static async start(
+    broker: Pick<LocalBroker, 'version' | 'bootstrapServers'>,
+    name: string,
+    logFile: string,
+  ): Promise<Peer> {
     const child = await spawnJavaTool(broker, SOURCE, [broker.bootstrapServers.join(','), name], {
       jvmOptions: ['-Xmx384m', '-XX:TieredStopAtLevel=1', '-Dorg.slf4j.simpleLogger.defaultLogLevel=error'],
     });
-    const peer = new Peer(child);
+    const peer = new Peer(child, logFile);
     await peer.#answer();
     return peer;
   }

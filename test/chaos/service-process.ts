@@ -45,7 +45,8 @@ export class ServiceProcess {
         JSON.stringify(setting.options),
       ],
       {
-        stdio: ['ignore', 'pipe', log],
+        // Its end tells the process that the run is gone, however that went.
+        stdio: ['pipe', 'pipe', log],
         env: {
           ...process.env,
           NODE_OPTIONS: '',
@@ -57,6 +58,7 @@ export class ServiceProcess {
       },
     );
     closeSync(log);
+    this.child.stdin!.on('error', () => undefined);
     createInterface({ input: this.child.stdout! }).on('line', (line) => {
       this.report = JSON.parse(line) as ServiceReport;
       this.#tell();

@@ -1,5 +1,6 @@
 // A process of the application under test. Its one argument is JSON: ServiceOptions. It prints a line of JSON whenever its state or its
 // tasks have changed, logs to stderr with the time, and stops cleanly on SIGTERM.
+import type { Socket } from 'node:net';
 import { StreamsApplication } from '#libs/millrace';
 import type { StreamsApplicationOptions } from '#libs/millrace';
 import { chaosTopology } from './chaos-topology.ts';
@@ -45,6 +46,9 @@ async function main({ instanceId, brokers, stateDir, application }: ServiceOptio
     logger: { debug: () => undefined, info: log('info'), warn: log('warn'), error: log('error') },
   });
   service.stopOnSignals();
+  // The run holds the other end: when it is gone, nobody would ever stop this process.
+  process.stdin.on('end', () => process.exit(1)).resume();
+  (process.stdin as Socket).unref();
   let last = '';
   const report = (): void => {
     const { state, error, figures } = service.snapshot();
