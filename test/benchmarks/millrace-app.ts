@@ -98,7 +98,8 @@ const application = new StreamsApplication({
   topology,
   stateDir: task.stateDir,
   ...(task.sessionTimeoutMs === undefined ? {} : { sessionTimeoutMs: task.sessionTimeoutMs }),
-  ...(task.standbys === undefined ? {} : { numStandbys: task.standbys }),
+  ...(task.protocol === undefined ? {} : { groupProtocol: task.protocol }),
+  ...(task.standbys === undefined || task.protocol === 'streams' ? {} : { numStandbys: task.standbys }),
   logger: createConsoleLogger(process.env['BENCH_LOG'] === 'debug' ? 'debug' : 'warn'),
   onRestore,
 });

@@ -43,7 +43,7 @@ async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2));
   const java = (await findJava())?.java ?? 'java';
   const classpath = await buildPeer(show);
-  const broker = await startLocalBroker({ heapMegabytes: 1024 });
+  const broker = await startLocalBroker({ heapMegabytes: 1024, properties: sessionOf(options) });
   const cluster = new BenchCluster(broker.bootstrapServers);
   try {
     await cluster.connect();
@@ -68,6 +68,15 @@ async function main(): Promise<void> {
     await cluster.close();
     await broker.stop();
   }
+}
+
+/** A streams group's session is the broker's to say; of other groups each member says it. */
+function sessionOf({ workload, protocol, sessionTimeoutMs }: BenchOptions): Record<string, number> {
+  if (workload !== 'rebalance' || protocol !== 'streams') return {};
+  return {
+    'group.streams.session.timeout.ms': sessionTimeoutMs,
+    'group.streams.min.session.timeout.ms': sessionTimeoutMs,
+  };
 }
 
 function systemsOf({ options, java, classpath }: Bench): System[] {

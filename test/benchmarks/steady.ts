@@ -108,7 +108,7 @@ async function newRun(
     output,
     stateDir,
     threads: options.threads,
-    ...(isRebalance ? { sessionTimeoutMs: options.sessionTimeoutMs } : {}),
+    ...(isRebalance ? { sessionTimeoutMs: options.sessionTimeoutMs, protocol: options.protocol } : {}),
   });
   const bench: SteadyBench = {
     cluster,

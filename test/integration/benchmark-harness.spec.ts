@@ -118,6 +118,8 @@ describe('the benchmark options', () => {
     [['latency', '--seconds', '0']],
     [['rebalance', '--scenarios', 'leave,explode']],
     [['rebalance', '--standbys', '2']],
+    [['rebalance', '--protocol', 'raft']],
+    [['rebalance', '--protocol', 'streams', '--standbys', '0,1']],
   ])('refuse %j', (args) => {
     expect(() => readOptions(args)).toThrow();
   });

@@ -4,9 +4,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import kafkajs, { AssignerProtocol, Kafka, logLevel } from 'kafkajs';
 import type { Admin } from 'kafkajs';
 
+import { createBrokerClient } from '#libs/broker';
+import type { BrokerClient } from '#libs/broker';
+import { silentLogger, systemClock } from '#libs/core';
+import { createKafkaRpc } from '#libs/kafka';
+
 export class BenchCluster {
   readonly bootstrapServers: string;
   readonly #admin: Admin;
+  /** For what KafkaJS does not know: groups whose tasks the broker assigns. */
+  readonly #client: BrokerClient;
 
   constructor(bootstrapServers: readonly string[]) {
     this.bootstrapServers = bootstrapServers.join(',');
@@ -16,6 +23,11 @@ export class BenchCluster {
       logLevel: logLevel.NOTHING,
     });
     this.#admin = kafka.admin();
+    const rpc = createKafkaRpc(
+      { brokers: [...bootstrapServers], clientId: 'bench' },
+      { clock: systemClock, logger: silentLogger },
+    );
+    this.#client = createBrokerClient({ rpc });
   }
 
   async connect(): Promise<void> {
@@ -26,6 +38,7 @@ export class BenchCluster {
 
   async close(): Promise<void> {
     await this.#admin.disconnect();
+    await this.#client.close();
   }
 
   async createTopic(topic: string, partitions: number): Promise<void> {
@@ -56,6 +69,16 @@ export class BenchCluster {
       if (memberAssignment.length === 0) continue;
       const decoded = AssignerProtocol.MemberAssignment.decode(memberAssignment);
       for (const partition of decoded?.assignment[topic] ?? []) owners.set(partition, memberId);
+    }
+    return owners;
+  }
+
+  /** As `owners`, of a streams group (KIP-1071) whose topology is one sub-topology: its task 0_3 is about partition 3. */
+  async streamsOwners(group: string): Promise<ReadonlyMap<number, string>> {
+    const owners = new Map<number, string>();
+    const view = await this.#client.admin.describeStreamsGroup(group);
+    for (const { memberId, assigned } of view?.members ?? []) {
+      for (const task of assigned.active) owners.set(Number(task.split('_')[1]), memberId);
     }
     return owners;
   }

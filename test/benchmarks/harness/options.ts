@@ -44,6 +44,8 @@ export interface BenchOptions {
   /** Keys of state in `kill-large`. */
   readonly largeKeys: number;
   readonly sessionTimeoutMs: number;
+  /** Of the group: `streams` is KIP-1071, where the broker assigns the tasks. */
+  readonly protocol: 'classic' | 'streams';
   readonly json: boolean;
   /** Tries the peer's heaps instead of measuring both sides. */
   readonly tunePeerHeap: boolean;
@@ -69,6 +71,7 @@ export const USAGE = `npm run bench -- ${WORKLOADS.join(' | ')}
   --standbys N,N   rebalance: standby copies, one run after the other; default 0,1
   --large-keys N   rebalance: keys of state in kill-large; default 1,000,000
   --session MS     rebalance: session timeout of the group; default 6,000
+  --protocol NAME  rebalance: classic (default) or streams (KIP-1071), for both; without standby copies
   --cpu-prof DIR   writes a CPU profile of our side there
   --tune-peer-heap runs the peer with each heap
   --json           the last line is one JSON object`;
@@ -109,6 +112,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
       standbys: { type: 'string' },
       'large-keys': { type: 'string' },
       session: { type: 'string' },
+      protocol: { type: 'string', default: 'classic' },
       'tune-peer-heap': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
     },
@@ -124,6 +128,12 @@ export function readOptions(args: readonly string[]): BenchOptions {
   const isSteady = workload === 'latency' || workload === 'rebalance';
   const keysPreset = workload === 'restore' ? 1_000_000 : isSteady ? 10_000 : 100_000;
   const keys = count('keys', values.keys, keysPreset);
+  const { protocol } = values;
+  if (protocol !== 'classic' && protocol !== 'streams')
+    throw new Error(`--protocol takes classic or streams.\n${USAGE}`);
+  const standbys = list(values.standbys, protocol === 'streams' ? '0' : '0,1');
+  if (protocol === 'streams' && standbys.join() !== '0')
+    throw new Error('--protocol streams takes --standbys 0 alone: copies are a setting of the group there.');
   return {
     workload,
     keys,
@@ -151,12 +161,13 @@ export function readOptions(args: readonly string[]): BenchOptions {
       if (found === undefined) throw new Error(`There is no scenario '${name}'.\n${USAGE}`);
       return found;
     }),
-    standbys: list(values.standbys, '0,1').map((text) => {
+    standbys: standbys.map((text) => {
       if (text !== '0' && text !== '1') throw new Error(`--standbys takes 0, 1 or both, not '${text}'.`);
       return Number(text);
     }),
     largeKeys: count('large-keys', values['large-keys'], 1_000_000),
     sessionTimeoutMs: count('session', values.session, 6_000),
+    protocol,
     cpuProf: values['cpu-prof'],
     json: values.json,
     tunePeerHeap: values['tune-peer-heap'],

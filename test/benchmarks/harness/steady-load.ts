@@ -97,7 +97,10 @@ export async function measureRebalance(
   const first = new SystemProcess(system, tasks[0]!);
   let second: SystemProcess | undefined;
   let gauge: Gauge | undefined;
-  const owners = (): Promise<ReadonlyMap<number, string>> => cluster.owners(applicationId, input);
+  const owners = (): Promise<ReadonlyMap<number, string>> =>
+    tasks[0]!.protocol === 'streams'
+      ? cluster.streamsOwners(applicationId)
+      : cluster.owners(applicationId, input);
   const shared = (): Promise<void> =>
     until(
       async () => isShared(await owners(), bench.partitions),

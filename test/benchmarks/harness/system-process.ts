@@ -32,6 +32,7 @@ export interface SystemTask {
   readonly threads: number;
   /** Group session, milliseconds; the system's default when not given. */
   readonly sessionTimeoutMs?: number;
+  readonly protocol?: 'classic' | 'streams';
   /** Standby copies of each task's state. */
   readonly standbys?: number;
   readonly overrides?: Readonly<Record<string, string>>;

@@ -176,12 +176,18 @@ public final class KafkaStreamsPeer {
     config.put(StreamsConfig.producerPrefix(ProducerConfig.BUFFER_MEMORY_CONFIG), 64 << 20);
     config.put(StreamsConfig.producerPrefix(ProducerConfig.COMPRESSION_TYPE_CONFIG), "none");
     config.put(StreamsConfig.producerPrefix(ProducerConfig.SEND_BUFFER_CONFIG), 1 << 20);
-    if (options.has("sessionTimeoutMs")) {
+    boolean brokerAssigns = options.path("protocol").asText().equals("streams");
+    if (brokerAssigns) {
+      // Session and standby copies are settings of the group.
+      config.put(StreamsConfig.GROUP_PROTOCOL_CONFIG, "streams");
+    } else if (options.has("sessionTimeoutMs")) {
       config.put(
           StreamsConfig.mainConsumerPrefix(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG),
           options.get("sessionTimeoutMs").asInt());
     }
-    config.put(StreamsConfig.NUM_STANDBY_REPLICAS_CONFIG, options.path("standbys").asInt(0));
+    if (!brokerAssigns) {
+      config.put(StreamsConfig.NUM_STANDBY_REPLICAS_CONFIG, options.path("standbys").asInt(0));
+    }
     options.path("overrides").fields().forEachRemaining(e -> config.put(e.getKey(), e.getValue().asText()));
     return config;
   }
