@@ -108,6 +108,22 @@ describe('a streams application on the simulated cluster', () => {
     expect(sorted(outputByKey(cluster))).toEqual(sorted(expectedByKey(RECORDS)));
   });
 
+  it('ends what a worker left open that died between its first batch and its offsets', async () => {
+    const clock = new VirtualClock();
+    const cluster = createMemoryCluster({ clock, latencyMs: 1 });
+    createTopics(cluster);
+    const options = { sessionTimeoutMs: 3_000, heartbeatIntervalMs: 500, transactionTimeoutMs: 60_000 };
+    const one = startSums(cluster, 'one', options);
+    startSums(cluster, 'two', options);
+    await clock.advance(3_000);
+    const held = cluster.fault({ api: 'TxnOffsetCommit', on: 'request', action: 'drop', clientId: 'one' });
+    appendOnes(cluster, RECORDS);
+    await clock.run(held.hit());
+    one.process.kill();
+    await clock.runUntil(() => outputCount(cluster) === RECORDS, 10_000);
+    expect(cluster.inspect.openTransactions()).toEqual([]);
+  });
+
   it('tells the end of a partition that is assigned anew where it was, though nothing came meanwhile', async () => {
     const clock = new VirtualClock();
     const cluster = createMemoryCluster({ clock, latencyMs: 1 });

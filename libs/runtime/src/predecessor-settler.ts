@@ -1,13 +1,17 @@
 // Owns the settling of dead workers' transactions before their tasks are taken over. Group fencing does not do it: a worker
-// killed in mid-transaction leaves it open until its timeout, and reading its offsets (require_stable) would wait for that.
+// killed in mid-transaction leaves it open until its timeout, and reading its offsets (require_stable) would wait for that; so would
+// the restore of what it has written to a changelog, and every reader of its output.
 //
 // It ends transactions, and fences nobody who lives. The rule, in the order in which it is asked:
-// 1. An offset of a task that is ours now is pending. Otherwise there is nothing to settle, whoever is dead.
+// 1. An offset of a task that is ours now is pending.
 // 2. A worker that may have left it, and is not known to live, has a transaction open: its identity and epoch are noted.
 // 3. The offset is still pending. A worker that was started again under its old name ended its old transaction as it began, and with
 //    it the offset; what it has open since is not what we wait for.
 // 4. The transaction is aborted under the identity noted. Of a worker that began anew meanwhile the broker refuses it: harmless.
-import type { BrokerClient } from '#libs/broker';
+//
+// Where no offset is pending, the worker may still have died between its first batch and its offsets. Then what 2 finds is aborted unless
+// the worker has become known to live since; one that had joined again by then began anew before it joined.
+import type { BrokerClient, OpenTransaction } from '#libs/broker';
 import { asError, formatTopicPartition, sleep } from '#libs/core';
 import type { Clock, Logger, TaskIdText, TopicPartition } from '#libs/core';
 import type { ClusterLayout } from './cluster-layout.ts';
@@ -45,7 +49,7 @@ export class PredecessorSettler {
   }
 
   /**
-   * Resolves once no offset of the tasks is pending, or when all has been tried: reading the offsets then waits for the
+   * Resolves once no offset of the tasks is pending and nothing is left open, or when all has been tried: reading the offsets then waits for the
    * transaction's timeout. `departed`: ids that the group's leader knows to be gone. Besides them, ids named by the tasks' last
    * committed offsets. `live`: ids of present members, as far as they are known.
    */
@@ -61,7 +65,10 @@ export class PredecessorSettler {
     for (let pauseMs = PAUSE_FIRST_MS; ; pauseMs = Math.min(2 * pauseMs, PAUSE_MAX_MS)) {
       try {
         const pending = await this.pending(inputs);
-        if (pending.length === 0) return;
+        if (pending.length === 0) {
+          await this.endLeftOpen(inputs, departed, live);
+          return;
+        }
         await this.endTransactions(pending, departed, live);
       } catch (error) {
         this.logger.warn('Could not settle what earlier owners of tasks left open', {
@@ -88,10 +95,29 @@ export class PredecessorSettler {
     if (open.length === 0) return;
     const still = new Set((await this.pending(pending)).map(keyOf));
     if (!pending.some((partition) => still.has(keyOf(partition)))) return;
+    await this.abort(open);
+  }
+
+  /** Of workers that died before their offsets were in the transaction. */
+  private async endLeftOpen(
+    inputs: readonly TopicPartition[],
+    departed: readonly string[],
+    live: () => readonly string[] | Promise<readonly string[]>,
+  ): Promise<void> {
+    const ids = await this.candidates(inputs, departed);
+    for (const id of await live()) ids.delete(id);
+    if (ids.size === 0) return;
+    const open = await this.client.admin.openTransactions([...ids]);
+    if (open.length === 0) return;
+    const back = new Set(await live());
+    await this.abort(open.filter(({ transactionalId }) => !back.has(transactionalId)));
+  }
+
+  private async abort(open: readonly OpenTransaction[]): Promise<void> {
     await Promise.all(
       open.map(async (transaction) => {
         const { transactionalId } = transaction;
-        if (await admin.abortTransaction(transaction))
+        if (await this.client.admin.abortTransaction(transaction))
           this.logger.info('Settled the transaction of a departed worker', { transactionalId });
       }),
     );
