@@ -1,5 +1,5 @@
 // Whole applications in streams groups of the simulated cluster: what the broker assigns, to whom, and what it refuses.
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { createBrokerClient } from '#libs/broker';
 import type { StreamsGroupView } from '#libs/broker';
 import { createMemoryCluster, VirtualClock } from '#libs/broker-memory';
@@ -16,12 +16,16 @@ import {
 import type { SumsOptions } from './sums.ts';
 
 const STREAMS: SumsOptions = { groupProtocol: 'streams', sessionTimeoutMs: 6_000, heartbeatIntervalMs: 500 };
+/** Of real time: on a busy machine. */
+jest.setTimeout(60_000);
+
+const PARTITIONS = 4;
 const GROUPS = { sessionTimeoutMs: 6_000, heartbeatIntervalMs: 1_000 };
 
 function scene(options: Partial<MemoryClusterOptions> = {}): { clock: VirtualClock; cluster: MemoryCluster } {
   const clock = new VirtualClock();
   const cluster = createMemoryCluster({ clock, latencyMs: 1, streamsGroups: GROUPS, ...options });
-  createTopics(cluster, 4);
+  createTopics(cluster, PARTITIONS);
   return { clock, cluster };
 }
 
@@ -140,5 +144,57 @@ describe('a streams group', () => {
     );
     await clock.advance(2_000);
     expect(one.failure()).toMatchObject({ code: 'MILLRACE_SHUTDOWN_REQUESTED' });
+  });
+});
+
+/** A record each 20 ms to every partition, and the longest time in which nothing was committed of one. */
+async function longestPause(
+  cluster: MemoryCluster,
+  clock: VirtualClock,
+  durationMs: number,
+): Promise<number> {
+  const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition);
+  const reached = (partition: number): number =>
+    cluster.inspect.committedOffsets('app').get(`in-${partition}`)?.offset ?? 0;
+  const seen = partitions.map(reached);
+  const since = partitions.map(() => clock.monotonic());
+  let longest = 0;
+  for (const end = clock.monotonic() + durationMs; clock.monotonic() < end;) {
+    appendOnes(cluster, PARTITIONS);
+    await clock.advance(20);
+    for (const partition of partitions) {
+      const now = reached(partition);
+      if (now === seen[partition]) longest = Math.max(longest, clock.monotonic() - since[partition]!);
+      else since[partition] = clock.monotonic();
+      seen[partition] = now;
+    }
+  }
+  return longest;
+}
+
+describe('a partition of a streams group, in virtual time', () => {
+  const fast: SumsOptions = { ...STREAMS, heartbeatIntervalMs: 150 };
+
+  it('pauses for a heartbeat or two when a member joins or leaves', async () => {
+    const { clock, cluster } = scene();
+    const one = startSums(cluster, 'one', fast);
+    await longestPause(cluster, clock, 2_000);
+    const two = startSums(cluster, 'two', fast);
+    expect(await longestPause(cluster, clock, 2_000)).toBeLessThanOrEqual(300);
+    const left = two.runtime.stop();
+    expect(await longestPause(cluster, clock, 2_000)).toBeLessThanOrEqual(300);
+    await clock.run(left);
+    expect(one.failure()).toBeUndefined();
+  });
+
+  it('pauses for the session and a heartbeat or two when a member is killed', async () => {
+    const { clock, cluster } = scene();
+    startSums(cluster, 'one', fast);
+    const two = startSums(cluster, 'two', fast);
+    await longestPause(cluster, clock, 2_000);
+    two.process.kill();
+    const pause = await longestPause(cluster, clock, 8_000);
+    expect(pause).toBeGreaterThan(GROUPS.sessionTimeoutMs - 500);
+    expect(pause).toBeLessThanOrEqual(GROUPS.sessionTimeoutMs + 1_000);
   });
 });
