@@ -151,11 +151,13 @@ export class TaskRegistry {
       const task = this.detach(name);
       if (task === null) continue;
       this.assigned.delete(name);
-      const closed = task.close().catch(onFailure);
+      const closed: Promise<void> = task
+        .close()
+        .catch(onFailure)
+        .then(() => {
+          if (this.retiring.get(name) === closed) this.retiring.delete(name);
+        });
       this.retiring.set(name, closed);
-      void closed.finally(() => {
-        if (this.retiring.get(name) === closed) this.retiring.delete(name);
-      });
     }
   }
 
