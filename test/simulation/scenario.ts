@@ -81,7 +81,7 @@ export function scenarioOf(seed: number): Scenario {
     heartbeatIntervalMs: Math.floor(sessionTimeoutMs / random.integer(3, 6)),
     transactionTimeoutMs: pick(random, [4_000, 10_000, 60_000]),
     writeBehindIntervalMs: pick(random, [50, 300, 1_000]),
-    rebalanceTimeoutMs: pick(random, [3_000, 10_000, 60_000]),
+    rebalanceTimeoutMs: pick(random, [3_000, 10_000]),
     numStandbys: random.chance(0.35) ? 1 : 0,
     spanMs: strikes * random.integer(250, 700),
     lossRate: pick(random, [0, 0.005, 0.015, 0.03]),

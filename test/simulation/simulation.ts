@@ -38,7 +38,9 @@ export interface SimulationOptions {
 }
 
 /** For what heals by itself: sessions, rebalances, transactions. */
-const HEALING_MS = 20_000;
+const HEALING_MS = 15_000;
+/** A JoinGroup whose answer is lost without its connection is given up so long after the rebalance time-out, as in Kafka's clients. */
+const JOIN_GRACE_MS = 5_000;
 const STOP_MS = 60_000;
 /** Events from one look at all disks to the next: what is wrong on one stays so for longer. */
 const STORES_EVERY = 4;
@@ -161,9 +163,9 @@ class Simulation {
   }
 
   async #phases(): Promise<void> {
-    const { transactionTimeoutMs, sessionTimeoutMs, spanMs } = this.#scenario;
+    const { transactionTimeoutMs, rebalanceTimeoutMs, sessionTimeoutMs, spanMs } = this.#scenario;
     // No transaction's time-out is waited for: a successor settles what a departed member left open.
-    const patienceMs = HEALING_MS + 3 * sessionTimeoutMs;
+    const patienceMs = HEALING_MS + 3 * sessionTimeoutMs + rebalanceTimeoutMs + JOIN_GRACE_MS;
     await this.#until(
       () => this.#input.isComplete && this.#strikes.isOver,
       spanMs + 2 * patienceMs + transactionTimeoutMs,

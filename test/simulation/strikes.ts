@@ -176,7 +176,8 @@ export class Strikes {
         const victim = this.#victim();
         if (victim === undefined || this.#field.instances.some(({ isGone }) => isGone)) return;
         this.#trap(victim, pick(random, COMMITTING), 'apply', () => {
-          victim.isGone = true;
+          // In its first transaction for a task nobody knows its name yet, and its successor waits (docs/decisions/0007).
+          victim.isGone = victim.isSettled;
           this.#crash(victim, kind);
         });
         return;
