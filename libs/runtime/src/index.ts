@@ -24,3 +24,7 @@ export type { WorkerFailure, WorkerFailureHandler, WorkerFailureResponse } from 
 export { changelogTopic, repartitionTopic, transactionalId } from './names.ts';
 export { decodeOffsetMetadata, encodeOffsetMetadata, shortHash } from './offset-metadata.ts';
 export type { OffsetMetadata } from './offset-metadata.ts';
+// For measurements: assignments happen inside the group.
+export { assignTasks } from './assignor/assign-tasks.ts';
+export type { AssignableMember, AssignableTask, GroupAssignment } from './assignor/contract.ts';
+export { encodeAssignmentData, encodeMemberData } from './assignor/group-data.ts';

@@ -2,11 +2,9 @@
 // node --conditions=millrace-source test/benchmarks/micro/assignor.ts [tasks] [members]
 //
 // A topology of four sub-topologies, three of them stateful. Each line is one rebalance, with what followed from the one before.
-// The assignor is no public part of a library, so it is imported where it lies.
 import type { TaskIdText } from '#libs/core';
-import { assignTasks } from '../../../libs/runtime/src/assignor/assign-tasks.ts';
-import type { AssignableMember, AssignableTask } from '../../../libs/runtime/src/assignor/contract.ts';
-import { encodeAssignmentData, encodeMemberData } from '../../../libs/runtime/src/assignor/group-data.ts';
+import { assignTasks, encodeAssignmentData, encodeMemberData } from '#libs/runtime';
+import type { AssignableMember, AssignableTask } from '#libs/runtime';
 
 const taskCount = Number(process.argv[2] ?? 10_000);
 const memberCount = Number(process.argv[3] ?? 1_000);

@@ -60,8 +60,7 @@ export async function abortTransaction(cluster: Cluster, transaction: OpenTransa
     const code = outcome.answer.errorCode;
     switch (classify(code)) {
       case 'none':
-      // It is being ended, by us or by another.
-      case 'concurrent':
+      case 'concurrent': // It is being ended, by us or by another.
         return true;
       case 'fenced':
       case 'abortable':
