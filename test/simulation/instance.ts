@@ -62,7 +62,7 @@ export class Instance {
   /** At once, or when it has stopped if it is about to. */
   start(): void {
     this.#startsAgain = this.isRunning && this.isStopping;
-    if (this.isRunning) return;
+    if (this.isRunning || this.isGone) return;
     this.#process = this.#cluster.process(this.name);
     this.#start();
   }

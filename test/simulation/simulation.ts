@@ -199,7 +199,7 @@ class Simulation {
     this.#strikes.disarm();
     for (const instance of this.#instances) {
       instance.process.resume();
-      if (!instance.isGone) instance.start();
+      instance.start();
     }
   }
 
