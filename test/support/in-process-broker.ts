@@ -254,6 +254,10 @@ class InProcessReader implements RecordReader {
     return { highWatermark: end, lastStableOffset: end };
   }
 
+  endsKnownAt(): number {
+    return Date.now();
+  }
+
   close(): Promise<void> {
     this.positions.clear();
     return Promise.resolve();

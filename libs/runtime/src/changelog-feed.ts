@@ -157,6 +157,12 @@ export class ChangelogFeed {
     return this.reader.endOffsets(store.topic, store.partition).lastStableOffset;
   }
 
+  /** Wall clock as of which `readableEnd` is; -1: not known. */
+  readableEndKnownAt(store: FedStore): number {
+    const feeding = this.feeding.get(formatTopicPartition(store.topic, store.partition));
+    return feeding?.store === store ? this.reader.endsKnownAt(store.topic, store.partition) : -1;
+  }
+
   async close(): Promise<void> {
     this.closed = true;
     this.reader.wake();

@@ -86,7 +86,11 @@ function otherChangelogs(
  * State last written longer ago than a changelog keeps its tombstones: keys deleted since may have left no trace there, and
  * would come back to life here.
  */
-function tooOld(name: TaskIdText, checkpoint: StateCheckpoint, nowMs: number): TaskCorruptedError | null {
+export function tooOld(
+  name: TaskIdText,
+  checkpoint: StateCheckpoint,
+  nowMs: number,
+): TaskCorruptedError | null {
   const writtenAtMs = checkpoint.metadata['writtenAtMs'];
   if (typeof writtenAtMs !== 'number' || checkpoint.changelogOffsets.size === 0) return null;
   const ageMs = nowMs - writtenAtMs;

@@ -218,16 +218,17 @@ export class StandbyCopies {
   /** What is pending counts as not committed: nobody waits for it here. */
   private askCommitted(now: number): void {
     if (this.askingCommitted) return;
-    const { client, config, layout, logger } = this.parts;
+    const { client, clock, config, layout, logger } = this.parts;
     const asking = [...this.copies.values()].filter((copy) => copy.wantsCommitted);
     this.committedAt = now;
     if (asking.length === 0) return;
     this.askingCommitted = true;
+    const askedAtMs = clock.now();
     const inputs = asking.flatMap(({ name }) => layout.inputs(name));
     client.admin
       .committedOffsets(config.applicationId, inputs, { requireStable: false })
       .then((committed) => {
-        for (const copy of asking) copy.learnCommitted(committed);
+        for (const copy of asking) copy.learnCommitted(committed, askedAtMs);
       })
       .catch((error: unknown) => {
         logger.debug(

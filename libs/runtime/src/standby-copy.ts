@@ -11,7 +11,7 @@ import type { BrokerClient, CommittedOffset } from '#libs/broker';
 import { FedTask } from './changelog-feed.ts';
 import type { ChangelogFeed, FedStore } from './changelog-feed.ts';
 import type { ExceptionHandler } from './failure-policy.ts';
-import { openLocalState, refuseUntrusted, restoringMetadata } from './local-state.ts';
+import { openLocalState, refuseUntrusted, restoringMetadata, tooOld } from './local-state.ts';
 import type { LocalStateParts } from './local-state.ts';
 import { decodeOffsetMetadata, shortHash } from './offset-metadata.ts';
 import { SourceTopicRestore } from './source-topic-restore.ts';
@@ -68,10 +68,11 @@ export class StandbyCopy {
   private ended = false;
   private end!: () => void;
   private readonly onEnd: Promise<void>;
+  private fail: (error: Error) => void = () => undefined;
   private failures = 0;
   private startedAt = 0;
-  /** Told what the group has committed since it follows. */
-  private knowsCommitted = false;
+  /** Wall clock at which it was last asked, for this copy, what the group has committed; -1: not since it follows. */
+  private committedKnownAt = -1;
   private currentAt = -Infinity;
   private writtenAt = 0;
   /** By store: rows below are dropped. */
@@ -113,7 +114,7 @@ export class StandbyCopy {
     if (this.fed === null) return null;
     let lag = 0;
     for (const store of this.fed.stores) {
-      if (store.endMoves && !this.knowsCommitted) return null;
+      if (store.endMoves && this.committedKnownAt < 0) return null;
       const end = store.endMoves ? store.endOffset : this.parts.feed.readableEnd(store);
       if (end < 0) return null;
       lag += Math.max(0, end - store.position);
@@ -131,11 +132,11 @@ export class StandbyCopy {
     );
   }
 
-  /** Offsets and times as committed, by `formatTopicPartition`: how far a source topic is part of the state, what is expired. */
-  learnCommitted(committed: ReadonlyMap<string, CommittedOffset>): void {
+  /** Offsets and times as committed, by `formatTopicPartition`: how far a source topic is part of the state, what is expired. As of `askedAtMs`. */
+  learnCommitted(committed: ReadonlyMap<string, CommittedOffset>, askedAtMs: number): void {
     const { fed, state } = this;
     if (fed === null || state === null || this.ended) return;
-    this.knowsCommitted = true;
+    this.committedKnownAt = askedAtMs;
     for (const store of fed.stores) {
       if (!store.endMoves) continue;
       const offset = committed.get(formatTopicPartition(store.topic, store.partition))?.offset ?? 0;
@@ -145,15 +146,33 @@ export class StandbyCopy {
     this.expire(state, committed);
   }
 
+  /** Wall clock at which the copy is known to have held all that was committed; -1: not known. */
+  private asOf(fed: FedTask): number {
+    let asOf = Infinity;
+    for (const store of fed.stores) {
+      const knownAt = store.endMoves ? this.committedKnownAt : this.parts.feed.readableEndKnownAt(store);
+      asOf = Math.min(asOf, knownAt);
+    }
+    return Number.isFinite(asOf) ? asOf : -1;
+  }
+
   /** In every turn of the feed. */
   turn(): void {
     const { fed, state } = this;
     if (fed === null || state === null || this.ended || this.lag !== 0) return;
     const now = this.parts.clock.monotonic();
     if (now - this.currentAt < CURRENT_NOTE_MS) return;
+    const asOf = this.asOf(fed);
+    if (asOf < 0) return;
     this.currentAt = now;
+    // The process stood still, or was cut off, for so long that deletions may have left no trace in what it read since.
+    const old = tooOld(this.name, state.reached, asOf);
+    if (old !== null) {
+      this.fail(old);
+      return;
+    }
     this.failures = 0;
-    state.describe({ ...state.reached.metadata, writtenAtMs: this.parts.clock.now() });
+    state.describe({ ...state.reached.metadata, writtenAtMs: asOf });
     if (now - this.writtenAt < IDLE_WRITE_MS) return;
     this.writtenAt = now;
     this.writePositions(fed).catch((error: unknown) => this.log('could not write that it is current', error));
@@ -234,6 +253,7 @@ export class StandbyCopy {
     state.describe(restoringMetadata(state.reached, identity, clock.now()));
     await new Promise<void>((resolve, reject) => {
       void this.onEnd.then(resolve);
+      this.fail = reject;
       const fed = new FedTask(this.name, state, {
         onAdvance: (store) => this.report('batch', store),
         onWritten: () => undefined,
@@ -269,7 +289,7 @@ export class StandbyCopy {
         });
       }
       this.fed = fed;
-      this.knowsCommitted = false;
+      this.committedKnownAt = -1;
       this.phase = 'following';
       this.startedAt = clock.monotonic();
       this.writtenAt = this.startedAt;

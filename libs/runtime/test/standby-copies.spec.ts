@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import { createBrokerClient } from '#libs/broker';
 import type { BrokerClient } from '#libs/broker';
 import { createMemoryCluster, VirtualClock } from '#libs/broker-memory';
-import type { MemoryCluster } from '#libs/broker-memory';
+import type { MemoryCluster, SimulatedProcess } from '#libs/broker-memory';
 import { orderedTime, silentLogger } from '#libs/core';
 import type { Clock, TaskIdText } from '#libs/core';
 import { createMemoryStateBackend, rowKey } from '#libs/state';
@@ -47,9 +47,13 @@ beforeEach(() => {
 const config = (instanceId: string): ReturnType<typeof resolveRuntimeConfig> =>
   resolveRuntimeConfig({ applicationId: 'app', instanceId });
 
-function clientOf(instanceId: string): { client: BrokerClient; clock: Clock } {
+function clientOf(instanceId: string): { client: BrokerClient; clock: Clock; process: SimulatedProcess } {
   const process = cluster.process(instanceId);
-  return { client: createBrokerClient({ rpc: process.rpc(), clock: process.clock }), clock: process.clock };
+  return {
+    process,
+    client: createBrokerClient({ rpc: process.rpc(), clock: process.clock }),
+    clock: process.clock,
+  };
 }
 
 async function startApplication(topology: Topology): Promise<void> {
@@ -69,6 +73,7 @@ async function startApplication(topology: Topology): Promise<void> {
 
 interface Keeper {
   readonly copies: StandbyCopies;
+  readonly process: SimulatedProcess;
   readonly backend: MemoryStateBackend;
   readonly told: (readonly [event: string, progress: RestoreProgress])[];
   readonly warm: TaskIdText[];
@@ -76,7 +81,7 @@ interface Keeper {
 }
 
 async function keeper(topology: Topology, backend?: MemoryStateBackend): Promise<Keeper> {
-  const { client, clock: own } = clientOf('keeper');
+  const { client, clock: own, process } = clientOf('keeper');
   const layout = await clock.run(
     layOut(
       topology,
@@ -86,6 +91,7 @@ async function keeper(topology: Topology, backend?: MemoryStateBackend): Promise
     ),
   );
   const kept: Keeper = {
+    process,
     backend: backend ?? createMemoryStateBackend({ clock: own, survivesReopen: true }),
     told: [],
     warm: [],
@@ -252,6 +258,31 @@ describe('a standby copy', () => {
     await clock.advance(10_000);
     expect(again.copies.figures[0]).toMatchObject({ phase: 'following', lag: 0, records: 10 });
     await clock.run(again.copies.close());
+  });
+
+  it('is begun anew when its process stood still for longer than deletions leave a trace', async () => {
+    await startApplication(topology);
+    append(['a', '1'], ['b', '1']);
+    await committed(2);
+    // Nobody else moves meanwhile: a day passes at once.
+    cluster.kill('owner');
+    const kept = await keeper(topology);
+    kept.copies.assign([TASK], [], []);
+    await clock.advance(2_000);
+    const starts = (): number => kept.told.filter(([event]) => event === 'start').length;
+    kept.process.pause();
+    await clock.advance(20 * 3_600_000);
+    kept.process.resume();
+    await clock.advance(5_000);
+    expect(starts()).toBe(1);
+    kept.process.pause();
+    await clock.advance(24 * 3_600_000);
+    kept.process.resume();
+    await clock.advance(10_000);
+    expect(starts()).toBe(2);
+    expect(kept.told.at(-1)![1]).toMatchObject({ startOffset: 0 });
+    expect(kept.copies.figures[0]).toMatchObject({ phase: 'following', lag: 0, records: 2 });
+    await clock.run(kept.copies.close());
   });
 
   it('goes on from where it stood when it is kept again', async () => {

@@ -62,6 +62,11 @@ export interface RecordReader {
     topic: string,
     partition: number,
   ): { readonly highWatermark: number; readonly lastStableOffset: number };
+  /**
+   * Wall clock, milliseconds since the Unix epoch, at which the newest request left whose answer `endOffsets` gives; -1 before the first.
+   * A process that stood still, or was cut off, sees by it how old its knowledge is.
+   */
+  endsKnownAt(topic: string, partition: number): number;
   /** Live figures for metrics: bytes buffered, fetches in flight. */
   readonly bufferedBytes: number;
   close(): Promise<void>;

@@ -18,6 +18,8 @@ export interface FetchOutcome {
   readonly node: number;
   /** By `topicId:partition`: the objects as they were when the request left. */
   readonly wanted: ReadonlyMap<string, WantedPartition>;
+  /** Wall clock as the request left. */
+  readonly askedAt: number;
   readonly answer: FetchAnswer | undefined;
   /** Set when there is no answer to use. */
   readonly error: Error | undefined;
@@ -45,19 +47,19 @@ export class BrokerFetches {
       byKey.set(`${partition.topicId}:${partition.request.partition}`, partition);
     }
     this.inFlight = true;
+    const asked = { node: this.node, wanted: byKey, askedAt: this.#cluster.clock.now() };
     try {
       const request: FetchRequest = { ...limits, ...this.#session.next(wanted) };
       const timeoutMs = limits.maxWaitMs + this.#cluster.requestTimeoutMs;
       const answer = await this.#cluster.call(this.node, 'Fetch', request, timeoutMs, 'fetch');
       if (this.#session.onAnswer(answer.errorCode, answer.sessionId)) this.#backoff.reset();
       else this.#pause();
-      return { node: this.node, wanted: byKey, answer, error: undefined };
+      return { ...asked, answer, error: undefined };
     } catch (error) {
-      if (!isRpcFailure(error))
-        return { node: this.node, wanted: byKey, answer: undefined, error: error as Error };
+      if (!isRpcFailure(error)) return { ...asked, answer: undefined, error: error as Error };
       this.#session.onFailure();
       this.#pause();
-      return { node: this.node, wanted: byKey, answer: undefined, error };
+      return { ...asked, answer: undefined, error };
     } finally {
       this.inFlight = false;
       for (const { reading } of wanted) reading.inFlight = false;

@@ -31,6 +31,8 @@ export class PartitionReading {
   notBefore = 0;
   highWatermark = -1;
   lastStableOffset = -1;
+  /** Wall clock at which the newest request that was answered left; -1: none was. */
+  askedAt = -1;
   /** The topic's id when reading began: another one is another topic. */
   topicId: string | undefined;
   /** Leader epoch against which the fetch position was last checked; -1 never. */

@@ -159,6 +159,10 @@ export class KafkaRecordReader implements RecordReader {
     return { highWatermark, lastStableOffset };
   }
 
+  endsKnownAt(topic: string, partition: number): number {
+    return this.#reading(topic, partition).askedAt;
+  }
+
   get bufferedBytes(): number {
     let bytes = 0;
     for (const reading of this.#readings.values()) bytes += reading.bufferedBytes;
@@ -245,11 +249,13 @@ export class KafkaRecordReader implements RecordReader {
     return Infinity;
   }
 
-  #absorb({ node, wanted, answer, error }: FetchOutcome): void {
+  #absorb({ node, wanted, askedAt, answer, error }: FetchOutcome): void {
     if (this.#closed) return;
     if (answer !== undefined) {
       this.#cluster.metadata.learnNodes(answer.nodeEndpoints);
       if (answer.errorCode !== 0) this.#onRefusedFetch(wanted, answer.errorCode);
+      // A session's answer leaves out what has not changed.
+      else for (const { reading } of wanted.values()) reading.askedAt = askedAt;
       for (const topic of answer.topics) {
         for (const part of topic.partitions) {
           const asked = wanted.get(`${topic.topicId}:${part.partition}`);
