@@ -134,7 +134,9 @@ class ChaosRun {
       while (this.#plan.recordCount < records) {
         const due = Math.min(allowed, records) - this.#plan.recordCount;
         if (due > 0) {
-          const { redone } = await cluster.peer.write(this.#plan.chunk(Math.min(due, chunk)));
+          const { redone } = await cluster.peer.write(
+            this.#plan.chunk(Math.min(due, isOver ? 10 * chunk : chunk)),
+          );
           this.#redone = redone;
         }
         if (!isOver || due <= 0) await delay(FEED_PAUSE_MS);
