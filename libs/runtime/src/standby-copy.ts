@@ -252,7 +252,7 @@ export class StandbyCopy {
     if (this.ended) return;
     state.describe(restoringMetadata(state.reached, identity, clock.now()));
     await new Promise<void>((resolve, reject) => {
-      void this.onEnd.then(resolve);
+      this.onEnd.then(resolve, reject);
       this.fail = reject;
       const fed = new FedTask(this.name, state, {
         onAdvance: (store) => this.report('batch', store),
@@ -362,10 +362,10 @@ export class StandbyCopy {
   private pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const timer: Timer = this.parts.clock.schedule(ms, resolve);
-      void this.onEnd.then(() => {
+      this.onEnd.then(() => {
         timer.cancel();
         resolve();
-      });
+      }, resolve);
     });
   }
 
