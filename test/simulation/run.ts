@@ -42,7 +42,7 @@ async function runShared(options: Arguments, tell: (outcome: Reported) => void):
       new Promise((resolve, reject) => {
         child.on('exit', (code) => {
           if (code === 0) resolve();
-          else reject(new Error(`The process of the seeds from ${first} on ended with ${code}.`));
+          else reject(new Error(`The process of the seeds from ${first} on ended with ${String(code)}.`));
         });
       }),
     );

@@ -25,19 +25,8 @@ export const ofReading: readonly Mutant[] = [
     ],
   },
   {
-    bug: 'end an aborted transaction at any marker',
-    within: 400,
-    changes: [
-      {
-        file: 'broker/src/reader/deliverable-batches.ts',
-        from: "if (aborted.size > 0 && batch.controlType() === 'abort') aborted.delete(batch.producerId);",
-        to: 'aborted.clear();',
-      },
-    ],
-  },
-  {
     bug: 'wait for ever for the end of an input that is read anew',
-    within: 400,
+    within: 800,
     changes: [
       {
         file: 'broker/src/reader/fetch-session.ts',

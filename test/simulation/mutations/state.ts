@@ -77,15 +77,4 @@ export const ofState: readonly Mutant[] = [
       },
     ],
   },
-  {
-    bug: 'restore to the last stable offset instead of the end',
-    within: 400,
-    changes: [
-      {
-        file: RESTORER,
-        from: "'latest', 'read_uncommitted'",
-        to: "'latest', 'read_committed'",
-      },
-    ],
-  },
 ];
