@@ -2,7 +2,6 @@
 import type { Mutant } from './mutant.ts';
 
 const REQUESTS = 'broker/src/writer/transaction-requests.ts';
-const OWNERSHIP = 'runtime/src/ownership.ts';
 
 export const ofOwnership: readonly Mutant[] = [
   {
@@ -13,22 +12,6 @@ export const ofOwnership: readonly Mutant[] = [
         file: REQUESTS,
         from: 'groupId: group.groupId,\n    generationId: group.generationId,\n    memberId: group.memberId,\n    groupInstanceId: group.groupInstanceId,',
         to: "groupId: group.groupId,\n    generationId: -1,\n    memberId: '',\n    groupInstanceId: null,",
-      },
-    ],
-  },
-  {
-    bug: 'keep the tasks after a lost generation, and commit under the next',
-    within: 200,
-    changes: [
-      {
-        file: 'runtime/src/worker-membership.ts',
-        from: 'await this.guarded(() => this.parts.abandon());',
-        to: '',
-      },
-      {
-        file: OWNERSHIP,
-        from: 'return !this.ended && this.member.losses === this.losses;',
-        to: 'return !this.ended;',
       },
     ],
   },
