@@ -177,7 +177,7 @@ export class Strikes {
         if (victim === undefined || this.#field.instances.some(({ isGone }) => isGone)) return;
         this.#trap(victim, pick(random, COMMITTING), 'apply', () => {
           // In its first transaction for a task nobody knows its name yet, and its successor waits (docs/decisions/0007).
-          victim.isGone = victim.isSettled;
+          victim.isGone = victim.isSettled && this.#field.instances.every(({ isGone }) => !isGone);
           this.#crash(victim, kind);
         });
         return;
