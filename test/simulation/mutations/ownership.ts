@@ -48,15 +48,4 @@ export const ofOwnership: readonly Mutant[] = [
       },
     ],
   },
-  {
-    bug: 'read offsets without require_stable',
-    within: 600,
-    changes: [
-      {
-        file: 'runtime/src/starting-point.ts',
-        from: 'await client.admin.committedOffsets(config.applicationId, inputs)',
-        to: 'await client.admin.committedOffsets(config.applicationId, inputs, { requireStable: false })',
-      },
-    ],
-  },
 ];

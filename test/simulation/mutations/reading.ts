@@ -1,4 +1,4 @@
-// Bugs of reading: aborted transactions, isolation, where an input ends.
+// Bugs of reading: aborted transactions, isolation.
 import type { Mutant } from './mutant.ts';
 
 export const ofReading: readonly Mutant[] = [
@@ -21,17 +21,6 @@ export const ofReading: readonly Mutant[] = [
         file: 'runtime/src/worker.ts',
         from: "client.createReader({ isolation: 'read_committed' })",
         to: "client.createReader({ isolation: 'read_uncommitted' })",
-      },
-    ],
-  },
-  {
-    bug: 'wait for ever for the end of an input that is read anew',
-    within: 800,
-    changes: [
-      {
-        file: 'broker/src/reader/fetch-session.ts',
-        from: 'before !== undefined && before.reading !== partition.reading',
-        to: 'false',
       },
     ],
   },
