@@ -71,10 +71,11 @@ export class Instance {
     return this.#process?.runtime.error ?? null;
   }
 
-  /** In state RUNNING: settled in its group, all its tasks open. */
+  /** In state RUNNING: settled in its group, all its tasks open, and none on its way here behind a copy that warms up. */
   get isSettled(): boolean {
     const runtime = this.#process?.runtime;
-    return runtime !== undefined && runtime.lifecycle.state === 'RUNNING';
+    if (runtime?.lifecycle.state !== 'RUNNING') return false;
+    return runtime.figures?.copies.every(({ role }) => role !== 'warmup') ?? false;
   }
 
   get state(): string {
