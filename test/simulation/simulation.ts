@@ -181,7 +181,13 @@ class Simulation {
       'The end of all transactions',
     );
     this.#output.compareOffsetsWithOutput();
-    await this.#until(() => this.#allTasksRun(), patienceMs, 'Every task at work');
+    // Who was paused until now believes what it was told before: it has to hear from its group first.
+    const heardAt = healedAt + sessionTimeoutMs;
+    await this.#until(
+      () => this.#clock.monotonic() >= heardAt && this.#allTasksRun(),
+      sessionTimeoutMs + patienceMs,
+      'Every task at work',
+    );
     for (const instance of this.#instances) instance.stop();
     await this.#until(() => this.#instances.every(({ isRunning }) => !isRunning), STOP_MS, 'A clean stop');
     await this.#until(
