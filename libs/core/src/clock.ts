@@ -47,6 +47,18 @@ export function sleep(clock: Clock, delayMs: number): Promise<void> {
   });
 }
 
+/** What `promise` comes to; `null` once `limitMs` have passed on `clock`. Nobody hears of a rejection after that. */
+export async function within<T>(clock: Clock, limitMs: number, promise: Promise<T>): Promise<T | null> {
+  let onLate = (): void => undefined;
+  const late = new Promise<null>((resolve) => (onLate = () => resolve(null)));
+  const timer = clock.schedule(limitMs, () => onLate());
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    timer.cancel();
+  }
+}
+
 /** Resolves after pending I/O had its turn. */
 export function yieldToIo(clock: Clock): Promise<void> {
   return new Promise((resolve) => clock.defer(resolve));

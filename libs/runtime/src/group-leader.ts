@@ -1,7 +1,7 @@
 // Owns what the leader of the group does: reads what the members say, finds out how far behind their copies are, has the tasks spread,
 // and writes each member's answer in words it understands. How they are spread is assignor/assign-tasks.ts.
 import type { Assignment, BrokerAdmin, MemberSubscription } from '#libs/broker';
-import { asError, formatTopicPartition, parseTaskId } from '#libs/core';
+import { asError, formatTopicPartition, parseTaskId, within } from '#libs/core';
 import type { Clock, Logger, TaskIdText, TopicPartition } from '#libs/core';
 import { assignableTask, assignTasks } from './assignor/assign-tasks.ts';
 import type { AssignableMember } from './assignor/contract.ts';
@@ -205,19 +205,5 @@ export class GroupLeader {
 
   private partitionsOf(tasks: readonly TaskIdText[]): TopicPartition[] {
     return tasks.flatMap((task) => this.layout.inputs(task));
-  }
-}
-
-async function within<T>(clock: Clock, ms: number, promise: Promise<T>): Promise<T | null> {
-  promise.catch(() => undefined);
-  let cancel: (() => void) | undefined;
-  const late = new Promise<null>((resolve) => {
-    const timer = clock.schedule(ms, () => resolve(null));
-    cancel = () => timer.cancel();
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    cancel?.();
   }
 }

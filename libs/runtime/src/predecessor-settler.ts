@@ -86,12 +86,7 @@ export class PredecessorSettler {
     departed: readonly string[],
     live: () => readonly string[] | Promise<readonly string[]>,
   ): Promise<void> {
-    const { admin } = this.client;
-    const ids = await this.candidates(pending, departed);
-    // Asked only now: whoever joined while the offsets were read is not meant either.
-    for (const id of await live()) ids.delete(id);
-    if (ids.size === 0) return;
-    const open = await admin.openTransactions([...ids]);
+    const open = await this.leftOpen(pending, departed, live);
     if (open.length === 0) return;
     const still = new Set((await this.pending(pending)).map(keyOf));
     if (!pending.some((partition) => still.has(keyOf(partition)))) return;
@@ -104,13 +99,22 @@ export class PredecessorSettler {
     departed: readonly string[],
     live: () => readonly string[] | Promise<readonly string[]>,
   ): Promise<void> {
-    const ids = await this.candidates(inputs, departed);
-    for (const id of await live()) ids.delete(id);
-    if (ids.size === 0) return;
-    const open = await this.client.admin.openTransactions([...ids]);
+    const open = await this.leftOpen(inputs, departed, live);
     if (open.length === 0) return;
     const back = new Set(await live());
     await this.abort(open.filter(({ transactionalId }) => !back.has(transactionalId)));
+  }
+
+  /** Open transactions of workers that may have written for these partitions, and are not known to live. */
+  private async leftOpen(
+    partitions: readonly TopicPartition[],
+    departed: readonly string[],
+    live: () => readonly string[] | Promise<readonly string[]>,
+  ): Promise<readonly OpenTransaction[]> {
+    const ids = await this.candidates(partitions, departed);
+    // Asked only now: whoever joined while the offsets were read is not meant either.
+    for (const id of await live()) ids.delete(id);
+    return ids.size === 0 ? [] : this.client.admin.openTransactions([...ids]);
   }
 
   private async abort(open: readonly OpenTransaction[]): Promise<void> {

@@ -1,6 +1,6 @@
 // Owns the five requests that steer a transaction, each retried to its deadline and turned into the error taxonomy.
 // It holds no state of the transaction: identity and version come in, the outcome goes out.
-import { FatalError } from '#libs/core';
+import { FatalError, within } from '#libs/core';
 import { Again, Deadline, retry } from '../cluster/index.ts';
 import type { Cluster } from '../cluster/index.ts';
 import type { CommittableOffset, GroupMetadata, RenewGeneration } from '../contracts/transactional-writer.ts';
@@ -110,7 +110,9 @@ export async function commitOffsets(
   for (let offered = group; ;) {
     const refusal = await offerOffsets(context, numbers, offsets, offered, transactionVersion2);
     if (refusal === undefined) return;
-    const next = movedOn(refusal.code) ? await beforeDeadline(context, renewed?.(offered)) : null;
+    const renewal = movedOn(refusal.code) ? renewed?.(offered) : undefined;
+    const next =
+      renewal === undefined ? null : await within(context.cluster.clock, context.deadlineMs, renewal);
     const over = context.cancelled();
     if (over !== undefined) throw over;
     if (next === null) {
@@ -127,22 +129,6 @@ export async function commitOffsets(
 /** Does `code` say that the member is known, and the generation not the newest? */
 function movedOn(code: number): boolean {
   return code === KafkaError.ILLEGAL_GENERATION || code === KafkaError.REBALANCE_IN_PROGRESS;
-}
-
-/** `null` once the deadline has passed, or without a `promise`. */
-async function beforeDeadline<T>(
-  { cluster, deadlineMs }: TransactionContext,
-  promise: Promise<T | null> | undefined,
-): Promise<T | null> {
-  if (promise === undefined) return null;
-  let onTime = (): void => undefined;
-  const timer = cluster.clock.schedule(deadlineMs, () => onTime());
-  const late = new Promise<null>((resolve) => (onTime = () => resolve(null)));
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    timer.cancel();
-  }
 }
 
 interface Refusal {

@@ -4,7 +4,7 @@ import { writeSync } from 'node:fs';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { HeartbeatStandIn } from '#libs/broker';
 import type { HeartbeatWatchOptions } from '#libs/broker';
-import { sleep, systemClock } from '#libs/core';
+import { systemClock, within } from '#libs/core';
 import type { LogFields, Logger } from '#libs/core';
 import type { KafkaConfig, OauthBearerToken } from '../config.ts';
 import { createKafkaRpc } from '../kafka-rpc.ts';
@@ -36,9 +36,7 @@ async function ask(question: Question): Promise<unknown> {
       tell({ kind: 'ask', question });
     }
   });
-  const error = known.has(question)
-    ? await Promise.race([answered, sleep(systemClock, ANSWER_WAIT_MS).then(() => null)])
-    : await answered;
+  const error = known.has(question) ? await within(systemClock, ANSWER_WAIT_MS, answered) : await answered;
   if (!known.has(question))
     throw new Error(error ?? `the event loop did not answer what it has for ${question}`);
   return known.get(question);
