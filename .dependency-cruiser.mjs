@@ -19,10 +19,11 @@ const mayImport = {
   runtime: below,
   testing: [...runtimeAndBelow, 'broker-memory', 'broker-local'],
   millrace: [...wired, 'control', 'snapshot'],
+  telemetry: ['core', 'runtime', 'millrace'],
   control: [...wired, 'millrace', 'snapshot'],
   snapshot: [...wired, 'millrace'],
   cli: [...wired, 'millrace', 'control', 'snapshot'],
-  nestjs: ['millrace', 'control'],
+  nestjs: ['millrace', 'control', 'telemetry'],
 };
 
 const anyOf = (names) => names.join('|');
@@ -38,7 +39,7 @@ export default {
     { from: { path: '^libs/nestjs/src/testing/' }, to: { path: '^libs/testing/src/' } },
     {
       from: { path: '^apps/([^/]+)/' },
-      to: { path: ['^apps/$1/', '^libs/(nestjs|millrace|broker-local)/src/'] },
+      to: { path: ['^apps/$1/', '^libs/(nestjs|millrace|control|telemetry|broker-local)/src/'] },
     },
     { from: { path: '^apps/.*\\.spec\\.ts$' }, to: { path: '^libs/testing/src/' } },
     // Specs may use any library and the fixtures of any library's specs; so may the cross-library tests.
