@@ -5,6 +5,7 @@ import { stripTypeScriptTypes } from 'node:module';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import type { ConsoleRecord } from '#libs/broker-local';
+import { SeededRandom } from '#libs/broker-memory';
 import { FAULT_KINDS, drawSchedule } from './faults.ts';
 import { InputPlan } from './input-plan.ts';
 import { Violations, judgeOutput } from './judge-output.ts';
@@ -13,7 +14,6 @@ import { modelOf } from './model.ts';
 import { UsageError, parseOptions } from './options.ts';
 import type { RawRecord } from './peer.ts';
 import { SABOTAGES, sabotaged } from './sabotage/sabotages.ts';
-import { SeededRandom } from './seeded-random.ts';
 import { TOPICS } from './vocabulary.ts';
 
 const ROOT = join(import.meta.dirname, '../..');

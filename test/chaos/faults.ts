@@ -1,6 +1,7 @@
 // Owns which faults there are and a run's schedule of them: a pure function of the seed, the number of faults and of processes.
 import type { ApiName } from '../support/proxy.ts';
-import { SeededRandom } from './seeded-random.ts';
+import { SeededRandom } from '#libs/broker-memory';
+import { pick, shuffled, weighted } from './drawing.ts';
 import type { ServiceOptions } from './service.ts';
 
 /** Processes are numbered from 0; `process: null` means all of them. Times are in milliseconds. */
@@ -102,10 +103,10 @@ export function drawApplication(
   protocol: GroupProtocol,
 ): Partial<ServiceOptions['application']> {
   const random = new SeededRandom(seed ^ 0xa991);
-  const commitIntervalMs = random.pick([20, 100]);
-  const transactionTimeoutMs = random.pick([10_000, 60_000]);
-  const numStandbys = random.pick([0, 1]);
-  const acceptableRecoveryLag = random.pick([100, 10_000]);
+  const commitIntervalMs = pick(random, [20, 100]);
+  const transactionTimeoutMs = pick(random, [10_000, 60_000]);
+  const numStandbys = pick(random, [0, 1]);
+  const acceptableRecoveryLag = pick(random, [100, 10_000]);
   return {
     commitIntervalMs,
     transactionTimeoutMs,
@@ -140,15 +141,15 @@ export function drawSchedule(seed: number, count: number, processes: number): Sc
   for (let at = 0; at < count; at++) {
     // Half of the faults come from the list of all, so that a run of twice as many has met each.
     const listed = at % 2 === 0 ? first.shift() : undefined;
-    const kind = listed ?? random.weighted(WEIGHTS);
+    const kind = listed ?? weighted(random, WEIGHTS);
     schedule.push({ fault: drawFault(random, kind, processes, apis), recover: random.chance(0.7) });
   }
   return schedule;
 }
 
 function drawFault(random: SeededRandom, kind: FaultKind, processes: number, apis: ApiName[]): Fault {
-  const process = random.integer(0, processes);
-  const downMs = random.pick([0, 0, 500, 2_000]);
+  const process = random.integer(0, processes - 1);
+  const downMs = pick(random, [0, 0, 500, 2_000]);
   switch (kind) {
     case 'kill':
     case 'stop':
@@ -157,10 +158,10 @@ function drawFault(random: SeededRandom, kind: FaultKind, processes: number, api
       return {
         kind,
         process,
-        api: random.pick(['EndTxn', 'EndTxn', 'TxnOffsetCommit']),
-        holdMs: random.pick([0, 0, 300]),
+        api: pick(random, ['EndTxn', 'EndTxn', 'TxnOffsetCommit']),
+        holdMs: pick(random, [0, 0, 300]),
         downMs,
-        late: random.pick(['never', 'restarted', 'taken-over']),
+        late: pick(random, ['never', 'restarted', 'taken-over']),
       };
     case 'exile':
     case 'stop-in-restore':
@@ -168,18 +169,18 @@ function drawFault(random: SeededRandom, kind: FaultKind, processes: number, api
     case 'state-deleted':
       return { kind, process };
     case 'zombie':
-      return { kind, process, pauseMs: random.integer(5_000, 9_000) };
+      return { kind, process, pauseMs: random.integer(5_000, 8_999) };
     case 'pause':
-      return { kind, process, pauseMs: random.integer(200, 3_000) };
+      return { kind, process, pauseMs: random.integer(200, 2_999) };
     case 'state-torn':
-      return { kind, process, file: random.pick(['table', 'log', 'manifest']) };
+      return { kind, process, file: pick(random, ['table', 'log', 'manifest']) };
     case 'twin':
-      return { kind, process, stayMs: random.integer(3_000, 7_000) };
+      return { kind, process, stayMs: random.integer(3_000, 6_999) };
     case 'join':
       return {
         kind,
-        stayMs: random.integer(2_000, 8_000),
-        leave: random.pick(['SIGTERM', 'SIGKILL']),
+        stayMs: random.integer(2_000, 7_999),
+        leave: pick(random, ['SIGTERM', 'SIGKILL']),
       };
     case 'rolling-restart':
       return { kind };
@@ -188,39 +189,32 @@ function drawFault(random: SeededRandom, kind: FaultKind, processes: number, api
     case 'frames':
       return {
         kind,
-        api: apis.shift() ?? random.weighted(APIS),
-        on: random.pick(['request', 'answer', 'answer']),
-        action: random.pick(['drop', 'cut', 'hold', 'delay']),
-        ms: random.integer(300, 6_000),
+        api: apis.shift() ?? weighted(random, APIS),
+        on: pick(random, ['request', 'answer', 'answer']),
+        action: pick(random, ['drop', 'cut', 'hold', 'delay']),
+        ms: random.integer(300, 5_999),
         process: random.chance(0.7) ? process : null,
-        skip: random.integer(0, 4),
-        times: random.integer(1, 4),
+        skip: random.integer(0, 3),
+        times: random.integer(1, 3),
       };
     case 'markers-held':
       return {
         kind,
         process,
-        ms: random.integer(2_000, 6_000),
-        leave: random.pick(['SIGTERM', 'SIGKILL']),
+        ms: random.integer(2_000, 5_999),
+        leave: pick(random, ['SIGTERM', 'SIGKILL']),
       };
     case 'sever':
       return {
         kind,
         process: random.chance(0.7) ? process : null,
-        mode: random.pick(['refuse', 'hold', 'drop']),
-        ms: random.integer(1_000, 8_000),
+        mode: pick(random, ['refuse', 'hold', 'drop']),
+        ms: random.integer(1_000, 7_999),
       };
     case 'broker-kill':
     case 'broker-restart':
-      return { kind, downMs: random.pick([0, 1_000, 4_000]) };
+      return { kind, downMs: pick(random, [0, 1_000, 4_000]) };
   }
-}
-
-function shuffled<T>(random: SeededRandom, items: readonly T[]): T[] {
-  const rest = [...items];
-  const order: T[] = [];
-  while (rest.length > 0) order.push(...rest.splice(random.integer(0, rest.length), 1));
-  return order;
 }
 
 /** A fault in words, as the progress shows it. */

@@ -2,7 +2,8 @@
 // which now and then one is aborted, and by a producer without transactions. Drawn from the seed; it writes nothing.
 import { ABORTED, TOPICS } from './vocabulary.ts';
 import type { ChaosEvent, ChaosTick, Price } from './vocabulary.ts';
-import type { SeededRandom } from './seeded-random.ts';
+import type { SeededRandom } from '#libs/broker-memory';
+import { weighted } from './drawing.ts';
 
 export type ProducerName = 'left' | 'right' | 'plain';
 
@@ -63,7 +64,7 @@ export class InputPlan {
     const records: PlannedRecord[] = [];
     const end = this.#next + count;
     while (this.#next < end) {
-      const producer = random.weighted<ProducerName>([
+      const producer = weighted<ProducerName>(random, [
         ['left', 5],
         ['right', 4],
         ['plain', 1],
@@ -75,20 +76,20 @@ export class InputPlan {
 
   #record(producer: ProducerName, aborted: boolean): PlannedRecord {
     const random = this.#random;
-    const timestamp = FIRST_TIME + this.#next * STEP_MS - random.integer(0, JITTER_MS);
+    const timestamp = FIRST_TIME + this.#next * STEP_MS - random.integer(0, JITTER_MS - 1);
     if (random.chance(0.02)) {
-      return this.#price(producer, `k${random.integer(STEADY_KEYS, EVENT_KEYS)}`, timestamp, aborted);
+      return this.#price(producer, `k${random.integer(STEADY_KEYS, EVENT_KEYS - 1)}`, timestamp, aborted);
     }
     const id = aborted ? `${ABORTED}-${this.#aborted++}` : `r${this.#next++}`;
-    const amount = random.integer(-1_000, 1_000);
+    const amount = random.integer(-1_000, 999);
     if (random.chance(0.25)) {
       const tick: ChaosTick = { id, amount };
       // Few keys at a time, so that the others fall quiet.
-      const key = `t${(Math.floor(this.#next / 2_000) * 7 + random.integer(0, 12)) % TICK_KEYS}`;
+      const key = `t${(Math.floor(this.#next / 2_000) * 7 + random.integer(0, 11)) % TICK_KEYS}`;
       return { producer, topic: TOPICS.ticks, key, value: JSON.stringify(tick), timestamp };
     }
-    const event: ChaosEvent = { id, group: `g${random.integer(0, GROUPS)}`, amount };
-    const key = `k${random.integer(0, EVENT_KEYS)}`;
+    const event: ChaosEvent = { id, group: `g${random.integer(0, GROUPS - 1)}`, amount };
+    const key = `k${random.integer(0, EVENT_KEYS - 1)}`;
     return { producer, topic: TOPICS.events, key, value: JSON.stringify(event), timestamp };
   }
 
