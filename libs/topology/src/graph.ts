@@ -5,6 +5,8 @@ import type { TopologyFault } from './faults.ts';
 import { INTERNAL_NAME_LENGTH_MAX, nameFault } from './names.ts';
 import type { Named } from './options.ts';
 import type { Operator } from './operators/operator.ts';
+import { failurePolicyFaults } from './options/failure-policy.ts';
+import type { FailurePolicy } from './options/failure-policy.ts';
 import type { Optimizations } from './options/optimization.ts';
 import type { StateStore, StoreBuilder } from './options/stores.ts';
 import type {
@@ -109,6 +111,8 @@ export class TopologyGraph {
   readonly mergeable = new Map<GraphNode, SinkNode>();
   readonly coPartitions: CoPartitionDeclaration[] = [];
   readonly faults: TopologyFault[] = [];
+  /** By the name of the node. */
+  readonly failurePolicies = new Map<string, FailurePolicy>();
   optimizations: Optimizations = { reuseSourceTopics: false, mergeRepartitions: false };
   #nextIndex = 0;
 
@@ -117,7 +121,17 @@ export class TopologyGraph {
     const generated = prefix + String(this.#nextIndex++).padStart(10, '0');
     if (named === undefined) return generated;
     const name: unknown = typeof named === 'string' ? named : (named as { name?: unknown } | null)?.name;
-    return this.checkedName('name', name, path) ? (name as string) : generated;
+    const chosen = this.checkedName('name', name, path) ? (name as string) : generated;
+    if (typeof named === 'object' && named !== null) this.setFailurePolicy(chosen, named.failurePolicy, path);
+    return chosen;
+  }
+
+  /** Of the node of this name; `undefined`: it has none of its own. */
+  setFailurePolicy(node: string, policy: FailurePolicy | undefined, path: string): void {
+    if (policy === undefined) return;
+    const faults = failurePolicyFaults(policy);
+    for (const { problem, remedy } of faults) this.addFault(path, problem, remedy);
+    if (faults.length === 0) this.failurePolicies.set(node, policy);
   }
 
   /** Advances the counter where Kafka Streams does so for nodes that carry other names. */

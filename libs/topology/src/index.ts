@@ -36,6 +36,20 @@ export { Stores } from './options/stores.ts';
 export type * from './options/stores.ts';
 export type * from './options/processing.ts';
 export type * from './dsl/cogrouped-types.ts';
+export { FailurePolicy, deadLetterTopicOf, retryTopicsOf } from './options/failure-policy.ts';
+export type {
+  DeadLetterPolicy,
+  Delay,
+  FailPolicy,
+  FailureOptions,
+  FinalPolicy,
+  RetryOn,
+  RetryOptions,
+  RetryPolicy,
+  RetryTopicsOptions,
+  RetryTopicsPolicy,
+  SkipPolicy,
+} from './options/failure-policy.ts';
 export { WatermarkStrategy } from './options/watermarks.ts';
 export type { ConsumedTime } from './options/watermarks.ts';
 export { Optimization } from './options/optimization.ts';

@@ -1,6 +1,7 @@
 // Owns the option objects of the DSL under the names users know from Kafka Streams. Each is an interface and a factory of the
 // same name: `Consumed.with(a, b)` and `{ keySerde: a, valueSerde: b }` are the same thing. It checks nothing.
 import type { ConsumedTime } from './options/watermarks.ts';
+import type { FailureOptions } from './options/failure-policy.ts';
 import type { RecordHeader } from '#libs/core';
 import type { TextCodec } from '#libs/serde';
 import type { Versioned } from './options/versioned.ts';
@@ -17,15 +18,18 @@ export interface SerdeOf<T> {
   readonly text?: TextCodec<T>;
 }
 
-/** A processor's name: shown by `describe()`, in logs and metrics. Kafka's topic characters, at most 249. */
-export type Named = string | { readonly name: string };
+/** A processor's name: shown by `describe()`, in logs and metrics. Kafka's topic characters, at most 249. With it, what becomes of failures. */
+export type Named = string | ({ readonly name: string } & FailureOptions);
 
 export const Named = {
-  as: (name: string): { readonly name: string } => ({ name }),
+  as: (name: string, options: FailureOptions = {}): { readonly name: string } & FailureOptions => ({
+    ...options,
+    name,
+  }),
 };
 
 /** How a topic is read. */
-export interface Consumed<K, V> extends ConsumedTime {
+export interface Consumed<K, V> extends ConsumedTime, FailureOptions {
   readonly keySerde: SerdeOf<K>;
   readonly valueSerde: SerdeOf<V>;
   readonly name?: string | undefined;
@@ -48,7 +52,7 @@ export const Consumed = {
 };
 
 /** How a topic is written. A serde left out is the stream's own, when it still has one. */
-export interface Produced<K, V> {
+export interface Produced<K, V> extends FailureOptions {
   readonly keySerde?: SerdeOf<K> | undefined;
   readonly valueSerde?: SerdeOf<V> | undefined;
   /**
@@ -107,7 +111,7 @@ export const Grouped = {
 };
 
 /** How a stream meets a table. `name` names the join and, if one is needed, the repartition topic before it. */
-export interface Joined<K, V> {
+export interface Joined<K, V> extends FailureOptions {
   readonly name?: string | undefined;
   readonly keySerde?: SerdeOf<K> | undefined;
   /** Of the stream's values: needed only where the join must repartition or buffer the stream. */

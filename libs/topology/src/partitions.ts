@@ -1,6 +1,7 @@
 // Owns what partition counts mean for a topology: which topics are missing, which counts do not match, how many partitions each
 // repartition topic gets and how many tasks each sub-topology has. A pure function of counts; it asks no broker.
 import { FatalError } from '#libs/core';
+import { isInternalSource } from './plan.ts';
 import type { CoPartitionGroup, SubTopology, Topology } from './plan.ts';
 
 export interface PartitionPlan {
@@ -14,7 +15,7 @@ export interface PartitionPlan {
 export function userTopics(topology: Topology): readonly string[] {
   const topics = new Set<string>();
   for (const { sources, sinks } of topology.subTopologies) {
-    for (const { kind, topic } of sources) if (kind !== 'repartition') topics.add(topic);
+    for (const source of sources) if (!isInternalSource(source)) topics.add(source.topic);
     for (const { kind, topic } of sinks) if (kind === 'topic' && typeof topic === 'string') topics.add(topic);
   }
   for (const { topic } of topology.globalStores) topics.add(topic);
@@ -149,6 +150,8 @@ class RepartitionCounts {
   highestSource({ sources }: SubTopology): number {
     let highest = 0;
     for (const { kind, topic } of sources) {
+      // A retry topic has as many partitions as the topic whose records wait in it.
+      if (kind === 'retry') continue;
       if (kind !== 'repartition') highest = Math.max(highest, this.#userCounts.get(topic)!);
       else if (!this.#open.has(topic)) highest = Math.max(highest, this.of(topic));
     }

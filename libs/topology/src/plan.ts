@@ -1,6 +1,7 @@
 // Owns the shape of a built topology as the runtime reads it: sub-topologies, their sources, sinks and stores.
 import type { BinaryString, RecordHeader } from '#libs/core';
 import type { Serde } from '#libs/serde';
+import type { FailurePolicy } from './options/failure-policy.ts';
 import type { CompiledTask, RecordMetadata, TaskPorts } from './ports.ts';
 
 /** Milliseconds since the epoch of a record; called with the decoded key and value and the record's own timestamp. */
@@ -57,10 +58,15 @@ export interface FutureTimestampSpec {
 
 export interface SourceSpec {
   readonly name: string;
-  /** For a repartition its name (`RepartitionSpec.name`): the topic is `<application.id>-<name>-repartition`. */
+  /**
+   * For a repartition its name (`RepartitionSpec.name`): the topic is `<application.id>-<name>-repartition`. For a retry topic its name without
+   * the prefix: `<application.id>-<topic>`.
+   */
   readonly topic: string;
-  /** Repartition topics are created and trimmed by the runtime. */
-  readonly kind: 'stream' | 'table' | 'repartition';
+  /** Repartition and retry topics are created and trimmed by the runtime. */
+  readonly kind: 'stream' | 'table' | 'repartition' | 'retry';
+  /** Of a retry topic: whose records wait in it. */
+  readonly retry?: RetryTopicSpec;
   readonly keySerde: Serde<unknown>;
   readonly valueSerde: Serde<unknown>;
   readonly timestampExtractor: TimestampExtractor | null;
@@ -70,6 +76,15 @@ export interface SourceSpec {
   readonly readAhead: readonly ReadAhead[];
   readonly watermarks: WatermarkSpec | null;
   readonly futureTimestamps: FutureTimestampSpec | null;
+}
+
+/** A topic that records of a source wait in before they are tried again. It has as many partitions as theirs. */
+export interface RetryTopicSpec {
+  /** The source, without `retry`. */
+  readonly of: SourceSpec;
+  /** 1 for the first topic. */
+  readonly level: number;
+  readonly delayMs: number;
 }
 
 /**
@@ -168,6 +183,8 @@ export interface SubTopology {
   readonly sources: readonly SourceSpec[];
   readonly sinks: readonly SinkSpec[];
   readonly stores: readonly StoreSpec[];
+  /** By the names of sources, operators and sinks that have one of their own. Left out: none has. */
+  readonly failurePolicies?: ReadonlyMap<string, FailurePolicy>;
   /** Folds the graph into closures for one task. */
   compile(ports: TaskPorts): CompiledTask;
 }
@@ -197,4 +214,9 @@ export interface Topology {
   describe(): string;
   /** The same as a Mermaid flowchart. */
   describeAsMermaid(): string;
+}
+
+/** Is the topic one that the runtime creates? */
+export function isInternalSource({ kind }: Pick<SourceSpec, 'kind'>): boolean {
+  return kind === 'repartition' || kind === 'retry';
 }

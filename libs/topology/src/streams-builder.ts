@@ -127,7 +127,7 @@ export class StreamsBuilder {
    */
   globalTable<K, V>(
     topic: string,
-    consumed: Omit<Consumed<K, V>, 'timestampExtractor' | 'offsetReset'>,
+    consumed: Omit<Consumed<K, V>, 'timestampExtractor' | 'offsetReset' | 'failurePolicy'>,
     materialized: Materialized<K, V>,
   ): GlobalKTable<K, V> {
     return addGlobalTable(

@@ -8,7 +8,7 @@ import type { DeclaredProcess } from './dsl/processing.ts';
 import { TopologyGraph } from './graph.ts';
 import type { GraphNode } from './graph.ts';
 import { processOperator } from './operators/process.ts';
-import type { Consumed, Produced } from './options.ts';
+import type { Consumed, Named, Produced } from './options.ts';
 import type { ProcessorSupplier } from './options/processing.ts';
 import type { StateStore, StoreBuilder } from './options/stores.ts';
 import type { RecordHeadersFunction, StreamPartitioner, Topology } from './plan.ts';
@@ -42,13 +42,15 @@ export class TopologyBuilder {
 
   /** A processor behind sources and other processors. Stores of a supplier with `stores` are connected. */
   addProcessor<K, V, KR, VR>(
-    name: string,
+    named: Named,
     supplier: ProcessorSupplier<K, V, KR, VR>,
     ...parents: readonly string[]
   ): this {
+    const name = typeof named === 'object' ? named?.name : named;
     const path = `addProcessor(${JSON.stringify(name)})`;
     const graph = this.#graph;
     graph.checkedName('name', name, path);
+    if (typeof named === 'object') graph.setFailurePolicy(name, named?.failurePolicy, path);
     const declared = declareProcess(graph, supplier, [], 'process', 'any key', path);
     this.#processors.set(name, declared);
     const node = graph.addNode({
@@ -74,6 +76,7 @@ export class TopologyBuilder {
     const graph = this.#graph;
     graph.checkedName('name', name, path);
     if (typeof topic !== 'function') graph.checkedName('topic name', topic, path);
+    graph.setFailurePolicy(name, produced?.failurePolicy, path);
     const node = graph.addNode({
       kind: 'sink',
       name,

@@ -1,6 +1,7 @@
 // Owns how calls to the outside are asked for: what the user's function is given, and the options of `mapAsync`.
 import type { RecordHeader } from '#libs/core';
 import type { SerdeOf } from '../options.ts';
+import type { FailureOptions } from '../options/failure-policy.ts';
 
 /** What a call knows of its record. */
 export interface AsyncCall<K> {
@@ -28,7 +29,7 @@ export interface AsyncRetries {
 /** Compared both ways round, as methods are: else a `KStream<string, string>` would be no `KStream<string, string | null>`. */
 type FailureHandler<K, V, R> = { handle(error: Error, value: V, key: K): R }['handle'];
 
-export interface AsyncOptions<K, V, R> {
+export interface AsyncOptions<K, V, R> extends FailureOptions {
   /** Names the node and its store `<name>-in-flight`. Must not change between versions. */
   readonly name: string;
   /**

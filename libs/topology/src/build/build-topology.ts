@@ -4,6 +4,7 @@ import { invalidTopology } from '../faults.ts';
 import type { GraphNode, SinkNode, SourceNode, TopologyGraph } from '../graph.ts';
 import { describeTopology } from '../describe.ts';
 import { describeAsMermaid } from '../mermaid.ts';
+import type { FailurePolicy } from '../options/failure-policy.ts';
 import type { CoPartitionGroup, ReadAhead, SinkSpec, SourceSpec, SubTopology, Topology } from '../plan.ts';
 import { encodesAs, incomingKey, storeBehind, traceProvenance } from '../provenance.ts';
 import type { Provenance } from '../provenance.ts';
@@ -11,6 +12,7 @@ import { checkGraph } from './checks.ts';
 import { clockNames, withClockName } from './clock-names.ts';
 import { compileTask } from './compile.ts';
 import type { StoreLookUp } from './compile.ts';
+import { retrySourceSpecs, retryTopicsBehind } from './retry-topics.ts';
 import { groupNodes } from './sub-topologies.ts';
 import type { NodeGroup } from './sub-topologies.ts';
 
@@ -29,7 +31,9 @@ export function buildTopology(graph: TopologyGraph): Topology {
     globalSpecs: new Map(graph.globalStores.map(({ spec }) => [spec.name, Object.freeze(spec)])),
   };
   return Object.freeze({
-    subTopologies: Object.freeze(groups.map((group) => subTopology(group, traced, stores))),
+    subTopologies: Object.freeze(
+      groups.map((group) => subTopology(group, traced, stores, graph.failurePolicies)),
+    ),
     repartitions: Object.freeze(
       graph.repartitions.map(({ name, partitionCount }) => Object.freeze({ name, partitionCount })),
     ),
@@ -58,16 +62,26 @@ function subTopology(
   { id, nodes }: NodeGroup,
   traced: ReadonlyMap<GraphNode, Provenance>,
   look: StoreLookUp,
+  policies: ReadonlyMap<string, FailurePolicy>,
 ): SubTopology {
   const sinks = nodes.filter((node): node is SinkNode => node.kind === 'sink');
   const sources = nodes.filter((node): node is SourceNode => node.kind === 'source');
   const stores = new Set(nodes.flatMap((node) => (node.kind === 'processor' ? node.operator.stores : [])));
+  const specs = sources.map((source) => sourceSpecs(source));
   return Object.freeze({
     id,
-    sources: Object.freeze(sources.flatMap((source) => sourceSpecs(source))),
+    sources: Object.freeze([
+      ...specs.flat(),
+      ...sources.flatMap((source, index) =>
+        retrySourceSpecs(specs[index]!, retryTopicsBehind(source, policies)),
+      ),
+    ]),
     sinks: Object.freeze(sinks.map((sink) => sinkSpec(sink, traced))),
     stores: Object.freeze([...stores].map((name) => look.specs.get(name)!)),
-    compile: (ports) => compileTask(nodes, sinks, traced, ports, look),
+    failurePolicies: new Map(
+      nodes.flatMap(({ name }) => (policies.has(name) ? [[name, policies.get(name)!] as const] : [])),
+    ),
+    compile: (ports) => compileTask(nodes, sinks, traced, ports, look, policies),
   } satisfies SubTopology);
 }
 

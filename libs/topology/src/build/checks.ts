@@ -1,5 +1,6 @@
 // Owns the checks that need the whole graph: duplicates and cycles. Faults of single operators were collected while it was drawn.
 import type { TopologyFault } from '../faults.ts';
+import { retryTopicFaults } from './retry-topics.ts';
 import type { GraphNode, SinkNode, SourceNode, TopologyGraph } from '../graph.ts';
 
 /** Every fault of the topology, those of single operators first. Empty: it can be built. */
@@ -10,6 +11,7 @@ export function checkGraph(graph: TopologyGraph): TopologyFault[] {
     ...checkDuplicateNames(graph),
     ...checkConnectedStores(graph),
     ...checkCycles(graph.nodes),
+    ...retryTopicFaults(graph),
   ];
 }
 

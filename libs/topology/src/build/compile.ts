@@ -8,7 +8,9 @@ import type { GlobalStoreSpec, RecordHeadersFunction, StoreSpec } from '../plan.
 import type { CompiledTask, OperatorClock, RecordContext, TaskPorts } from '../ports.ts';
 import { encodesAs, incomingKey } from '../provenance.ts';
 import type { Provenance } from '../provenance.ts';
+import type { FailurePolicy } from '../options/failure-policy.ts';
 import type { ClockNames } from './clock-names.ts';
+import { retryTopicsBehind } from './retry-topics.ts';
 
 /** Which user function threw an error, by node. The innermost site notes it; the error itself stays untouched. */
 class Blame {
@@ -86,6 +88,7 @@ export function compileTask(
   traced: ReadonlyMap<GraphNode, Provenance>,
   ports: TaskPorts,
   stores: StoreLookUp,
+  policies: ReadonlyMap<string, FailurePolicy> = new Map(),
 ): CompiledTask {
   const blame = new Blame();
   const scopes = new Scopes();
@@ -147,14 +150,18 @@ export function compileTask(
   };
 
   const sources: StreamFunction[] = [];
+  // Behind all others, as in SubTopology.sources.
+  const retries: StreamFunction[] = [];
   for (const node of nodes) {
     if (node.kind !== 'source') continue;
     const fn = fold(node) as StreamFunction;
     // One function for all topics of a source: SubTopology.sources has one entry per topic.
     for (let topic = 0; topic < node.topics.length; topic++) sources.push(fn);
+    const levels = retryTopicsBehind(node, policies)?.delaysMs.length ?? 0;
+    for (let topic = 0; topic < node.topics.length * levels; topic++) retries.push(fn);
   }
   return {
-    sources: sources.map((source) => scopes.around(source)),
+    sources: [...sources, ...retries].map((source) => scopes.around(source)),
     init: () =>
       scopes.run(() => {
         for (const init of inits) init();

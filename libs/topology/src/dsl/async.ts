@@ -23,6 +23,7 @@ export function addAsync(
   const path = `${state.path}.${method}(${label})`;
   const plan = asyncPlan({ ...given, name: checkedName(graph, given?.name, path) });
   const name = graph.nodeName('KSTREAM-ASYNC-', plan.name, path);
+  graph.setFailurePolicy(name, given?.failurePolicy, path);
   graph.checkedFunction('call', fn, path);
   if (given?.retries !== undefined) graph.checkedOptions(given.retries, `${path}.retries`);
   checkPlan(graph, plan, path);

@@ -186,6 +186,7 @@ function addCogroup(
   const changes: ChangeOptions = { sendOldValues: false };
   const nodes = members.map(({ aggregator }, index): GraphNode => {
     const name = graph.nodeName('COGROUPKSTREAM-AGGREGATE-', suffixed(`-cogroup-agg-${index}`), path);
+    if (typeof named === 'object') graph.setFailurePolicy(name, named.failurePolicy, path);
     return graph.addNode({
       kind: 'processor',
       name,

@@ -47,6 +47,13 @@ export function addGlobalTable(
   const sourceName = graph.nodeName('KSTREAM-SOURCE-', named === undefined ? named : `${named}-source`, path);
   const processorName = graph.nodeName('KTABLE-SOURCE-', named, path);
   graph.checkedName('topic name', topic, path);
+  if (consumed?.failurePolicy !== undefined) {
+    graph.addFault(
+      path,
+      'a global table has no failurePolicy: every instance reads it, outside of tasks.',
+      'Use exceptionHandlers.deserialization of the application.',
+    );
+  }
   const keySerde = graph.checkedSerde('key', path, materialized?.keySerde, consumed?.keySerde);
   const valueSerde = graph.checkedSerde('value', path, materialized?.valueSerde, consumed?.valueSerde);
   if (materialized?.versioned !== undefined) {

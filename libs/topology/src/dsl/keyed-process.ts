@@ -32,6 +32,7 @@ export function addKeyedProcess(
   const path = `${state.path}.process(${labelOf(given?.name)})`;
   let fn = namedFunction(graph, given, path);
   const name = graph.nodeName('KSTREAM-PROCESSOR-', fn.name, path);
+  graph.setFailurePolicy(name, fn.failurePolicy, path);
   graph.checkedFunction('onRecord', fn.onRecord, path);
   if (fn.onTimer !== undefined) graph.checkedFunction('onTimer', fn.onTimer, path);
   const keySerde = graph.checkedSerde('key', path, state.keySerde);

@@ -290,6 +290,7 @@ export class KStreamImpl implements Untyped<KStream<unknown, unknown>> {
     const { graph } = this.#dsl;
     const produced = graph.checkedOptions(given, path);
     const name = graph.nodeName('KSTREAM-SINK-', produced.name, path);
+    graph.setFailurePolicy(name, produced.failurePolicy, path);
     checkWriteOptions(graph, produced, path);
     if (typeof topic !== 'function') graph.checkedName('topic name', topic, path);
     graph.addNode({
@@ -406,6 +407,7 @@ export class KStreamImpl implements Untyped<KStream<unknown, unknown>> {
     }
     const sources: readonly SourceNode[] = [...new Set([...stream.sources, ...table.state.sources])];
     const name = graph.nodeName(prefix, joined.name, path);
+    graph.setFailurePolicy(name, joined.failurePolicy, path);
     if (sources.length > 1) graph.coPartitions.push({ operator: name, sources });
     const { view } = table.state;
     const buffer = addJoinBuffer(graph, path, name, joined, stream, view);

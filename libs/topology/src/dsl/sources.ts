@@ -23,6 +23,7 @@ export function addSource<K, V>(
     graph.checkedFunction('timestampExtractor', consumed.timestampExtractor, path);
   }
   for (const { problem, remedy } of consumedTimeFaults(consumed)) graph.addFault(path, problem, remedy);
+  graph.setFailurePolicy(name, consumed?.failurePolicy, path);
   return graph.addNode({
     kind: 'source',
     name,

@@ -84,6 +84,7 @@ export function addStreamStreamJoin(graph: TopologyGraph, request: StreamStreamJ
   const leftJoinName = nameOf(rightOuter ? 'KSTREAM-OUTERTHIS-' : 'KSTREAM-JOINTHIS-', leftSuffix);
   const rightJoinName = nameOf(leftOuter ? 'KSTREAM-OUTEROTHER-' : 'KSTREAM-JOINOTHER-', rightSuffix);
   const mergeName = nameOf('KSTREAM-MERGE-', '-merge');
+  for (const node of [leftJoinName, rightJoinName]) graph.setFailurePolicy(node, joined.failurePolicy, path);
 
   const { beforeMs = 0, afterMs = 0, graceMs = 0 } = (windows ?? {}) as Partial<JoinWindows>;
   const retentionMs = beforeMs + afterMs + graceMs;

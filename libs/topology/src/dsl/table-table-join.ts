@@ -34,6 +34,9 @@ export function addTableTableJoin(graph: TopologyGraph, request: TableJoinReques
   const mergeName = graph.nodeName('KTABLE-MERGE-', given, path);
   const leftName = graph.nodeName('KTABLE-JOINTHIS-', suffixed('-join-this'), path);
   const rightName = graph.nodeName('KTABLE-JOINOTHER-', suffixed('-join-other'), path);
+  if (typeof named === 'object')
+    for (const node of [mergeName, leftName, rightName])
+      graph.setFailurePolicy(node, named.failurePolicy, path);
   // A change to nothing from nothing must be known where it would come out.
   if (method !== 'join') left.enableSendingOldValues();
   if (method === 'outerJoin') right.enableSendingOldValues();

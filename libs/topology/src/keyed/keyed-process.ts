@@ -1,4 +1,5 @@
 // Owns the interfaces of keyed process functions: what a user writes, and what the functions are given.
+import type { FailureOptions } from '../options/failure-policy.ts';
 import type { RecordHeader } from '#libs/core';
 import type { GlobalKTable } from '../dsl/global-table.ts';
 import type { SerdeOf } from '../options.ts';
@@ -87,7 +88,13 @@ export interface KeyedContext<K, R, S extends StateDescriptors, B = object> {
  * A function on the records of a key, with state and timers. Synchronous; it may be run again for the same record when state had to be
  * read first, so it keeps nothing outside `context.state`.
  */
-export interface KeyedProcessFunction<K, V, R, S extends StateDescriptors, B = object> {
+export interface KeyedProcessFunction<
+  K,
+  V,
+  R,
+  S extends StateDescriptors,
+  B = object,
+> extends FailureOptions {
   /** Names the node and prefixes its stores: `<name>-<state>`, `<name>-timers`. Must not change between versions. */
   readonly name: string;
   readonly state?: S | undefined;
@@ -101,7 +108,7 @@ export interface KeyedProcessFunction<K, V, R, S extends StateDescriptors, B = o
 }
 
 /** The same with its types loosened, for the operator. */
-export interface LooseKeyedProcessFunction {
+export interface LooseKeyedProcessFunction extends FailureOptions {
   readonly name: string;
   readonly state?: StateDescriptors | undefined;
   readonly broadcast?: BroadcastTables | undefined;

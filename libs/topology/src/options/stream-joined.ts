@@ -1,8 +1,9 @@
 // Owns the options of a stream–stream join.
 import type { SerdeOf } from '../options.ts';
+import type { FailureOptions } from './failure-policy.ts';
 
 /** How two streams meet: serdes, names and stores. `K`, `V`, `VO`: key, this stream's values, the other's. */
-export interface StreamJoined<K, V, VO> {
+export interface StreamJoined<K, V, VO> extends FailureOptions {
   /**
    * Base name of the stores: `<storeName>-this-join-store`, `<storeName>-other-join-store` and, for left and outer joins,
    * `<storeName>-left-shared-join-store` or `<storeName>-outer-shared-join-store`. Default: `name`. One of the two is needed.
