@@ -7,6 +7,7 @@ import type { TaskCopies } from './assignor/contract.ts';
 import type { ClusterLayout } from './cluster-layout.ts';
 import type { RuntimeConfig } from './config.ts';
 import type { EpochCoordinator } from './epoch-coordinator.ts';
+import type { InsightLog } from './insight/insight-log.ts';
 import { distrust } from './local-state.ts';
 import type { StandbyCopies } from './standby-copies.ts';
 import type { TaskRegistry } from './task-registry.ts';
@@ -20,6 +21,7 @@ export interface AssignedTasksParts {
   readonly config: RuntimeConfig;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly insight: InsightLog;
   /** Asks the group for another round. */
   readonly requestRound: (reason: string) => void;
   /** Something the loop recovers from, or stops for. */
@@ -61,6 +63,11 @@ export class AssignedTasks {
     this.parts = parts;
   }
 
+  /** Of the tasks that run here or are being opened. */
+  get names(): readonly TaskIdText[] {
+    return this.parts.registry.assignedNames;
+  }
+
   /** Resolves once what was taken away is given up; what is new may be restoring for long. */
   async apply(copies: TaskCopies, options: ApplyOptions): Promise<AssignmentChange> {
     const { registry, epochs, logger } = this.parts;
@@ -76,6 +83,7 @@ export class AssignedTasks {
       standby,
       warmup,
     });
+    this.parts.insight.assigned(options.source, copies, { revoked, added });
     if (revoked.length > 0) {
       const committed = await this.guarded(() => epochs.commitAll());
       const kept = new Set([...standby, ...warmup]);

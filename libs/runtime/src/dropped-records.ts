@@ -1,5 +1,6 @@
 // Owns the count of records that were left out by rule or policy, and says so in the log, at most once a second.
 import type { Clock, ErrorCode, Logger } from '#libs/core';
+import type { InsightLog } from './insight/insight-log.ts';
 
 const LOG_INTERVAL_MS = 1_000;
 
@@ -8,16 +9,20 @@ export class DroppedRecords {
   total = 0;
   private readonly clock: Clock;
   private readonly logger: Logger;
+  private readonly insight: InsightLog;
   private lastLog = -Infinity;
   private sinceLog = 0;
 
-  constructor(clock: Clock, logger: Logger) {
+  constructor(clock: Clock, logger: Logger, insight: InsightLog) {
+    this.insight = insight;
     this.clock = clock;
     this.logger = logger;
   }
 
-  record(where: string, code: ErrorCode, reason: string): void {
+  /** `where`: the task, and the node behind a space. */
+  record(where: string, code: ErrorCode, reason: string, kind: 'dropped' | 'deadLetter' = 'dropped'): void {
     this.total++;
+    this.insight.dropped(kind, where, code, reason);
     this.sinceLog++;
     const now = this.clock.monotonic();
     if (now - this.lastLog < LOG_INTERVAL_MS) return;

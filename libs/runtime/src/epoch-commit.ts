@@ -105,10 +105,14 @@ export interface CommitTarget {
   /** Begins to send batches of the open epoch; only while no earlier epoch is being committed. */
   stream(batches: readonly PendingBatch[]): void;
   /**
-   * `ownership` ends when the epoch is abandoned: nothing more is sent for it then.
+   * `ownership` ends when the epoch is abandoned: nothing more is sent for it then. `onProduced`: step 2 is done.
    * @throws as TransactionalWriter.commit
    */
-  commit(epoch: SealedEpoch, ownership: Ownership): Promise<ReadonlyMap<string, number>>;
+  commit(
+    epoch: SealedEpoch,
+    ownership: Ownership,
+    onProduced: () => void,
+  ): Promise<ReadonlyMap<string, number>>;
 }
 
 /** Steps 2 to 4 for exactly-once: one transaction. */
@@ -123,10 +127,15 @@ export class TransactionalCommit implements CommitTarget {
     appendAll(this.writer, batches);
   }
 
-  async commit(epoch: SealedEpoch, ownership: Ownership): Promise<ReadonlyMap<string, number>> {
+  async commit(
+    epoch: SealedEpoch,
+    ownership: Ownership,
+    onProduced: () => void,
+  ): Promise<ReadonlyMap<string, number>> {
     this.stream(epoch.batches);
     await this.writer.flush();
     const group = ownership.generation();
+    onProduced();
     const renewed = (refused: GroupMetadata) => ownership.renewed(refused);
     const { endOffsets } = await this.writer.commit(epoch.offsets, group, renewed);
     return endOffsets;
@@ -149,9 +158,14 @@ export class AtLeastOnceCommit implements CommitTarget {
     appendAll(this.writer, batches);
   }
 
-  async commit(epoch: SealedEpoch, ownership: Ownership): Promise<ReadonlyMap<string, number>> {
+  async commit(
+    epoch: SealedEpoch,
+    ownership: Ownership,
+    onProduced: () => void,
+  ): Promise<ReadonlyMap<string, number>> {
     this.stream(epoch.batches);
     const { endOffsets } = await this.writer.flush();
+    onProduced();
     if (epoch.offsets.length > 0) await this.commitOffsets(epoch.offsets, ownership);
     return endOffsets;
   }

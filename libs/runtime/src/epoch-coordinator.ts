@@ -1,8 +1,10 @@
 // Owns when an epoch ends and that at most one is being committed: one open, one in commit, never more.
 // The five steps of a commit are in epoch-commit.ts; what to do when one fails is the worker's.
+import { asError } from '#libs/core';
 import type { Clock } from '#libs/core';
 import { sealEpoch, settleEpoch } from './epoch-commit.ts';
 import type { CommitTarget, SealedEpoch } from './epoch-commit.ts';
+import type { EpochLog } from './insight/epoch-log.ts';
 import type { OutputCollector } from './output-collector.ts';
 import { Ownership } from './ownership.ts';
 import type { OwningMember } from './ownership.ts';
@@ -27,6 +29,7 @@ export class EpochCoordinator {
   private readonly transactionalId: string;
   private readonly clock: Clock;
   private readonly onCommitEnd: () => void;
+  private readonly insight: EpochLog;
   private readonly member: () => OwningMember;
   private committing: Promise<void> | null = null;
   /** What `committing` is about. */
@@ -46,6 +49,7 @@ export class EpochCoordinator {
     readonly clock: Clock;
     readonly member: () => OwningMember;
     readonly onCommitEnd: () => void;
+    readonly insight: EpochLog;
   }) {
     this.tasks = parts.tasks;
     this.collector = parts.collector;
@@ -55,6 +59,7 @@ export class EpochCoordinator {
     this.clock = parts.clock;
     this.member = parts.member;
     this.onCommitEnd = parts.onCommitEnd;
+    this.insight = parts.insight;
     this.openedAt = this.clock.monotonic();
   }
 
@@ -119,6 +124,7 @@ export class EpochCoordinator {
     const batches = this.collector.takeBatches();
     if (batches.length === 0) return;
     for (const { batch } of batches) this.streamedBytes += batch.bytes.length;
+    this.insight.sent(batches);
     this.target.stream(batches);
   }
 
@@ -153,6 +159,7 @@ export class EpochCoordinator {
     this.inCommit = null;
     this.streamedBytes = 0;
     this.openedAt = this.clock.monotonic();
+    this.insight.onAbandoned();
   }
 
   /** Begins before the first record is processed: what is owned then was opened after everything that was lost before. */
@@ -163,12 +170,15 @@ export class EpochCoordinator {
 
   private begin(): void {
     const epoch = sealEpoch(this.tasks(), this.collector, this.transactionalId);
+    this.insight.onSealed(epoch.batches, epoch.tasks.length);
     this.openedAt = this.clock.monotonic();
     this.streamedBytes = 0;
     const ownership = this.owned();
     this.inCommit = epoch;
     this.committing = this.target
-      .commit(epoch, ownership)
+      .commit(epoch, ownership, () => {
+        if (!ownership.isOver) this.insight.onProduced();
+      })
       .then((endOffsets) => {
         if (ownership.isOver) return;
         settleEpoch(epoch, endOffsets);
@@ -181,6 +191,8 @@ export class EpochCoordinator {
         if (ownership.isOver) return;
         this.committing = null;
         this.inCommit = null;
+        if (this.failure === null) this.insight.onCommitted();
+        else this.insight.onAborted(asError(this.failure).message);
         this.onCommitEnd();
       });
   }

@@ -18,8 +18,24 @@ export type {
 export type { PartitionCheck } from './internal-topics.ts';
 export type { RestoreListener, RestoreProgress, RestoreRole } from './store-restorer.ts';
 export type { CopyFigures, CopyRole } from './standby-copy.ts';
-export type { WorkerFigures } from './worker.ts';
-export type { RuntimeFigures } from './streams-runtime.ts';
+export type {
+  DropCount,
+  EpochFigures,
+  HistogramFigures,
+  InputFlow,
+  IssueFigures,
+  LoopFigures,
+  OutputFlow,
+  PartitionFigures,
+  RebalanceFigures,
+  RestoreFigures,
+  RuntimeFigures,
+  RuntimeInsight,
+  StoreFigures,
+  TaskFigures,
+  TaskPhase,
+  WorkerFigures,
+} from './insight/figures.ts';
 export type { WorkerFailure, WorkerFailureHandler, WorkerFailureResponse } from './worker-failure.ts';
 export { changelogTopic, repartitionTopic, transactionalId } from './names.ts';
 export { decodeOffsetMetadata, encodeOffsetMetadata, shortHash } from './offset-metadata.ts';

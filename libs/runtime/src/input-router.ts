@@ -27,6 +27,11 @@ export class InputRouter {
     }
   }
 
+  /** Nothing is read of any task until `route` is called again; what is buffered stays. */
+  hold(registry: TaskRegistry): void {
+    for (const task of registry.tasks) for (const queue of task.group.queues) this.pause(queue);
+  }
+
   private pause(queue: RecordQueue): void {
     const key = formatTopicPartition(queue.topic, queue.partition);
     if (this.paused.has(key)) return;

@@ -5,6 +5,7 @@ import type { FetchedChunk } from '#libs/broker';
 import { FatalError, asError } from '#libs/core';
 import type { SourceSpec } from '#libs/topology';
 import type { Codec } from '#libs/serde';
+import type { InputCounter } from './insight/flows.ts';
 import { shortHash } from './offset-metadata.ts';
 
 export class RecordQueue {
@@ -28,6 +29,12 @@ export class RecordQueue {
   /** The position as it was last handed to a commit; -1: it never was. */
   sealedPosition = -1;
 
+  /** The position as it was last committed from here, or found committed at the start; -1: neither. */
+  committedPosition = -1;
+
+  /** What came in by the source, over all its partitions. */
+  readonly flow: InputCounter;
+
   /** Timestamp of the next record where an extractor must be asked: NaN until it was. */
   extractedTimestamp = Number.NaN;
 
@@ -50,7 +57,9 @@ export class RecordQueue {
     valueCodec: Codec<unknown>,
     startOffset: number,
     leaderEpoch: number,
+    flow: InputCounter,
   ) {
+    this.flow = flow;
     this.source = source;
     this.sourceIndex = sourceIndex;
     this.topic = topic;
@@ -67,6 +76,7 @@ export class RecordQueue {
   offer(chunk: FetchedChunk): void {
     this.waiting.push(chunk);
     this.bufferedBytes += chunk.byteLength;
+    this.flow.bytes += chunk.byteLength;
   }
 
   /** The offset to commit: everything below is processed. Behind control and aborted batches once they are passed. */

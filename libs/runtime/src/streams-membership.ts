@@ -18,6 +18,7 @@ import type { AssignedTasks } from './assigned-tasks.ts';
 import type { ClusterLayout } from './cluster-layout.ts';
 import type { RuntimeConfig } from './config.ts';
 import type { ControlQueue } from './control-queue.ts';
+import type { InsightLog } from './insight/insight-log.ts';
 import { PredecessorSettler } from './predecessor-settler.ts';
 import { streamsTopology } from './streams-topology.ts';
 
@@ -33,6 +34,7 @@ export interface StreamsMembershipParts {
   readonly transactionalId: string;
   readonly controls: ControlQueue;
   readonly assigned: AssignedTasks;
+  readonly insight: InsightLog;
   /** Drops the open epoch and closes all tasks dirty. */
   readonly abandon: () => Promise<void>;
   /** Something the loop recovers from, or stops for. */
@@ -99,7 +101,10 @@ export class StreamsMembership implements StreamsGroupMemberHandler {
   onLost(reason: string, asked: boolean): Promise<void> {
     const { controls, logger } = this.parts;
     return controls.post(async () => {
-      if (!asked) this.losses++;
+      if (!asked) {
+        this.losses++;
+        this.parts.insight.lost(reason, this.parts.assigned.names);
+      }
       logger.warn('The worker lost its place in the group; its tasks are closed without a commit', {
         reason,
       });

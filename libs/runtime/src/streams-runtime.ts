@@ -3,18 +3,19 @@
 // It makes neither the broker client nor the state backend, and closes neither.
 import type { BrokerClient } from '#libs/broker';
 import { MillraceError, asError } from '#libs/core';
-import type { Clock, Logger } from '#libs/core';
+import type { Clock, Logger, TaskIdText } from '#libs/core';
 import type { StateBackend } from '#libs/state';
 import type { Topology } from '#libs/topology';
 import type { RuntimeConfig } from './config.ts';
 import { GlobalStores } from './global-stores.ts';
+import type { RuntimeFigures, RuntimeInsight } from './insight/figures.ts';
+import { InsightLog } from './insight/insight-log.ts';
 import { layOut } from './internal-topics.ts';
 import type { PartitionCheck } from './internal-topics.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { refuseWithoutStreamsGroups } from './membership.ts';
 import type { RestoreListener } from './store-restorer.ts';
 import { Worker, asFatal } from './worker.ts';
-import type { WorkerFigures } from './worker.ts';
 import { WorkerFailurePolicy } from './worker-failure.ts';
 import type { WorkerFailureVerdict } from './worker-failure.ts';
 
@@ -27,12 +28,6 @@ export interface StreamsRuntimeParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onRestore?: RestoreListener;
-}
-
-export interface RuntimeFigures extends WorkerFigures {
-  /** Workers that died and were replaced since the start. */
-  readonly workerReplacements: number;
-  readonly lastWorkerFailure: { readonly code: string; readonly message: string } | null;
 }
 
 interface Launched {
@@ -55,7 +50,11 @@ export class StreamsRuntime {
   private past: RuntimeFigures | null = null;
   private replacements = 0;
   private lastFailure: RuntimeFigures['lastWorkerFailure'] = null;
-  private endPause: (() => void) | null = null;
+  private endWait: (() => void) | null = null;
+  private readonly insightLog: InsightLog;
+  private readonly onRestore: RestoreListener;
+  private startedAt: number | null = null;
+  private paused = false;
   /** Once the application has ended: its process is to end too. */
   stopsProcess = false;
 
@@ -64,6 +63,8 @@ export class StreamsRuntime {
     this.lifecycle = new Lifecycle((error) => {
       parts.logger.error('A lifecycle listener threw', { error: asError(error).message });
     });
+    this.insightLog = new InsightLog(parts.clock);
+    this.onRestore = this.insightLog.listening(parts.onRestore ?? null);
     this.policy = new WorkerFailurePolicy(parts.config, parts.clock, (error) => {
       parts.logger.error('The handler `onWorkerFailure` failed; the client stops', {
         error: asError(error).message,
@@ -81,9 +82,9 @@ export class StreamsRuntime {
 
   /** `null` before the worker exists. Between a worker and its replacement, what was counted. */
   get figures(): RuntimeFigures | null {
-    const { past, replacements: workerReplacements, lastFailure: lastWorkerFailure } = this;
+    const { past, replacements: workerReplacements, lastFailure: lastWorkerFailure, paused } = this;
     const figures = this.worker?.figures;
-    if (figures === undefined) return past && { ...past, workerReplacements, lastWorkerFailure };
+    if (figures === undefined) return past && { ...past, workerReplacements, lastWorkerFailure, paused };
     return {
       ...figures,
       processedRecords: figures.processedRecords + (past?.processedRecords ?? 0),
@@ -92,7 +93,60 @@ export class StreamsRuntime {
       committedEpochs: figures.committedEpochs + (past?.committedEpochs ?? 0),
       workerReplacements,
       lastWorkerFailure,
+      paused,
     };
+  }
+
+  /** All that is known at this moment; a copy, JSON-safe. Takes some time: not for every turn. */
+  insight(): RuntimeInsight {
+    const { worker, figures, startedAt } = this;
+    return {
+      at: this.parts.clock.now(),
+      startedAt,
+      transactionalId: worker?.transactionalId ?? null,
+      figures,
+      tasks: this.lifecycle.ended ? [] : (worker?.tasks ?? []),
+      ...this.insightLog.figures,
+    };
+  }
+
+  get isPaused(): boolean {
+    return this.paused;
+  }
+
+  /**
+   * Processes nothing from now on: neither records nor timers. Tasks, heartbeats and copies are kept; what rebalances bring is opened,
+   * restored, and waits too. Resolves once all that was processed is committed. Of this instance, and for as long as it lives.
+   */
+  async pause(): Promise<void> {
+    this.paused = true;
+    if (this.worker === null || this.lifecycle.ended) return;
+    try {
+      await this.worker.settle();
+    } catch {
+      // The worker has ended, or is being replaced: it processes nothing either way.
+    }
+  }
+
+  resume(): void {
+    this.paused = false;
+    this.worker?.notify();
+  }
+
+  /**
+   * Closes a task and opens it again from what is committed; the group hears nothing of it. `dirty`: nothing is committed before; the
+   * worker's other tasks begin again at the last commit too. Resolves once it is closed; it then opens, and restores what it must.
+   * @throws MillraceError MILLRACE_UNKNOWN_TASK, MILLRACE_ILLEGAL_STATE there is no worker; what the commit failed with.
+   */
+  async restartTask(task: TaskIdText, dirty = false): Promise<void> {
+    if (this.worker === null || this.lifecycle.ended) {
+      throw new MillraceError({
+        code: 'MILLRACE_ILLEGAL_STATE',
+        message: `Task ${task} cannot be restarted: the application is ${this.lifecycle.state}.`,
+        remedy: 'Start the application.',
+      });
+    }
+    await this.worker.restartTask(task, dirty);
   }
 
   /**
@@ -108,6 +162,7 @@ export class StreamsRuntime {
       });
     }
     this.lifecycle.to('REBALANCING');
+    this.startedAt = this.parts.clock.now();
     let launched: Launched;
     try {
       launched = await this.launch();
@@ -120,14 +175,15 @@ export class StreamsRuntime {
 
   /** A worker with all it needs; nothing of an earlier one is used again. @throws what the checks found. */
   private async launch(): Promise<Launched> {
-    const { topology, config, client, backend, checkPartitions, clock, logger, onRestore } = this.parts;
+    const { topology, config, client, backend, checkPartitions, clock, logger } = this.parts;
+    const { onRestore } = this;
     const globals = new GlobalStores({
       specs: topology.globalStores,
       client,
       clock,
       logger,
       deserialization: config.exceptionHandlers.deserialization,
-      listener: onRestore ?? null,
+      listener: onRestore,
       onFailed: (error) => worker?.failForGood(error),
     });
     let worker: Worker | undefined;
@@ -143,7 +199,9 @@ export class StreamsRuntime {
         clock,
         logger,
         globals,
-        onRestore: onRestore ?? null,
+        onRestore,
+        insight: this.insightLog,
+        isPaused: () => this.paused,
         onState: (state) => this.onWorkerState(state),
       });
       this.worker = worker;
@@ -187,6 +245,7 @@ export class StreamsRuntime {
       }
       this.replacements++;
       this.lastFailure = { code: error.code, message: error.message };
+      this.insightLog.issue('workerDied', error.code, '', error.message);
       this.onWorkerState('rebalancing');
       logger.error(`The worker died and is replaced: ${error.message}`, {
         code: error.code,
@@ -194,7 +253,7 @@ export class StreamsRuntime {
         replacement: this.replacements,
         pauseMs,
       });
-      await this.pause(pauseMs);
+      await this.wait(pauseMs);
       if (this.stopRequested) {
         this.end(null);
         return null;
@@ -209,11 +268,11 @@ export class StreamsRuntime {
   }
 
   /** Ends early when the application is to stop. */
-  private pause(ms: number): Promise<void> {
+  private wait(ms: number): Promise<void> {
     if (this.stopRequested) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = this.parts.clock.schedule(ms, resolve);
-      this.endPause = () => {
+      this.endWait = () => {
         timer.cancel();
         resolve();
       };
@@ -246,7 +305,7 @@ export class StreamsRuntime {
     this.stopRequested = true;
     if (this.lifecycle.canGoTo('PENDING_SHUTDOWN')) this.lifecycle.to('PENDING_SHUTDOWN');
     this.worker?.stop();
-    this.endPause?.();
+    this.endWait?.();
     await this.ended;
   }
 

@@ -10,6 +10,7 @@ import type { RuntimeConfig } from './config.ts';
 import type { DroppedRecords } from './dropped-records.ts';
 import { EventTime, hasWatermarks } from './event-time.ts';
 import type { GlobalStores } from './global-stores.ts';
+import type { InsightLog } from './insight/insight-log.ts';
 import { METADATA_BYTES_MAX, metadataBytesMax, shortHash } from './offset-metadata.ts';
 import { OperatorClocks } from './operator-clocks.ts';
 import type { OutputCollector } from './output-collector.ts';
@@ -30,6 +31,7 @@ export interface TaskBuilderParts {
   readonly reader: RecordReader;
   readonly collector: OutputCollector;
   readonly dropped: DroppedRecords;
+  readonly insight: InsightLog;
   readonly globals: GlobalStores;
   readonly transactionalId: string;
   readonly clock: Clock;
@@ -117,6 +119,7 @@ export function buildTask(
     storeFingerprints: stores,
     clock,
     logger,
+    latency: parts.insight.epochs.latency,
     onDrop: (error) => dropped.record(name, error.code, error.message),
     resolveTopic: parts.resolveTopic,
     epochId: Math.max(start.epochId, state?.reached.epochId ?? -1) + 1,
@@ -148,7 +151,7 @@ function queuesOf(
 ): RecordQueue[] {
   const queues: RecordQueue[] = [];
   sub.sources.forEach((source, index) => {
-    const queue = queueOf(parts.layout, source, index, partition, start);
+    const queue = queueOf(parts, sub, source, index, partition, start);
     if (queue !== null) queues.push(queue);
   });
   return queues;
@@ -156,7 +159,8 @@ function queuesOf(
 
 /** `null`: the topic has fewer partitions. */
 function queueOf(
-  layout: ClusterLayout,
+  { layout, insight }: TaskBuilderParts,
+  sub: SubTopology,
   source: SourceSpec,
   index: number,
   partition: number,
@@ -174,11 +178,12 @@ function queueOf(
     compileCodec(source.valueSerde),
     start.offsets.get(key) ?? 0,
     start.leaderEpochs.get(key) ?? -1,
+    insight.flows.input({ subTopology: sub.id, source: source.name, topic, kind: source.kind }),
   );
   if (queue.partitionTimeId !== null) {
     queue.partitionTime = start.clocks.get(queue.partitionTimeId) ?? queue.partitionTime;
   }
-  if (start.committed.has(key)) queue.sealedPosition = queue.position;
+  if (start.committed.has(key)) queue.committedPosition = queue.sealedPosition = queue.position;
   return queue;
 }
 

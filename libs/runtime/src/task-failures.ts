@@ -49,7 +49,8 @@ export class TaskFailures {
     const response = this.askPolicy(stage, failure, { topic, partition, offset, timestamp });
     if (response === 'fail') throw failure;
     if (response !== 'continue') this.sendDeadLetter(queue, failure, stage, response.deadLetterTopic);
-    this.parts.dropped.record(this.parts.taskId, failure.code, failure.message);
+    const kind = response === 'continue' ? 'dropped' : 'deadLetter';
+    this.parts.dropped.record(this.parts.taskId, failure.code, failure.message, kind);
   }
 
   /**

@@ -13,6 +13,7 @@ import type { TaskState } from '#libs/state';
 import type { CompiledTask, SourceFunction, StoreSpec } from '#libs/topology';
 import type { EventTime } from './event-time.ts';
 import type { FailureStage } from './failure-policy.ts';
+import type { CommitLatency } from './insight/latency.ts';
 import type { OperatorClocks } from './operator-clocks.ts';
 import type { OutputCollector } from './output-collector.ts';
 import type { PartitionGroup } from './partition-group.ts';
@@ -56,6 +57,7 @@ export interface TaskParts {
   readonly storeFingerprints: string;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly latency: CommitLatency;
   /** A record left out by rule. */
   readonly onDrop: (error: MillraceError) => void;
   /** Finds out the partition count of a topic that a sink or the dead-letter queue needs. */
@@ -164,6 +166,12 @@ export class Task {
     return this.eventTime.now;
   }
 
+  /** As `eventTimeNow`, for who only looks. */
+  get eventTimeSeen(): number {
+    const { now, byWatermarks } = this.eventTime;
+    return byWatermarks ? now : Math.max(now, this.context.streamTime);
+  }
+
   /** Times of operators' clocks, by `shortHash` of their names, and of partitions whose time an extractor is shown. */
   get clockTimes(): ReadonlyMap<string, number> {
     const times = this.clocks.times();
@@ -252,13 +260,25 @@ export class Task {
       if (!group.isProcessable()) break;
       const queue = queues.length === 1 ? queues[0]! : this.earliest();
       const until = queues.length === 1 ? Infinity : this.nextHead(queue);
+      const { columns, index } = queue;
       const records = this.run(queue, limit - done, until);
-      if (records > 0) this.touched = true;
-      this.recordCount += records;
+      if (records > 0) this.onProcessed(queue, columns, index, records);
       done += records;
     }
     this.mayHaveMore = done >= limit || this.sliceIsOver;
     return done;
+  }
+
+  private onProcessed(
+    queue: RecordQueue,
+    { timestamps }: RecordColumns,
+    first: number,
+    records: number,
+  ): void {
+    this.touched = true;
+    this.recordCount += records;
+    queue.flow.records += records;
+    this.parts.latency.processed(timestamps[first]!, timestamps[first + records - 1]!, records);
   }
 
   /** Ends waiting: called when `suspended` has resolved. */
@@ -268,6 +288,7 @@ export class Task {
 
   /** An epoch of it is committed. */
   onCommitted(): void {
+    for (const queue of this.group.queues) queue.committedPosition = queue.sealedPosition;
     if (this.claimPending) {
       this.claimPending = false;
       this.notePhase('claimed');

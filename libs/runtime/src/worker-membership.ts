@@ -22,6 +22,7 @@ import type { RuntimeConfig } from './config.ts';
 import type { ControlQueue } from './control-queue.ts';
 import type { EpochCoordinator } from './epoch-coordinator.ts';
 import { GroupLeader } from './group-leader.ts';
+import type { InsightLog } from './insight/insight-log.ts';
 import { PredecessorSettler } from './predecessor-settler.ts';
 import { logPhase } from './takeover-phases.ts';
 import type { TaskRegistry } from './task-registry.ts';
@@ -38,6 +39,7 @@ export interface MembershipParts {
   readonly registry: TaskRegistry;
   readonly assigned: AssignedTasks;
   readonly epochs: EpochCoordinator;
+  readonly insight: InsightLog;
   /** Drops the open epoch and closes all tasks dirty. */
   readonly abandon: () => Promise<void>;
   readonly requestRejoin: (reason: string) => void;
@@ -183,9 +185,10 @@ export class WorkerMembership implements GroupMemberHandler {
   }
 
   onLost(reason: string): Promise<void> {
-    const { controls, logger } = this.parts;
+    const { controls, logger, registry } = this.parts;
     return controls.post(async () => {
       this.losses++;
+      this.parts.insight.lost(reason, registry.assignedNames);
       logger.warn('The worker lost its place in the group; its tasks are closed without a commit', {
         reason,
       });

@@ -31,19 +31,24 @@ import { AtLeastOnceCommit, TransactionalCommit, isEpochFailure } from './epoch-
 import { EpochCoordinator } from './epoch-coordinator.ts';
 import type { GlobalStores } from './global-stores.ts';
 import { InputRouter } from './input-router.ts';
+import { DiskSizes } from './insight/disk-sizes.ts';
+import type { TaskFigures, WorkerFigures } from './insight/figures.ts';
+import type { InsightLog } from './insight/insight-log.ts';
+import { taskFigures } from './insight/task-figures.ts';
 import { InputWatch } from './input-watch.ts';
 import { createMembership } from './membership.ts';
 import type { Membership, WorkerMember } from './membership.ts';
 import { transactionalId } from './names.ts';
 import { OutputCollector } from './output-collector.ts';
+import { RecoveryLimits } from './recovery-limits.ts';
 import { RepartitionTrimmer } from './repartition-trimmer.ts';
 import { RunLimit } from './run-limit.ts';
 import { StandbyCopies } from './standby-copies.ts';
-import type { CopyFigures } from './standby-copy.ts';
 import { StoreRestorer } from './store-restorer.ts';
-import type { RestoreListener, RestoreProgress } from './store-restorer.ts';
+import type { RestoreListener } from './store-restorer.ts';
 import { TaskOpener } from './task-opener.ts';
 import { TaskRegistry } from './task-registry.ts';
+import { restartTask } from './task-restart.ts';
 import { TurnPace } from './turn-pace.ts';
 import { WakeSignal } from './wake-signal.ts';
 
@@ -52,10 +57,6 @@ const SLICE_RECORDS = 2_000;
 const IDLE_WAIT_MS_MAX = 100;
 /** Between attempts to begin anew after an epoch failed. */
 const RECOVERY_PAUSE_MS = 100;
-/** So many within a session are no late requests of somebody's any more. */
-const FENCINGS_OF_A_DUEL = 4;
-/** Corrupted state in a row, without an epoch committed in between, that a worker restores from. */
-const CORRUPTIONS_MAX = 3;
 
 export interface WorkerParts {
   readonly index: number;
@@ -66,7 +67,10 @@ export interface WorkerParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly globals: GlobalStores;
-  readonly onRestore: RestoreListener | null;
+  readonly onRestore: RestoreListener;
+  readonly insight: InsightLog;
+  /** Nothing is fetched or processed while it says so; what is open is committed, and the tasks are kept. */
+  readonly isPaused: () => boolean;
   /** `running`: all assigned tasks process. `rebalancing`: tasks are being handed over, opened or restored. */
   readonly onState: (state: 'rebalancing' | 'running') => void;
 }
@@ -92,6 +96,8 @@ export class Worker {
   private readonly runLimit: RunLimit | null;
   private readonly trimmer: RepartitionTrimmer;
   private readonly inputWatch: InputWatch;
+  private readonly sizes: DiskSizes;
+  private readonly limits: RecoveryLimits;
   private readonly pace: TurnPace;
   /** Monotonic. */
   private turnedAt: number;
@@ -120,7 +126,10 @@ export class Worker {
     this.collector = new OutputCollector(config.batchBytes, config.recordBytesMax);
     this.signal = new WakeSignal(clock);
     this.controls = new ControlQueue(() => this.wake());
-    this.dropped = new DroppedRecords(clock, logger);
+    this.dropped = new DroppedRecords(clock, logger, parts.insight);
+    this.limits = new RecoveryLimits(this.transactionalId, config.sessionTimeoutMs, clock);
+    this.sizes = new DiskSizes(backend, config.applicationId, clock);
+    parts.insight.describe(layout);
     this.restorer = new StoreRestorer(
       client,
       clock,
@@ -154,6 +163,7 @@ export class Worker {
       reader: this.reader,
       collector: this.collector,
       dropped: this.dropped,
+      insight: parts.insight,
       globals: parts.globals,
       transactionalId: this.transactionalId,
       clock,
@@ -174,6 +184,7 @@ export class Worker {
       clock,
       member: () => this.member,
       onCommitEnd: () => this.onCommitEnd(),
+      insight: parts.insight.epochs,
     });
     this.assigned = new AssignedTasks({
       registry: this.registry,
@@ -184,6 +195,7 @@ export class Worker {
       config,
       clock,
       logger,
+      insight: parts.insight,
       requestRound: (reason) => this.member.requestRejoin(reason),
       onFailed: (error) => this.fail(error),
     });
@@ -200,6 +212,7 @@ export class Worker {
       registry: this.registry,
       assigned: this.assigned,
       epochs: this.epochs,
+      insight: parts.insight,
       abandon: () => this.abandon(true),
       onFailed: (error) => this.fail(error),
       onFatal: (error) => this.failForGood(error),
@@ -242,6 +255,37 @@ export class Worker {
       restores: this.restorer.progress,
       copies: this.copies.figures,
     };
+  }
+
+  get tasks(): TaskFigures[] {
+    const { layout, clock } = this.parts;
+    const { reader, sizes, registry, restorer, copies } = this;
+    return taskFigures({
+      ...{ layout, clock, reader, sizes },
+      running: registry.tasks,
+      opening: registry.openingNames,
+      restores: restorer.progress,
+      copies: copies.figures,
+    });
+  }
+
+  /** Resolves once nothing is open that could be committed, or the attempt failed, from which the worker recovers. */
+  settle(): Promise<void> {
+    return this.controls.post(() => this.epochs.commitAll().catch((error: unknown) => this.fail(error)));
+  }
+
+  /** See task-restart.ts. */
+  restartTask(name: TaskIdText, dirty: boolean): Promise<void> {
+    const { registry, epochs, copies } = this;
+    const onFailed = (error: unknown): void => this.fail(error);
+    return this.controls.post(() =>
+      restartTask({ registry, epochs, copies, onFailed, abandon: () => this.abandon(false) }, name, dirty),
+    );
+  }
+
+  /** Ends a wait: something has changed that the loop goes by. */
+  notify(): void {
+    this.wake();
   }
 
   /** Runs until stopped or, with `until: latest`, until the input is processed. @throws what stopped it. */
@@ -364,9 +408,11 @@ export class Worker {
   private async turn(): Promise<boolean> {
     this.registry.admit();
     this.reportState();
-    this.router.route(this.registry);
+    const isPaused = this.parts.isPaused();
+    if (isPaused) this.router.hold(this.registry);
+    else this.router.route(this.registry);
     const processed = this.processSlices();
-    this.epochs.turn(this.isCaughtUp(), this.pace.isCareful);
+    this.epochs.turn(isPaused || this.isCaughtUp(), this.pace.isCareful);
     this.trimmer.turn();
     this.inputWatch.turn();
     if (this.runLimit !== null) {
@@ -395,6 +441,7 @@ export class Worker {
 
   private processSlices(): number {
     if (this.isHeldBack) return 0;
+    const startedAt = this.parts.clock.monotonic();
     let processed = 0;
     let slices = 0;
     for (const task of this.pace.beginTurn(this.registry.tasks)) {
@@ -405,12 +452,13 @@ export class Worker {
       if (task.suspended !== null) this.registry.awaitSuspended(task, (error) => this.fail(error));
       if (this.pace.isOver(++slices)) break;
     }
+    this.parts.insight.turned(this.parts.clock.monotonic() - startedAt);
     return processed;
   }
 
   /** Nothing may be processed now: what is open is as large as it may be, or must be settled first. */
   private get isHeldBack(): boolean {
-    if (this.epochs.isFull || this.epochs.isBehind) return true;
+    if (this.parts.isPaused() || this.epochs.isFull || this.epochs.isBehind) return true;
     return this.pace.isCareful && this.epochs.isSending;
   }
 
@@ -447,9 +495,11 @@ export class Worker {
     logger.warn('The epoch is abandoned; the worker goes on from the committed offsets', {
       error: error.message,
     });
+    const code = error instanceof MillraceError ? error.code : 'MILLRACE_EPOCH_ABORTED';
+    this.parts.insight.issue('recovered', code, '', error.message);
     const owned = this.registry.assignedNames;
     // Asked before the writer begins anew, which would fence the other process once more.
-    if (isFencing(error)) this.refuseDuel(error);
+    if (isFencing(error)) this.limits.refuseDuel(error, this.membership.losses);
     await this.abandon(error instanceof TaskMigratedError);
     // A commit for a rebalance tells its failure twice: as its epoch's and as the hook's. It is one.
     if (this.failed === error) this.failed = null;
@@ -459,55 +509,12 @@ export class Worker {
       return;
     }
     if (error instanceof TaskCorruptedError) {
-      this.refuseEndlessCorruption(error);
+      this.limits.refuseEndlessCorruption(error, this.epochs.committedEpochs);
       for (const name of error.taskIds) await this.copies.discard(name as TaskIdText);
       for (const name of error.taskIds) await backend.setAside(config.applicationId, name, error.message);
     }
     this.registry.openAll(owned, (failure) => this.fail(failure));
   }
-
-  /** State that is found corrupted again and again without an epoch in between: the disk is full or broken. */
-  private refuseEndlessCorruption(error: TaskCorruptedError): void {
-    if (this.epochs.committedEpochs > this.epochsAtCorruption) this.corruptions = 0;
-    this.epochsAtCorruption = this.epochs.committedEpochs;
-    this.corruptions++;
-    if (this.corruptions > CORRUPTIONS_MAX) {
-      throw new FatalError({
-        code: 'MILLRACE_STATE_FAILED',
-        message: `The state of task ${error.taskIds.join(', ')} failed ${this.corruptions} times without progress: ${error.message}`,
-        remedy: 'Check the disk of the state directory: its space, its permissions, its health.',
-        cause: error,
-      });
-    }
-  }
-
-  private corruptions = 0;
-  private epochsAtCorruption = -1;
-
-  /**
-   * A worker that was paused for longer than its session is fenced by its successor once, and the group tells it so. A request of a
-   * successor that comes late may fence it once more, and again where it was sent again. Fenced on and on while the group keeps it:
-   * another process runs under the same transactional id, and the two would fence each other for ever.
-   */
-  private refuseDuel(error: TaskMigratedError): void {
-    const now = this.parts.clock.monotonic();
-    if (this.lossesAtFencing !== this.membership.losses) this.fencedAt = [];
-    this.lossesAtFencing = this.membership.losses;
-    this.fencedAt = this.fencedAt.filter((at) => now - at < this.parts.config.sessionTimeoutMs);
-    this.fencedAt.push(now);
-    if (this.fencedAt.length < FENCINGS_OF_A_DUEL) return;
-    throw new FatalError({
-      code: 'MILLRACE_PRODUCER_FENCED',
-      message: `Another process uses the transactional id "${this.transactionalId}".`,
-      remedy: 'Give each instance of the application an instanceId and a state directory of its own.',
-      cause: error,
-      context: { transactionalId: this.transactionalId },
-    });
-  }
-
-  private lossesAtFencing = -1;
-  /** Moments on the monotonic clock, of the last session. Two that fence each other do so at every request. */
-  private fencedAt: number[] = [];
 
   /**
    * Closes every task dirty: nothing of the open epoch, nor of one being committed, is kept. The writer begins anew too, before
@@ -567,24 +574,6 @@ function isRecoverable(error: unknown): error is Error {
 
 function isFencing(error: unknown): error is TaskMigratedError {
   return error instanceof TaskMigratedError && error.code === 'MILLRACE_PRODUCER_FENCED';
-}
-
-export interface WorkerFigures {
-  readonly processedRecords: number;
-  readonly droppedRecords: number;
-  readonly restoredRecords: number;
-  readonly committedEpochs: number;
-  /** Something is processed and not committed yet. */
-  readonly uncommitted: boolean;
-  /** Since the worker's loop last turned, milliseconds. It waits at most 100 ms for input; more is a slow record, a commit or a recovery. */
-  readonly sinceTurnMs: number;
-  /** Since an epoch was last committed; `null` before the first. Grows also where there is nothing to commit. */
-  readonly sinceCommitMs: number | null;
-  readonly runningTasks: readonly string[];
-  readonly openingTasks: readonly TaskIdText[];
-  readonly restores: readonly RestoreProgress[];
-  /** Standby and warm-up copies kept here. */
-  readonly copies: readonly CopyFigures[];
 }
 
 /** `error` as one that stops the worker. */

@@ -94,6 +94,8 @@ export function createRocksStateBackend(options: RocksStateOptions): StateBacken
       await directories.setAside(free(applicationId, taskId), reason);
     },
 
+    diskBytes: (applicationId, taskId) => directories.bytes(directories.path(applicationId, taskId)),
+
     async destroy(applicationId, taskId) {
       await directories.remove(free(applicationId, taskId));
     },

@@ -114,6 +114,26 @@ export class TaskDirectories {
     }
   }
 
+  /** Of all files at a task's path; `null`: there are none. Files that go meanwhile do not count. */
+  async bytes(path: string): Promise<number | null> {
+    let names: string[];
+    try {
+      names = await readdir(path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+      throw error;
+    }
+    const sizes = await Promise.all(
+      names.map((name) =>
+        stat(join(path, name)).then(
+          ({ size }) => size,
+          () => 0,
+        ),
+      ),
+    );
+    return sizes.length === 0 ? null : sizes.reduce((sum, size) => sum + size, 0);
+  }
+
   async remove(path: string): Promise<void> {
     await rm(path, { recursive: true, force: true });
   }

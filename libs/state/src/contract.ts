@@ -234,6 +234,8 @@ export interface TaskState {
   readonly failure: Error | null;
   /** Committed and unwritten plus dirty bytes, for backpressure. */
   readonly unwrittenBytes: number;
+  /** Estimate of all that is in memory of its stores, for metrics. */
+  readonly cachedBytes: number;
 
   /**
    * Applies changelog records behind everything cached (only while restoring: the cache is empty). May be called again before it
@@ -283,6 +285,8 @@ export interface StateBackend {
   localCheckpoints(applicationId: string): Promise<ReadonlyMap<string, StateCheckpoint>>;
   /** Renames a task's state away, so that the next `open` starts empty; for state that cannot be trusted. Refused while it is open. */
   setAside(applicationId: string, taskId: string, reason: string): Promise<void>;
+  /** Size of a task's files; `null`: there are none. For metrics: what is being written may be counted or not. */
+  diskBytes(applicationId: string, taskId: string): Promise<number | null>;
   /** Deletes a task's state. Refused while it is open. */
   destroy(applicationId: string, taskId: string): Promise<void>;
   close(): Promise<void>;

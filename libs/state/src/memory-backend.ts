@@ -78,6 +78,10 @@ export function createMemoryStateBackend(options: MemoryStateOptions = {}): Memo
       return checkpoints;
     },
 
+    async diskBytes() {
+      return null;
+    },
+
     async setAside(applicationId, taskId, reason) {
       const disk = unlocked(applicationId, taskId);
       if (disk === undefined) return;

@@ -236,6 +236,7 @@ function recording(backend: StateBackend, states: Map<string, TaskState>): State
     },
     localTasks: (applicationId) => backend.localTasks(applicationId),
     localCheckpoints: (applicationId) => backend.localCheckpoints(applicationId),
+    diskBytes: (applicationId, taskId) => backend.diskBytes(applicationId, taskId),
     setAside: (applicationId, taskId, reason) => backend.setAside(applicationId, taskId, reason),
     destroy: (applicationId, taskId) => backend.destroy(applicationId, taskId),
     close: () => backend.close(),
