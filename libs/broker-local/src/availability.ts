@@ -45,7 +45,8 @@ async function whyClosed(road: BrokerRoad, version: string): Promise<string | un
   }
 }
 
-async function whyNoDocker(): Promise<string | undefined> {
+/** `undefined`: a Docker engine answers and Testcontainers is installed. */
+export async function whyNoDocker(): Promise<string | undefined> {
   if (!(await dockerAnswers())) return 'No Docker engine answers.';
   const installed = await import('testcontainers').then(
     () => true,

@@ -23,3 +23,7 @@ export { findJava, findMaven } from './java-home.ts';
 export type { MavenLibrary } from './maven-libraries.ts';
 export { progressLine } from './progress.ts';
 export { freePorts } from './free-ports.ts';
+export { startLocalRegistry, registryAvailability } from './start-local-registry.ts';
+export type { RegistryAvailability } from './start-local-registry.ts';
+export { DEFAULT_REGISTRY_VERSION } from './local-registry.ts';
+export type { LocalRegistry, LocalRegistryOptions, RegistryRoad } from './local-registry.ts';

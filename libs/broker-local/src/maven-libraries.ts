@@ -17,7 +17,13 @@ export interface MavenLibrary {
   readonly version: string;
   /** `*`: take this artifact alone; otherwise `group:artifact` pairs to leave out of what it brings along. */
   readonly exclude?: readonly string[];
+  /** Of an artifact that is no plain jar, such as `tar.gz`. */
+  readonly type?: string;
+  readonly classifier?: string;
 }
+
+/** `copy`: the jars side by side. `unpack`: what the archives hold. */
+export type MavenPlacement = 'copy' | 'unpack';
 
 /** Where downloads are kept: MILLRACE_CACHE, else the user's cache directory. */
 export function cacheDirectory(): string {
@@ -43,6 +49,20 @@ export function kafkaLibraries(version: string): readonly MavenLibrary[] {
   ];
 }
 
+/** Apicurio's schema registry as one archive, with all it needs to run. */
+export function registryLibraries(version: string): readonly MavenLibrary[] {
+  return [
+    {
+      group: 'io.apicurio',
+      artifact: 'apicurio-registry-app',
+      version,
+      type: 'tar.gz',
+      classifier: 'all',
+      exclude: ['*'],
+    },
+  ];
+}
+
 /** The folder a set is kept in, whether it is there or not. */
 export function librariesFolder(name: string, libraries: readonly MavenLibrary[]): string {
   const hash = createHash('sha256').update(pom(libraries)).digest('hex').slice(0, 10);
@@ -61,6 +81,7 @@ export async function ensureMavenLibraries(
   name: string,
   libraries: readonly MavenLibrary[],
   onProgress: (progress: LocalBrokerProgress) => void,
+  placement: MavenPlacement = 'copy',
 ): Promise<string> {
   const folder = librariesFolder(name, libraries);
   if (await exists(folder)) return folder;
@@ -77,7 +98,7 @@ export async function ensureMavenLibraries(
   try {
     const pomFile = join(staging, 'pom.xml');
     await writeFile(pomFile, pom(libraries));
-    await runMaven(maven, pomFile, staging, name, onProgress);
+    await runMaven(maven, pomFile, staging, name, onProgress, placement);
     await rm(pomFile);
     await rename(staging, folder).catch(async (error: unknown) => {
       // Another process was faster; its folder is as good as ours.
@@ -95,6 +116,7 @@ function runMaven(
   output: string,
   name: string,
   onProgress: (progress: LocalBrokerProgress) => void,
+  placement: MavenPlacement,
 ): Promise<void> {
   const message = `Fetching the Java libraries of ${name} with Maven`;
   onProgress({ step: 'libraries', message, finished: false });
@@ -105,7 +127,7 @@ function runMaven(
         '-B',
         '-f',
         pomFile,
-        'dependency:copy-dependencies',
+        `dependency:${placement}-dependencies`,
         '-DincludeScope=runtime',
         `-DoutputDirectory=${output}`,
       ],
@@ -117,7 +139,7 @@ function runMaven(
       const text = chunk.toString();
       tail = (tail + text).slice(-4000);
       const before = done;
-      done += text.split(/Downloaded from |Copying /).length - 1;
+      done += text.split(/Downloaded from |Copying |Unpacking /).length - 1;
       if (done !== before) onProgress({ step: 'libraries', message, done, finished: false });
     };
     child.stdout.on('data', read);
@@ -145,13 +167,15 @@ function runMaven(
 }
 
 function pom(libraries: readonly MavenLibrary[]): string {
-  const dependency = ({ group, artifact, version, exclude }: MavenLibrary): string => {
+  const dependency = ({ group, artifact, version, exclude, type, classifier }: MavenLibrary): string => {
     const exclusions = (exclude ?? []).map((pair) => {
       const [excludedGroup = '', excludedArtifact = ''] = pair === '*' ? ['*', '*'] : pair.split(':');
       return `<exclusion><groupId>${excludedGroup}</groupId><artifactId>${excludedArtifact}</artifactId></exclusion>`;
     });
     return (
       `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version>` +
+      (type === undefined ? '' : `<type>${type}</type>`) +
+      (classifier === undefined ? '' : `<classifier>${classifier}</classifier>`) +
       `<exclusions>${exclusions.join('')}</exclusions></dependency>`
     );
   };

@@ -1,6 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
-import { brokerAvailability, cacheDirectory, freePorts, startLocalBroker } from '#libs/broker-local';
+import {
+  brokerAvailability,
+  cacheDirectory,
+  freePorts,
+  registryAvailability,
+  startLocalBroker,
+  startLocalRegistry,
+} from '#libs/broker-local';
 
 describe('the road to a broker', () => {
   const saved = { ...process.env };
@@ -52,5 +59,39 @@ describe('free ports', () => {
     const ports = await freePorts(20);
     expect(new Set(ports).size).toBe(20);
     for (const port of ports) expect(port).toBeLessThan(32_768);
+  });
+});
+
+describe('the road to a schema registry', () => {
+  const saved = { ...process.env };
+  afterEach(() => {
+    process.env = { ...saved };
+  });
+
+  it('is SCHEMA_REGISTRY_URL before all others', async () => {
+    process.env['SCHEMA_REGISTRY_URL'] = 'https://registry.example:8081/ ';
+    expect(await registryAvailability()).toEqual({ road: 'env' });
+    const registry = await startLocalRegistry();
+    expect(registry).toMatchObject({ source: 'env', url: 'https://registry.example:8081' });
+    await registry.stop();
+    await expect(registry.kill()).rejects.toMatchObject({ code: 'MILLRACE_LOCAL_REGISTRY_FAILED' });
+  });
+
+  it('is not SCHEMA_REGISTRY_URL for a registry with properties of its own', async () => {
+    process.env['SCHEMA_REGISTRY_URL'] = 'https://registry.example:8081';
+    const { road } = await registryAvailability({
+      properties: { 'apicurio.rest.deletion.group.enabled': true },
+    });
+    expect(road).not.toBe('env');
+  });
+
+  it('says for each closed road why it is closed, and what to install', async () => {
+    delete process.env['SCHEMA_REGISTRY_URL'];
+    await expect(startLocalRegistry({ roads: ['env'] })).rejects.toMatchObject({
+      code: 'MILLRACE_NO_REGISTRY_AVAILABLE',
+      message: expect.stringMatching(
+        /SCHEMA_REGISTRY_URL is not set.*Remedy: .*Docker.*JDK 21 or newer and Maven/s,
+      ),
+    });
   });
 });

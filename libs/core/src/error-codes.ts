@@ -67,6 +67,11 @@ export const ERROR_CODES = [
   // test driver
   'MILLRACE_TEST_TOPIC_EMPTY',
   'MILLRACE_TEST_STALLED',
+  // schemas
+  'MILLRACE_SCHEMA_INCOMPATIBLE',
+  'MILLRACE_SCHEMA_MISSING',
+  'MILLRACE_LOCAL_REGISTRY_FAILED',
+  'MILLRACE_NO_REGISTRY_AVAILABLE',
 ] as const;
 
 export type ErrorCode = (typeof ERROR_CODES)[number];
