@@ -93,8 +93,14 @@ export class NativeDatabase {
   }
 
   /** `isShort`: few rows are expected. */
-  scan(range: Range, isShort = false): AsyncIterable<Row> {
-    return this.database.iterator(range, { capacity: isShort ? SHORT_SCAN_CAPACITY : SCAN_CAPACITY });
+  scan(range: Range, isShort = false, reverse = false): AsyncIterable<Row> {
+    const capacity = isShort ? SHORT_SCAN_CAPACITY : SCAN_CAPACITY;
+    return this.database.iterator(range, { capacity, reverse });
+  }
+
+  /** About how many bytes a range takes, on disk and in memory. */
+  bytesOf(start: Uint8Array, end: Uint8Array): Promise<number> {
+    return this.database.approximateSize(start, end, { includeMemtables: true });
   }
 
   async isEmpty(range: Range): Promise<boolean> {

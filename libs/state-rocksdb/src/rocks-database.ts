@@ -14,7 +14,7 @@ import type {
   StateCheckpoint,
   StateDatabase,
 } from '#libs/state';
-import { RESERVED_KEYS, TIMESTAMP_BYTES, encodeCheckpoint, readTimestamp } from './key-format.ts';
+import { RESERVED_KEYS, TIMESTAMP_BYTES, encodeCheckpoint, readTimestamp, storeRange } from './key-format.ts';
 import { readBinary, writeBinary } from './native-buffer.ts';
 import type { NativeDatabase } from './native-database.ts';
 import { NativeOperation } from './native-operation.ts';
@@ -28,6 +28,8 @@ const READ_KEYS_MAX = 2_048;
 const READS_PARALLEL_MAX = 4;
 /** Arenas kept for the next batch: one being written, one being filled. */
 const ARENAS_KEPT = 2;
+/** Up to so many rows a scan is a short one. */
+const SHORT_SCAN_ROWS = 128;
 
 interface RestoreInProgress {
   readonly arena: OperationArena;
@@ -119,9 +121,26 @@ export class RocksDatabase implements StateDatabase {
   scan(store: number, range: ScanRange = {}): AsyncIterable<DatabaseRow> {
     const keys = this.stores[store]!;
     if (!keys.isSegmented) return this.scanSegment(keys, 0, range);
-    const segments = keys.segmentsOf(range.from, range.to);
+    const segments = keys.segmentsOf(range);
     if (segments.length === 1) return this.scanSegment(keys, segments[0]!, range);
-    return mergeRows(segments.map((segment) => this.scanSegment(keys, segment, range)));
+    return mergeRows(
+      segments.map((segment) => this.scanSegment(keys, segment, range)),
+      range.descending === true,
+    );
+  }
+
+  /** By the share that the store has of the bytes of all. */
+  async estimateRows(store: number): Promise<number | null> {
+    const rows = Number(await this.native.property('rocksdb.estimate-num-keys'));
+    if (!Number.isFinite(rows)) return null;
+    const bytes = await Promise.all(
+      this.stores.map(({ number }) => {
+        const { gte, lt } = storeRange(number);
+        return this.native.bytesOf(gte, lt);
+      }),
+    );
+    const all = bytes.reduce((sum, of) => sum + of, 0);
+    return all === 0 ? 0 : Math.round((rows * bytes[store]!) / all);
   }
 
   expire(store: number, before: number): void {
@@ -172,7 +191,9 @@ export class RocksDatabase implements StateDatabase {
     const bounds = keys.bounds(segment);
     const gte = range.from === undefined ? bounds.gte : keys.databaseKey(range.from, segment);
     const lt = range.to === undefined ? bounds.lt : keys.databaseKey(range.to, segment);
-    for await (const { key, value } of this.native.scan({ gte, lt }, range.from !== undefined)) {
+    if (gte.compare(lt) >= 0) return;
+    const isShort = range.limit === undefined ? range.from !== undefined : range.limit < SHORT_SCAN_ROWS;
+    for await (const { key, value } of this.native.scan({ gte, lt }, isShort, range.descending)) {
       yield {
         key: readBinary(key, keys.prefixBytes, key.length),
         value: readBinary(value, TIMESTAMP_BYTES, value.length),

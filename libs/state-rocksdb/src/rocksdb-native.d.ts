@@ -57,6 +57,7 @@ declare module 'rocksdb-native' {
   export interface IteratorOptions {
     readonly capacity?: number;
     readonly limit?: number;
+    readonly reverse?: boolean;
   }
 
   export default class RocksDB {
@@ -68,6 +69,12 @@ declare module 'rocksdb-native' {
     flush(): Promise<void>;
     close(): Promise<void>;
     getProperty(name: string): Promise<string | undefined>;
+    /** Bytes. */
+    approximateSize(
+      start: Uint8Array,
+      end: Uint8Array,
+      options: { readonly includeMemtables?: boolean },
+    ): Promise<number>;
     readonly _columnFamily?: { readonly _handle?: ArrayBuffer };
   }
 }

@@ -9,7 +9,7 @@
 // 2. `segments` has every segment that may hold rows; one that holds none any more may be in it.
 import { readOrderedTime, readOrderedUint32 } from '#libs/core';
 import type { BinaryString } from '#libs/core';
-import type { StateStoreSpec } from '#libs/state';
+import type { ScanRange, StateStoreSpec } from '#libs/state';
 import { writeBinary } from './native-buffer.ts';
 
 export const STORE_NUMBER_BYTES = 2;
@@ -139,16 +139,29 @@ export class StoreKeys {
     return { gte, lt };
   }
 
-  /** The segments with rows of a range within one group, ascending; all of them, if the range has no bounds. */
-  segmentsOf(from: BinaryString | undefined, to: BinaryString | undefined): number[] {
-    if (from === undefined || to === undefined) return [...this.segments];
-    const groupEnd = GROUP_LENGTH_BYTES + readOrderedUint32(from, 0);
-    const lowest = from.length < groupEnd + TIME_BYTES ? 0 : this.segmentOf(from);
-    const within = to.startsWith(from.slice(0, groupEnd));
-    const highest = within ? this.segmentOf(to) : SEGMENT_MAX;
+  /** The segments with rows of a range, ascending. Bounds within one group say more than others. */
+  segmentsOf({ from, to, fromTime = -Infinity, toTime = Infinity }: ScanRange): number[] {
+    let lowest = fromTime === -Infinity ? 0 : this.segmentAt(fromTime);
+    let highest = toTime === Infinity ? SEGMENT_MAX : this.segmentAt(toTime);
+    if (from !== undefined && to !== undefined) {
+      const groupEnd = GROUP_LENGTH_BYTES + readOrderedUint32(from, 0);
+      const prefix = from.slice(0, groupEnd);
+      const isWithin = to.startsWith(prefix);
+      if (isWithin || to <= afterGroup(prefix)) {
+        if (from.length >= groupEnd + TIME_BYTES) lowest = Math.max(lowest, this.segmentOf(from));
+        if (isWithin) highest = Math.min(highest, this.segmentOf(to));
+      }
+    }
     // A bound without a time is below all times, but rows without one are in the last segment.
     return this.segments.filter((one) => (one >= lowest && one <= highest) || one === SEGMENT_MAX);
   }
+}
+
+/** The first bytes behind all that begin with those of a group; the first four count its length. */
+function afterGroup(prefix: string): string {
+  let end = prefix.length;
+  while (end > 0 && prefix.charCodeAt(end - 1) === 255) end--;
+  return end === 0 ? prefix : prefix.slice(0, end - 1) + String.fromCharCode(prefix.charCodeAt(end - 1) + 1);
 }
 
 /** The time a row's suffix begins with; infinite: it has none. */

@@ -138,6 +138,34 @@ export type ChangelogVisitor = (
   timestamp: number,
 ) => void;
 
+export interface CommittedValue {
+  readonly value: BinaryString;
+  /** Milliseconds since the Unix epoch. */
+  readonly timestamp: number;
+}
+
+/** A bounded look at committed rows, in the byte order of their keys (row keys of an ordered store). Plain data: it may cross threads. */
+export interface CommittedRange {
+  readonly from?: BinaryString;
+  /** Exclusive. */
+  readonly to?: BinaryString;
+  /** From the highest key down. */
+  readonly descending?: boolean;
+  /** Of a store whose suffixes begin with a time, milliseconds: rows from `fromTime` on and below `toTime`. */
+  readonly fromTime?: number;
+  readonly toTime?: number;
+  /** Rows at most. A page may be shorter, or empty, and not the last. */
+  readonly limit: number;
+}
+
+export interface CommittedPage {
+  readonly rows: readonly (CommittedValue & { readonly key: BinaryString })[];
+  /** The next page's `from`, or `to` if it descends; `null`: this was the last. */
+  readonly next: BinaryString | null;
+  /** The changelog offset that the rows are as of: the next to come; `null`: not known. */
+  readonly offset: number | null;
+}
+
 /** What the database says of itself when opened. */
 export interface StateCheckpoint {
   /** Epoch id of the last write, -1 for an empty database. */
@@ -252,11 +280,18 @@ export interface TaskState {
   /** Restoring is over: reads are allowed. `metadata` is written with the checkpoint. */
   restored(metadata: Readonly<Record<string, unknown>>): Promise<void>;
 
-  /** Committed value of a key, for queries and tests; reads the database when it must. */
-  committed(
-    store: string,
-    key: BinaryString,
-  ): Promise<{ readonly value: BinaryString; readonly timestamp: number } | undefined>;
+  /** Committed value of a key, for tests; reads the database when it must. */
+  committed(store: string, key: BinaryString): Promise<CommittedValue | undefined>;
+  /** Committed values of keys, by position, all as of the newest epoch committed when it was called. `null`: no such key. */
+  committedMany(store: string, keys: readonly BinaryString[]): Promise<(CommittedValue | null)[]>;
+  /** A page of committed rows, all as of one moment as `committedMany`. Rows that are expired may be among them: see `expiredBefore`. */
+  committedPage(store: string, range: CommittedRange): Promise<CommittedPage>;
+  /** Rows of an ordered store of an earlier time are expired, as of the newest committed epoch; `undefined`: not known since it was opened. */
+  expiredBefore(store: string): number | undefined;
+  /** Changelog offset that the newest committed epoch reaches: the next to come. */
+  committedOffset(store: string): number | undefined;
+  /** About how many rows a store has, committed or not; `null`: it cannot be told cheaply. */
+  approximateRows(store: string): Promise<number | null>;
   /** All committed pairs of a store in key order, for tests and tools. Flushes first. */
   scan(
     store: string,

@@ -26,6 +26,13 @@ export interface ScanRange {
   readonly from?: BinaryString;
   /** Exclusive. */
   readonly to?: BinaryString;
+  /** From the highest key down. */
+  readonly descending?: boolean;
+  /** Of a store whose suffixes begin with a time: rows of other times, from `fromTime` on and below `toTime`, may be left out. */
+  readonly fromTime?: number;
+  readonly toTime?: number;
+  /** More rows than that are not asked for; they may be given. */
+  readonly limit?: number;
 }
 
 /** Changes under construction. Filled over several turns, then written once and given up. */
@@ -48,10 +55,12 @@ export interface StateDatabase {
   batch(operations: number): DatabaseBatch;
   /** Applies changelog records, later ones win, with the checkpoint. The columns are not read after the call returned. */
   restore(store: number, records: RestoreBatch, checkpoint: StateCheckpoint): Promise<void>;
-  /** Pairs in byte order of their keys, as of the moment the scan starts. Both bounds are in one group of an ordered store, or absent. */
+  /** Pairs in byte order of their keys, as of the moment the first one is asked for. */
   scan(store: number, range?: ScanRange): AsyncIterable<DatabaseRow>;
   /** Rows of an ordered store with expiry whose time is below may be dropped, some time. A failure shows in the next write. */
   expire(store: number, before: number): void;
+  /** About how many pairs the store has; `null`: it cannot tell cheaply. */
+  estimateRows(store: number): Promise<number | null>;
   /** Of an ordered store with expiry: no row it holds now has a later time. `null`: it cannot tell. */
   newestTime(store: number): number | null;
   flush(): Promise<void>;

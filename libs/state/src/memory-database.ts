@@ -166,6 +166,10 @@ export class MemoryDatabase implements StateDatabase {
     yield* rows;
   }
 
+  async estimateRows(): Promise<number | null> {
+    return null;
+  }
+
   expire(store: number, before: number): void {
     this.tables[store]!.expire(orderedTime(before));
   }

@@ -1,7 +1,9 @@
 // Owns the committed pairs of one store in memory: by key, or by group and suffix, so that a range of a group costs what it holds.
+import { readOrderedTime } from '#libs/core';
 import type { BinaryString } from '#libs/core';
 import type { DatabaseRow, ScanRange } from './database.ts';
-import { groupOfKey, groupPrefix, rankOf, rowKey, suffixOfKey, suffixStart } from './ordered/row-key.ts';
+import { groupEnd, groupOfKey, groupPrefix, rankOf, suffixOfKey } from './ordered/row-key.ts';
+import { KeyHeap } from './key-heap.ts';
 import { SortedRows } from './ordered/sorted-rows.ts';
 
 export interface Stored {
@@ -47,11 +49,11 @@ export class PlainTable implements MemoryTable {
     this.pairs.clear();
   }
 
-  scan({ from, to }: ScanRange): DatabaseRow[] {
-    return [...this.pairs]
-      .filter(([key]) => (from === undefined || key >= from) && (to === undefined || key < to))
-      .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
-      .map(([key, { value, timestamp }]) => ({ key, value, timestamp }));
+  scan({ from, to, descending = false, limit = Infinity }: ScanRange): DatabaseRow[] {
+    const keys: BinaryString[] = [];
+    for (const key of this.pairs.keys())
+      if ((from === undefined || key >= from) && (to === undefined || key < to)) keys.push(key);
+    return lowest(keys, limit, descending).map((key) => ({ key, ...this.pairs.get(key)! }));
   }
 
   expire(): void {
@@ -109,17 +111,19 @@ export class OrderedTable implements MemoryTable {
     this.groups.clear();
   }
 
-  scan({ from, to }: ScanRange): DatabaseRow[] {
+  scan(range: ScanRange): DatabaseRow[] {
+    const { from, to, descending = false, limit = Infinity } = range;
     const found: DatabaseRow[] = [];
-    if (from !== undefined && to !== undefined) {
-      const group = groupOfKey(from);
-      // The end may lie behind the group.
-      const end = to.startsWith(groupPrefix(group)) ? (to.slice(suffixStart(from)) as BinaryString) : null;
-      this.collect(group, from.slice(suffixStart(from)) as BinaryString, end, found);
-      return found;
-    }
-    for (const group of [...this.groups.keys()].sort(byPrefix)) {
-      this.collect(group, '' as BinaryString, null, found);
+    const first = from === undefined ? null : groupOfKey(from);
+    if (from !== undefined && to !== undefined && first !== null && to <= groupEnd(first)) {
+      this.collect(first, range, found);
+    } else {
+      const groups = [...this.groups.keys()].sort(byPrefix);
+      if (descending) groups.reverse();
+      for (const group of groups) {
+        this.collect(group, range, found);
+        if (found.length >= limit) break;
+      }
     }
     return found;
   }
@@ -145,18 +149,31 @@ export class OrderedTable implements MemoryTable {
     }
   }
 
-  private collect(
-    group: BinaryString,
-    from: BinaryString,
-    to: BinaryString | null,
-    found: DatabaseRow[],
-  ): void {
+  private collect(group: BinaryString, range: ScanRange, found: DatabaseRow[]): void {
     const rows = this.groups.get(group);
     if (rows === undefined) return;
-    for (let at = rows.seek(from, rankOf(from)); ; at = rows.next(at)) {
+    const { from, to, descending = false, fromTime = -Infinity, toTime = Infinity, limit = Infinity } = range;
+    const prefix = groupPrefix(group);
+    if ((from !== undefined && groupEnd(group) <= from) || (to !== undefined && to <= prefix)) return;
+    const within = (bound: BinaryString | undefined): BinaryString | null =>
+      bound?.startsWith(prefix) === true ? (bound.slice(prefix.length) as BinaryString) : null;
+    const low = within(from) ?? ('' as BinaryString);
+    const high = within(to);
+    let at = rows.seek(low, rankOf(low));
+    const end = high === null ? rows.end : rows.seek(high, rankOf(high));
+    const step = (position: number): number => (descending ? rows.previous(position) : rows.next(position));
+    const isIn = descending
+      ? (position: number, start: number) => position >= start
+      : (position: number) => position < end;
+    const start = at;
+    if (descending) at = rows.previous(end);
+    for (; isIn(at, start) && found.length < limit; at = step(at)) {
       const row = rows.at(at);
-      if (row === undefined || (to !== null && row.suffix >= to)) return;
-      found.push({ key: rowKey(group, row.suffix), value: row.value, timestamp: row.timestamp });
+      if (row === undefined) return;
+      const { suffix, value, timestamp } = row;
+      const time = suffix.length < 8 ? Infinity : readOrderedTime(suffix, 0);
+      if ((fromTime > -Infinity || toTime < Infinity) && !(time >= fromTime && time < toTime)) continue;
+      found.push({ key: (prefix + suffix) as BinaryString, value, timestamp });
     }
   }
 }
@@ -164,4 +181,16 @@ export class OrderedTable implements MemoryTable {
 // As the keys of their rows are ordered: the length stands first.
 function byPrefix(a: BinaryString, b: BinaryString): number {
   return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0);
+}
+
+/** The first `limit` keys in order: not all are sorted where few are wanted. */
+function lowest(keys: BinaryString[], limit: number, descending: boolean): BinaryString[] {
+  const compare = descending
+    ? (a: BinaryString, b: BinaryString) => (a > b ? -1 : a < b ? 1 : 0)
+    : (a: BinaryString, b: BinaryString) => (a < b ? -1 : a > b ? 1 : 0);
+  if (keys.length <= limit) return keys.sort(compare);
+  const heap = new KeyHeap(keys, compare);
+  const taken: BinaryString[] = [];
+  while (taken.length < limit) taken.push(heap.pop()!);
+  return taken;
 }

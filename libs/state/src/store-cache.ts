@@ -9,6 +9,11 @@ import { EntryStore } from './entry-store.ts';
 export class StoreCache extends EntryStore implements KeyValueStoreCache {
   private readonly entries = new Map<BinaryString, Entry>();
 
+  /** Keys in memory. */
+  get size(): number {
+    return this.entries.size;
+  }
+
   entry(key: BinaryString): Entry {
     const entry = this.entries.get(key);
     if (entry === undefined) return this.absentEntry(key);

@@ -8,6 +8,9 @@ import type { BinaryString, Clock, Logger } from '#libs/core';
 import { compileCodec } from '#libs/serde';
 import type {
   ChangelogVisitor,
+  CommittedPage,
+  CommittedRange,
+  CommittedValue,
   EpochCommit,
   GroupRange,
   KeyValueStoreCache,
@@ -20,7 +23,8 @@ import type {
   TaskStateOptions,
 } from './contract.ts';
 import type { DatabaseRow, StateDatabase } from './database.ts';
-import { ENTRY_BYTES, versionAt } from './entry.ts';
+import { ENTRY_BYTES } from './entry.ts';
+import { CommittedReads } from './committed-reads.ts';
 import { Layers } from './layers.ts';
 import type { CacheAccount } from './layers.ts';
 import type { EntryStore } from './entry-store.ts';
@@ -54,6 +58,9 @@ export class TaskStateImpl implements TaskState {
   private readonly layers: Layers;
   private readonly residency: Residency;
   private readonly writeBehind: WriteBehind;
+  private readonly reads: CommittedReads;
+  /** By store name: rows of an earlier time are expired, as of the newest committed epoch. */
+  private readonly expired = new Map<string, number>();
   private readonly caches: EntryStore[] = [];
   private readonly readers: ReadAhead[] = [];
   /** By store position; `null` where it is not ordered. */
@@ -75,6 +82,7 @@ export class TaskStateImpl implements TaskState {
     this.layers = new Layers(this.account);
     this.residency = new Residency(this.account, options.cacheBytesMax, options.stores.length);
     this.writeBehind = new WriteBehind(options, database, this.account, clock, logger);
+    this.reads = new CommittedReads(database, this.writeBehind, clock);
     for (const [index, spec] of options.stores.entries()) {
       const codec = compileCodec(spec.valueSerde);
       const empty = database.isEmpty(index);
@@ -178,7 +186,9 @@ export class TaskStateImpl implements TaskState {
     this.writeBehind.take(this.layers.takeCommitted(epochId), commit);
     for (const [store, time] of commit.expireBefore ?? []) {
       const cache = this.byName.get(store);
-      if (cache instanceof OrderedCache && Number.isFinite(time)) cache.expireBefore(time);
+      if (!(cache instanceof OrderedCache) || !Number.isFinite(time)) continue;
+      cache.expireBefore(time);
+      this.expired.set(store, time);
     }
   }
 
@@ -217,7 +227,9 @@ export class TaskStateImpl implements TaskState {
     this.assertOpen();
     for (const [store, time] of before) {
       const cache = this.storeCache(store);
-      if (cache instanceof OrderedCache && Number.isFinite(time)) this.database.expire(cache.index, time);
+      if (!(cache instanceof OrderedCache) || !Number.isFinite(time)) continue;
+      this.database.expire(cache.index, time);
+      this.expired.set(store, time);
     }
   }
 
@@ -243,22 +255,34 @@ export class TaskStateImpl implements TaskState {
     }
   }
 
-  async committed(
-    store: string,
-    key: BinaryString,
-  ): Promise<{ readonly value: BinaryString; readonly timestamp: number } | undefined> {
+  async committed(store: string, key: BinaryString): Promise<CommittedValue | undefined> {
+    return (await this.committedMany(store, [key]))[0] ?? undefined;
+  }
+
+  async committedMany(store: string, keys: readonly BinaryString[]): Promise<(CommittedValue | null)[]> {
+    this.assertOpen();
+    return this.reads.many(this.storeCache(store), keys);
+  }
+
+  async committedPage(store: string, range: CommittedRange): Promise<CommittedPage> {
+    this.assertOpen();
+    return this.reads.page(this.storeCache(store), range);
+  }
+
+  expiredBefore(store: string): number | undefined {
+    return this.expired.get(store);
+  }
+
+  committedOffset(store: string): number | undefined {
+    return this.writeBehind.committedOffset(store);
+  }
+
+  async approximateRows(store: string): Promise<number | null> {
     this.assertOpen();
     const cache = this.storeCache(store);
-    const entry = cache.find(key);
-    if (entry !== undefined) {
-      const version = versionAt(entry, this.writeBehind.committedEpoch);
-      if (version === null || version.encoded === null) return undefined;
-      return { value: version.encoded, timestamp: version.timestamp };
-    }
-    if (cache.knowsAbsent(key)) return undefined;
-    const { values, timestamps } = await this.database.read(cache.index, [key], 1);
-    const value = values[0] ?? null;
-    return value === null ? undefined : { value, timestamp: timestamps[0]! };
+    return cache instanceof StoreCache && cache.complete
+      ? cache.size
+      : this.database.estimateRows(cache.index);
   }
 
   async *scan(store: string): AsyncGenerator<DatabaseRow> {
@@ -289,6 +313,7 @@ export class TaskStateImpl implements TaskState {
   }
 
   private async release(clean: boolean): Promise<void> {
+    await this.reads.end();
     await this.writeBehind.stop();
     await this.database.close(clean);
   }

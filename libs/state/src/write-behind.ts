@@ -46,6 +46,10 @@ export class WriteBehind {
   private readonly committed: CommittedLayer[] = [];
   private committedBytes = 0;
   private pending: Entry[] = [];
+  /** Of the batch being built or written. */
+  private writingEntries: readonly Entry[] = [];
+  /** Reads of the database that are to see it as it was when they began. */
+  private readonly readers = new Set<Promise<void>>();
   private pendingBytes = 0;
   private writingBytes = 0;
   /** What the pending entries reach. */
@@ -105,6 +109,36 @@ export class WriteBehind {
     }
     if (this.failure !== null || this.stopped || this.writing !== null) return;
     this.startWhenDue();
+  }
+
+  /** Every entry whose newest committed value the database may lack; one may come several times. */
+  eachUnwritten(visit: (entry: Entry) => void): void {
+    for (const entry of this.writingEntries) if (entry.writeState !== WriteState.CLEAN) visit(entry);
+    for (const entry of this.pending) visit(entry);
+    for (const { layer } of this.committed) for (const entry of layer.entries) visit(entry);
+  }
+
+  /**
+   * Nothing committed from now on reaches the database until the returned function is called. What a write that is under way holds is
+   * committed already: whoever reads knows it by `eachUnwritten`, and no write waits for reads that began after it.
+   */
+  holdWrites(): () => void {
+    let release!: () => void;
+    const reading = new Promise<void>((resolve) => (release = resolve));
+    this.readers.add(reading);
+    return () => {
+      this.readers.delete(reading);
+      release();
+    };
+  }
+
+  /** As of the newest committed epoch; `undefined`: nothing is known of the store. */
+  committedOffset(store: string): number | undefined {
+    for (let i = this.committed.length - 1; i >= 0; i--) {
+      const offset = this.committed[i]!.commit.changelogOffsets.get(store);
+      if (offset !== undefined) return offset;
+    }
+    return this.checkpoint.changelogOffsets.get(store);
   }
 
   /** Replaces the checkpoint's metadata, or what a restore reached; written with the next batch. */
@@ -203,12 +237,15 @@ export class WriteBehind {
     this.expireBefore = new Map();
     this.building = true;
     this.pending = [];
+    this.writingEntries = entries;
+    const readers = this.readers.size === 0 ? null : [...this.readers];
     this.writingBytes = this.pendingBytes;
     this.pendingBytes = 0;
     this.checkpointPending = false;
     const batch = await this.build(entries, epoch);
     this.building = false;
     this.settleCommitted();
+    if (readers !== null) await Promise.all(readers);
     await batch.write(checkpoint);
     // Not before: until then the database may be the state of an earlier epoch, to which these rows were not expired.
     for (const [store, time] of expireBefore) this.database.expire(store, time);
@@ -219,6 +256,7 @@ export class WriteBehind {
       if (entry.encoded === null && entry.older === null) entry.store.buried(entry);
     }
     this.writingBytes = 0;
+    this.writingEntries = [];
   }
 
   private async build(entries: readonly Entry[], epoch: number): Promise<DatabaseBatch> {

@@ -24,6 +24,8 @@ export class GatedDatabase implements StateDatabase {
   private failure: Error | null = null;
   private gates: (() => void)[] = [];
   private holding = false;
+  private readGates: (() => void)[] = [];
+  private holdingReads = false;
 
   /** `stored`: what the first store holds already. */
   constructor(stores: readonly StateStoreSpec[], stored: Record<string, string>, clock: Clock) {
@@ -38,6 +40,21 @@ export class GatedDatabase implements StateDatabase {
   /** Writes wait from here on. */
   hold(): void {
     this.holding = true;
+  }
+
+  /** Reads and scans wait from here on, before they look at anything. */
+  holdReads(): void {
+    this.holdingReads = true;
+  }
+
+  /** Those that come from here on do not wait. */
+  passReads(): void {
+    this.holdingReads = false;
+  }
+
+  releaseReads(): void {
+    this.holdingReads = false;
+    for (const gate of this.readGates.splice(0)) gate();
   }
 
   release(): void {
@@ -55,7 +72,8 @@ export class GatedDatabase implements StateDatabase {
 
   read(store: number, keys: readonly BinaryString[], count: number): Promise<ReadColumns> {
     this.keysRead.push(...keys.slice(0, count));
-    return this.inner.read(store, keys, count);
+    if (!this.holdingReads) return this.inner.read(store, keys, count);
+    return this.readGate().then(() => this.inner.read(store, keys, count));
   }
 
   batch(): DatabaseBatch {
@@ -84,8 +102,17 @@ export class GatedDatabase implements StateDatabase {
     return this.inner.restore(store, records, checkpoint);
   }
 
-  scan(store: number, range?: ScanRange): AsyncIterable<DatabaseRow> {
-    return this.inner.scan(store, range);
+  async *scan(store: number, range?: ScanRange): AsyncGenerator<DatabaseRow> {
+    if (this.holdingReads) await this.readGate();
+    yield* this.inner.scan(store, range);
+  }
+
+  private readGate(): Promise<void> {
+    return new Promise((resolve) => this.readGates.push(resolve));
+  }
+
+  estimateRows(): Promise<number | null> {
+    return this.inner.estimateRows();
   }
 
   expire(store: number, before: number): void {

@@ -355,6 +355,32 @@ export class OrderedCache extends EntryStore implements OrderedStoreCache {
     throw this.layers.await(new StateMiss(this.name, [], [{ group: key, from }]));
   }
 
+  /**
+   * Visits every row of the group that is in memory, those without a value too, until `visit` gives false. False: they are not all of the
+   * range. Leaves no trace: what is asked from outside keeps nothing in memory.
+   */
+  visitAll(
+    groupKey: BinaryString,
+    from: BinaryString,
+    to: BinaryString | null,
+    descending: boolean,
+    visit: (row: Row) => boolean,
+  ): boolean {
+    const group = this.groups.get(groupKey);
+    const rank = rankOf(from);
+    if (!this.covers(group, from, rank)) return false;
+    if (group === undefined) return true;
+    const start = group.seek(from, rank);
+    const end = to === null ? group.end : group.seek(to, rankOf(to));
+    let position = descending ? group.previous(end) : start;
+    while (descending ? position >= start : position < end) {
+      const row = group.at(position);
+      if (row === undefined || !visit(row)) break;
+      position = descending ? group.previous(position) : group.next(position);
+    }
+    return true;
+  }
+
   private visitUp(
     group: Group,
     from: BinaryString,
