@@ -1,6 +1,8 @@
 // libs/millrace: what users import. It wires the parts into a running application and knows nothing of NestJS.
 export { StreamsApplication } from './streams-application.ts';
-export type { ApplicationSnapshot } from './streams-application.ts';
+export type { ApplicationInsight, ApplicationSnapshot } from './streams-application.ts';
+export { NOT_SHOWN } from './shown-configuration.ts';
+export type { ShownValue } from './shown-configuration.ts';
 export type { StateKind, StreamsApplicationOptions, TopologySource } from './options.ts';
 export { createConsoleLogger } from './console-logger.ts';
 export type { LogLevel } from './console-logger.ts';
@@ -60,6 +62,10 @@ export type {
   ConnectedKGroupedStreams,
   ConnectedProcessFunction,
   ConsumedTime,
+  DescribedNode,
+  DescribedStore,
+  DescribedSubTopology,
+  DescribedTopology,
   Contiguity,
   EagerBufferConfig,
   EmitOptions,
@@ -163,11 +169,25 @@ export type { RegistrySerdeOptions, SchemaRegistryOptions, Serde, Windowed } fro
 // How an application runs and fails.
 export { DEAD_LETTER_HEADERS, deadLetter, logAndContinue, logAndFail } from '#libs/runtime';
 export type {
+  DropCount,
+  EpochFigures,
   ExceptionHandler,
   ExceptionHandlers,
   FailureResponse,
   FailureStage,
+  HistogramFigures,
+  InputFlow,
+  IssueFigures,
   LifecycleListener,
+  LoopFigures,
+  OutputFlow,
+  PartitionFigures,
+  RebalanceFigures,
+  RestoreFigures,
+  RuntimeInsight,
+  StoreFigures,
+  TaskFigures,
+  TaskPhase,
   CopyFigures,
   CopyRole,
   LifecycleState,

@@ -3,25 +3,28 @@
 //
 //   start: slot ─► state backend ─► broker client ─► runtime        end: runtime ─► broker client ─► state backend ─► slot
 import { FatalError, MillraceError, asError, systemClock } from '#libs/core';
-import type { Clock, Logger } from '#libs/core';
-import { Lifecycle, StreamsRuntime, resolveRuntimeConfig } from '#libs/runtime';
+import type { Clock, Logger, TaskIdText } from '#libs/core';
+import { Lifecycle, StreamsRuntime, noInsight, resolveRuntimeConfig } from '#libs/runtime';
 import type {
   LifecycleListener,
   LifecycleState,
   RestoreListener,
   RestoreProgress,
   RuntimeFigures,
+  RuntimeInsight,
 } from '#libs/runtime';
 import { createMemoryStateBackend } from '#libs/state';
 import type { StateBackend } from '#libs/state';
 import { checkPartitions } from '#libs/topology';
-import type { Topology } from '#libs/topology';
+import type { DescribedTopology, Topology } from '#libs/topology';
 import { connect } from './connect.ts';
 import { createConsoleLogger } from './console-logger.ts';
 import { claimInstance, claimSlot } from './instance-slot.ts';
 import type { InstanceSlot } from './instance-slot.ts';
 import { resolveOptions } from './options.ts';
 import type { ResolvedOptions, StreamsApplicationOptions, TopologySource } from './options.ts';
+import { shownConfiguration } from './shown-configuration.ts';
+import type { ShownValue } from './shown-configuration.ts';
 
 /** How long a start may take before the log says what it waits for. */
 const PATIENCE_MS = 5_000;
@@ -40,6 +43,13 @@ export interface ApplicationSnapshot {
   readonly figures: RuntimeFigures | null;
 }
 
+/** All that is known of an application at one moment: tasks, epochs, flows, failures. JSON-safe and without secrets. */
+export interface ApplicationInsight extends ApplicationSnapshot, Omit<RuntimeInsight, 'figures'> {
+  /** Since when it is in `state`: wall clock, milliseconds. */
+  readonly stateSince: number;
+  readonly paused: boolean;
+}
+
 export class StreamsApplication {
   readonly applicationId: string;
   private readonly clock: Clock;
@@ -56,6 +66,8 @@ export class StreamsApplication {
   private id: string | null = null;
   private failure: MillraceError | null = null;
   private stopRequested = false;
+  private pauseRequested = false;
+  private stateSince: number;
   /** While the runtime starts: ends what it waits for. */
   private interruptStart: (() => Promise<void>) | null = null;
   private interrupted = false;
@@ -71,7 +83,9 @@ export class StreamsApplication {
       this.settleEnded = resolve;
     });
     if (options.onRestore !== undefined) this.restoreListeners.add(options.onRestore);
+    this.stateSince = this.clock.now();
     this.lifecycle.onChange((state, previous) => {
+      this.stateSince = this.clock.now();
       this.logger.info(`Application "${this.applicationId}" goes from ${previous} to ${state}`);
     });
   }
@@ -106,9 +120,82 @@ export class StreamsApplication {
     };
   }
 
+  /** Costs a millisecond or so: for dashboards and metrics, which ask now and then. For more often there is `figures`. */
+  insight(): ApplicationInsight {
+    const { stateSince, isPaused: paused } = this;
+    const insight = this.runtime?.insight() ?? noInsight(this.clock);
+    return { ...this.snapshot(), ...insight, stateSince, paused };
+  }
+
+  get isPaused(): boolean {
+    return this.runtime?.isPaused ?? this.pauseRequested;
+  }
+
+  /**
+   * Processes nothing from now on, neither records nor timers, and commits what was processed; resolves once that is done. The instance
+   * stays in its group and keeps its tasks, and so it does through rebalances; copies it keeps go on following. Before `start` too. Of
+   * this instance alone, until `resume` or the end of the process. Kafka Streams: `KafkaStreams.pause`, which halts standby tasks too.
+   */
+  async pause(): Promise<void> {
+    this.pauseRequested = true;
+    this.logger.info(`Application "${this.applicationId}" is paused`);
+    await this.runtime?.pause();
+  }
+
+  /** Ends `pause`. */
+  resume(): void {
+    this.pauseRequested = false;
+    this.logger.info(`Application "${this.applicationId}" goes on`);
+    this.runtime?.resume();
+  }
+
+  /**
+   * Closes a task of this instance and opens it again from what is committed; no other instance hears of it. `dirty`: what is processed
+   * and not committed is dropped, with that of the instance's other tasks, instead of committed first. Resolves once it is closed.
+   * @throws MillraceError MILLRACE_UNKNOWN_TASK it does not run here, MILLRACE_ILLEGAL_STATE the application does not run.
+   */
+  async restartTask(taskId: string, options: { readonly dirty?: boolean } = {}): Promise<void> {
+    if (this.runtime === null) throw this.notRunning(`restart task ${taskId}`);
+    await this.runtime.restartTask(taskId as TaskIdText, options.dirty === true);
+  }
+
+  /** The options with their defaults, as they may be shown to anyone: passwords, tokens, keys and the like are left out. JSON-safe. */
+  configuration(): Readonly<Record<string, ShownValue>> {
+    const { resolved } = this;
+    const instanceId = this.id ?? resolved.instanceId ?? 'instance';
+    const shown = shownConfiguration(resolved, resolveRuntimeConfig({ ...resolved.runtime, instanceId }));
+    return { ...shown, instanceId: this.id ?? resolved.instanceId };
+  }
+
   /** The topology in the layout of Kafka Streams' `TopologyDescription`. @throws MillraceError MILLRACE_INVALID_TOPOLOGY */
   describe(): string {
     return this.builtTopology().describe();
+  }
+
+  /** The same as a Mermaid flowchart. */
+  describeAsMermaid(): string {
+    return this.builtTopology().describeAsMermaid();
+  }
+
+  /** The same as data; repartition topics carry their names in Kafka. */
+  describeAsGraph(): DescribedTopology {
+    const { subTopologies, globalStores } = this.builtTopology().describeAsGraph();
+    const named = (topic: string): string => `${this.applicationId}-${topic}`;
+    return {
+      globalStores,
+      subTopologies: subTopologies.map((sub) => ({
+        ...sub,
+        nodes: sub.nodes.map((node) =>
+          node.internal
+            ? {
+                ...node,
+                topics: node.topics.map(named),
+                topic: node.topic === null ? null : named(node.topic),
+              }
+            : node,
+        ),
+      })),
+    };
   }
 
   /** Called after each transition. Returns how to stop it. */
@@ -144,6 +231,7 @@ export class StreamsApplication {
         if (this.lifecycle.canGoTo(state)) this.lifecycle.to(state);
       });
       this.runtime = runtime;
+      if (this.pauseRequested) void runtime.pause();
       if (this.stopRequested) {
         await this.end(null);
         return;
@@ -261,6 +349,14 @@ export class StreamsApplication {
     if (this.resolved.state === 'memory') return createMemoryStateBackend({ clock, logger: this.logger });
     const { createRocksStateBackend } = await import('#libs/state-rocksdb');
     return createRocksStateBackend({ stateDir: slot!.directory, clock, logger: this.logger });
+  }
+
+  private notRunning(what: string): MillraceError {
+    return new MillraceError({
+      code: 'MILLRACE_ILLEGAL_STATE',
+      message: `The application "${this.applicationId}" cannot ${what}: it is ${this.state}.`,
+      remedy: 'Start the application first.',
+    });
   }
 
   private builtTopology(): Topology {

@@ -36,6 +36,7 @@ export type {
   TaskPhase,
   WorkerFigures,
 } from './insight/figures.ts';
+export { noInsight } from './insight/insight-log.ts';
 export type { WorkerFailure, WorkerFailureHandler, WorkerFailureResponse } from './worker-failure.ts';
 export { changelogTopic, repartitionTopic, transactionalId } from './names.ts';
 export { decodeOffsetMetadata, encodeOffsetMetadata, shortHash } from './offset-metadata.ts';

@@ -19,27 +19,28 @@ export interface TaskRestartParts {
 }
 
 /**
- * Called in the loop. Resolves once the task is closed; it opens beside the loop.
- * @throws MillraceError MILLRACE_UNKNOWN_TASK it does not run here; what the commit failed with.
+ * Called in the loop. Resolves once the task is closed, to `true`; it opens beside the loop. `false`: it does not run here.
+ * @throws what the commit failed with, which is the loop's to recover from.
  */
 export async function restartTask(
   { registry, epochs, copies, abandon, onFailed }: TaskRestartParts,
   name: TaskIdText,
   dirty: boolean,
-): Promise<void> {
-  if (!registry.assignedNames.includes(name)) throw unknownTask(name, registry.assignedNames);
+): Promise<boolean> {
+  if (!registry.assignedNames.includes(name)) return false;
   if (dirty) {
     const owned = registry.assignedNames;
     await abandon();
     await copies.discard(name);
     registry.openAll(owned, onFailed);
-    return;
+    return true;
   }
   await epochs.commitAll();
   registry.retire([name], onFailed);
   // One that is being opened is not running yet: its opening is given up.
   if (registry.assignedNames.includes(name)) await registry.close([name]);
   registry.openAll([name], onFailed);
+  return true;
 }
 
 export function unknownTask(name: string, here: readonly string[]): MillraceError {

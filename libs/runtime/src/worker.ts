@@ -48,7 +48,7 @@ import { StoreRestorer } from './store-restorer.ts';
 import type { RestoreListener } from './store-restorer.ts';
 import { TaskOpener } from './task-opener.ts';
 import { TaskRegistry } from './task-registry.ts';
-import { restartTask } from './task-restart.ts';
+import { restartTask, unknownTask } from './task-restart.ts';
 import { TurnPace } from './turn-pace.ts';
 import { WakeSignal } from './wake-signal.ts';
 
@@ -274,13 +274,14 @@ export class Worker {
     return this.controls.post(() => this.epochs.commitAll().catch((error: unknown) => this.fail(error)));
   }
 
-  /** See task-restart.ts. */
-  restartTask(name: TaskIdText, dirty: boolean): Promise<void> {
+  /** See task-restart.ts. @throws MillraceError MILLRACE_UNKNOWN_TASK */
+  async restartTask(name: TaskIdText, dirty: boolean): Promise<void> {
     const { registry, epochs, copies } = this;
     const onFailed = (error: unknown): void => this.fail(error);
-    return this.controls.post(() =>
+    const restarted = await this.controls.post(() =>
       restartTask({ registry, epochs, copies, onFailed, abandon: () => this.abandon(false) }, name, dirty),
     );
+    if (!restarted) throw unknownTask(name, registry.assignedNames);
   }
 
   /** Ends a wait: something has changed that the loop goes by. */

@@ -78,6 +78,7 @@ export function handMade(
     globalStores: options.globalStores ?? [],
     describe: () => '',
     describeAsMermaid: () => '',
+    describeAsGraph: () => ({ subTopologies: [], globalStores: [] }),
   };
 }
 

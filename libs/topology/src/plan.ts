@@ -2,6 +2,7 @@
 import type { BinaryString, RecordHeader } from '#libs/core';
 import type { Serde } from '#libs/serde';
 import type { FailurePolicy } from './options/failure-policy.ts';
+import type { DescribedTopology } from './describe-graph.ts';
 import type { CompiledTask, RecordMetadata, TaskPorts } from './ports.ts';
 
 /** Milliseconds since the epoch of a record; called with the decoded key and value and the record's own timestamp. */
@@ -214,6 +215,8 @@ export interface Topology {
   describe(): string;
   /** The same as a Mermaid flowchart. */
   describeAsMermaid(): string;
+  /** The same as data. */
+  describeAsGraph(): DescribedTopology;
 }
 
 /** Is the topic one that the runtime creates? */

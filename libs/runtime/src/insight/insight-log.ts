@@ -150,4 +150,10 @@ export class InsightLog {
   }
 }
 
+/** What there is to tell before there is a runtime. */
+export function noInsight(clock: Clock): RuntimeInsight {
+  const { figures } = new InsightLog(clock);
+  return { at: clock.now(), startedAt: null, transactionalId: null, figures: null, tasks: [], ...figures };
+}
+
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };

@@ -3,6 +3,7 @@ import { windowSuffixBytes } from '#libs/serde';
 import { invalidTopology } from '../faults.ts';
 import type { GraphNode, SinkNode, SourceNode, TopologyGraph } from '../graph.ts';
 import { describeTopology } from '../describe.ts';
+import { describeAsGraph } from '../describe-graph.ts';
 import { describeAsMermaid } from '../mermaid.ts';
 import type { FailurePolicy } from '../options/failure-policy.ts';
 import type { CoPartitionGroup, ReadAhead, SinkSpec, SourceSpec, SubTopology, Topology } from '../plan.ts';
@@ -41,6 +42,7 @@ export function buildTopology(graph: TopologyGraph): Topology {
     globalStores: Object.freeze([...stores.globalSpecs.values()]),
     describe: () => describeTopology(groups, graph.globalStores),
     describeAsMermaid: () => describeAsMermaid(groups, graph.globalStores),
+    describeAsGraph: () => describeAsGraph(groups, graph.stores, graph.globalStores),
   });
 }
 
