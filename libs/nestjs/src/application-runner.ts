@@ -4,15 +4,17 @@
 //   leave the group ─► servers and microservices close ─► onApplicationShutdown
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
 import { MillraceError } from '#libs/millrace';
-import type { StreamsApplication } from '#libs/millrace';
+import type { Logger, StreamsApplication } from '#libs/millrace';
 import type { MillraceModuleOptions } from './millrace-module-options.ts';
+import { processSignals } from './signals/process-signals.ts';
 import type { TopologyExplorer } from './topology.explorer.ts';
 
 export class ApplicationRunner implements OnApplicationBootstrap, BeforeApplicationShutdown {
   constructor(
     private readonly application: StreamsApplication,
-    private readonly options: MillraceModuleOptions,
+    private readonly options: Pick<MillraceModuleOptions, 'autoStart' | 'onFatalError' | 'drainOnSignals'>,
     private readonly explorer: TopologyExplorer,
+    private readonly logger: Logger,
   ) {}
 
   /** @throws MillraceError what stands in the way: then the Nest application does not come up. */
@@ -20,10 +22,14 @@ export class ApplicationRunner implements OnApplicationBootstrap, BeforeApplicat
     this.explorer.check();
     // Also of one that is started by hand.
     const whenEnded = this.application.whenEnded();
+    const forget = (): void => processSignals.remove(this.application);
     let started = this.options.autoStart === false;
-    whenEnded.catch((error: unknown) => {
+    whenEnded.then(forget, (error: unknown) => {
+      forget();
       if (started) this.onFatalError(error);
     });
+    // Before the start, which joins the group.
+    if (this.options.drainOnSignals !== false) processSignals.add(this.application, this.logger);
     if (started) return;
     await this.application.start();
     started = true;
@@ -31,6 +37,7 @@ export class ApplicationRunner implements OnApplicationBootstrap, BeforeApplicat
 
   async beforeApplicationShutdown(): Promise<void> {
     await this.application.stop();
+    processSignals.remove(this.application);
   }
 
   private onFatalError(error: unknown): void {

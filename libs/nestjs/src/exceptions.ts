@@ -1,23 +1,20 @@
 // Owns the refusals of this library: what was looked for, what was found, and what to try.
 import { FatalError } from '#libs/millrace';
+import type { ErrorCode } from '#libs/millrace';
 
-function withSolutions(
-  code: 'MILLRACE_INVALID_TOPOLOGY' | 'MILLRACE_INVALID_CONFIG',
-  message: string,
-  solutions: readonly string[],
-): FatalError {
+export function withSolutions(code: ErrorCode, message: string, solutions: readonly string[]): FatalError {
   const list = solutions.map((solution) => `\n  - ${solution}`).join('');
   return new FatalError({ code, message, remedy: `Possible solutions:${list}` });
 }
 
-const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ');
+export const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ');
 
 export function noTopology(application: string, others: readonly string[]): FatalError {
   return withSolutions(
     'MILLRACE_INVALID_TOPOLOGY',
     `No topology was found for the application "${application}".`,
     [
-      'Mark a class with @Topology().',
+      'Mark a class with @Topology(), or a method with @ExactlyOnceHandler().',
       'Is that class a provider of a module that is imported, or in MillraceModule.forFeature([…])?',
       ...(others.length === 0
         ? []
@@ -58,12 +55,12 @@ export function noBuildMethod(topology: string): FatalError {
   );
 }
 
-export function scopedTopology(topology: string): FatalError {
+export function scopedProvider(what: string): FatalError {
   return withSolutions(
-    'MILLRACE_INVALID_TOPOLOGY',
-    `The topology ${topology} depends on something that is scoped to a request or transient.`,
+    'MILLRACE_SCOPED_PROVIDER',
+    `${what} depends on something that is scoped to a request or transient.`,
     [
-      'Topologies run without requests: give it providers of the default scope.',
+      'Records come without requests: give it providers of the default scope.',
       'Take ModuleRef and resolve the scoped provider where it is needed.',
     ],
   );

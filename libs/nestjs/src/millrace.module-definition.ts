@@ -6,6 +6,7 @@ import { ApplicationRunner } from './application-runner.ts';
 import { MillraceHealthIndicator } from './health/millrace.health-indicator.ts';
 import type { MillraceModuleExtras, MillraceModuleOptions } from './millrace-module-options.ts';
 import { createNestLogger } from './nest-logger.ts';
+import { storeProviders } from './store.providers.ts';
 import { APPLICATION_NAME, DEFAULT_APPLICATION, getStreamsApplicationToken } from './tokens.ts';
 import { TopologyExplorer } from './topology.explorer.ts';
 
@@ -14,18 +15,28 @@ export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYN
     .setClassMethodName('forRoot')
     .setFactoryMethodName('createMillraceOptions')
     .setExtras<MillraceModuleExtras>(
-      { name: DEFAULT_APPLICATION, isGlobal: true },
+      { name: DEFAULT_APPLICATION, isGlobal: true, stores: [] },
       (definition, extras): DynamicModule => {
         const name = extras.name ?? DEFAULT_APPLICATION;
+        const stores = storeProviders(extras.stores ?? [], name);
         return {
           ...definition,
           global: extras.isGlobal ?? true,
-          providers: [...(definition.providers ?? []), ...applicationProviders(name)],
-          exports: [getStreamsApplicationToken(name), MillraceHealthIndicator],
+          providers: [...(definition.providers ?? []), ...applicationProviders(name), ...stores],
+          exports: [
+            getStreamsApplicationToken(name),
+            MillraceHealthIndicator,
+            ...stores.map(({ provide }) => provide),
+          ],
         };
       },
     )
     .build();
+
+/** The log's context of an application's lines. */
+export function logContext(name: string): string {
+  return name === DEFAULT_APPLICATION ? 'Millrace' : `Millrace:${name}`;
+}
 
 function applicationProviders(name: string): Provider[] {
   return [
@@ -36,10 +47,10 @@ function applicationProviders(name: string): Provider[] {
       provide: getStreamsApplicationToken(name),
       inject: [MODULE_OPTIONS_TOKEN, TopologyExplorer],
       useFactory: (options: MillraceModuleOptions, explorer: TopologyExplorer) => {
-        const { onFatalError, autoStart, ...rest } = options;
-        void [onFatalError, autoStart];
+        const { onFatalError, autoStart, drainOnSignals, ...rest } = options;
+        void [onFatalError, autoStart, drainOnSignals];
         return new StreamsApplication({
-          logger: createNestLogger(name === DEFAULT_APPLICATION ? 'Millrace' : `Millrace:${name}`),
+          logger: createNestLogger(logContext(name)),
           // Nest's own way out: shutdown hooks run first.
           exitProcess: () => {
             process.exitCode = 1;
@@ -58,7 +69,13 @@ function applicationProviders(name: string): Provider[] {
         application: StreamsApplication,
         options: MillraceModuleOptions,
         explorer: TopologyExplorer,
-      ) => new ApplicationRunner(application, options, explorer),
+      ) =>
+        new ApplicationRunner(
+          application,
+          options,
+          explorer,
+          options.logger ?? createNestLogger(logContext(name)),
+        ),
     },
   ];
 }

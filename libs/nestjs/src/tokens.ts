@@ -12,3 +12,13 @@ export function getStreamsApplicationToken(
 ): typeof StreamsApplication | string {
   return name === DEFAULT_APPLICATION ? StreamsApplication : `${name}StreamsApplication`;
 }
+
+/** Token of the handle on a store, as `MillraceModule.forFeature({ stores })` provides it. */
+export function getStoreToken(store: string, application: string = DEFAULT_APPLICATION): string {
+  return `${application}Store:${store}`;
+}
+
+/** Token of an application's producer. */
+export function getProducerToken(application: string = DEFAULT_APPLICATION): string {
+  return `${application}RecordProducer`;
+}

@@ -1,11 +1,16 @@
-// Owns finding the classes marked with `@Topology()` and drawing them. It starts nothing.
+// Owns finding what an application is made of (classes marked with `@Topology()`, methods marked with `@ExactlyOnceHandler()`) and drawing
+// it. It starts nothing.
 import { Injectable } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import { StreamsBuilder } from '#libs/millrace';
 import { TOPOLOGY_METADATA } from './decorators/topology.decorator.ts';
 import type { TopologyClass, TopologyOptions } from './decorators/topology.decorator.ts';
-import { noBuildMethod, noTopology, sameName, scopedTopology, unknownApplication } from './exceptions.ts';
+import { noBuildMethod, noTopology, sameName, scopedProvider, unknownApplication } from './exceptions.ts';
+import { unknownApplicationOfHandler } from './handlers/handler-exceptions.ts';
+import { drawHandlers } from './handlers/handler-topology.ts';
+import { findHandlers } from './handlers/handler.explorer.ts';
+import type { MarkedHandler } from './handlers/handler.explorer.ts';
 import { APPLICATION_NAME } from './tokens.ts';
 
 interface FoundTopology {
@@ -18,25 +23,32 @@ interface FoundTopology {
 export class TopologyExplorer {
   constructor(private readonly discovery: DiscoveryService) {}
 
-  /** Draws all topologies of an application. @throws MillraceError with possible solutions. */
+  /** Draws all topologies and handlers of an application. @throws MillraceError with possible solutions. */
   build(application: string): StreamsBuilder {
     const found = this.find();
+    const handlers = this.handlers();
     const own = found.filter((topology) => topology.application === application);
-    if (own.length === 0) {
-      throw noTopology(application, [...new Set(found.map((topology) => topology.application))]);
+    const ownHandlers = handlers.filter((handler) => handler.application === application);
+    if (own.length + ownHandlers.length === 0) {
+      throw noTopology(application, [...new Set([...found, ...handlers].map((each) => each.application))]);
     }
     const builder = new StreamsBuilder();
     // By name: the order of modules must not renumber sub-topologies.
     for (const { name, wrapper } of own.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-      if (!wrapper.isDependencyTreeStatic() || wrapper.isTransient) throw scopedTopology(name);
+      if (!wrapper.isDependencyTreeStatic() || wrapper.isTransient)
+        throw scopedProvider(`The topology ${name}`);
       const { instance } = wrapper;
       if (typeof instance.build !== 'function') throw noBuildMethod(name);
       instance.build(builder);
     }
+    drawHandlers(
+      builder,
+      ownHandlers.map((handler) => handler.resolve()),
+    );
     return builder;
   }
 
-  /** Names are used once, and every topology has its application. @throws MillraceError with possible solutions. */
+  /** Names are used once, and all that was found has its application. @throws MillraceError with possible solutions. */
   check(): void {
     const names: string[] = [];
     for (const wrapper of this.discovery.getProviders()) {
@@ -48,6 +60,9 @@ export class TopologyExplorer {
     for (const { name, application } of this.find()) {
       if (!names.includes(application)) throw unknownApplication(name, application, names);
     }
+    for (const { label, application } of this.handlers()) {
+      if (!names.includes(application)) throw unknownApplicationOfHandler(label, application, names);
+    }
   }
 
   private find(): FoundTopology[] {
@@ -58,6 +73,10 @@ export class TopologyExplorer {
       if (topology !== null && !found.has(wrapper.token)) found.set(wrapper.token, topology);
     }
     return [...found.values()];
+  }
+
+  private handlers(): MarkedHandler[] {
+    return findHandlers([...this.discovery.getProviders(), ...this.discovery.getControllers()]);
   }
 }
 

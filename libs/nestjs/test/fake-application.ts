@@ -8,6 +8,9 @@ export class FakeApplication {
   state: LifecycleState = 'CREATED';
   error: MillraceError | null = null;
   startFailure: MillraceError | null = null;
+  /** What health looks at. */
+  figures: object | null = null;
+  insightTasks: object[] = [];
   private readonly ended = Promise.withResolvers<undefined>();
 
   asApplication(): StreamsApplication {
@@ -40,6 +43,10 @@ export class FakeApplication {
     this.state = 'ERROR';
     this.error = error;
     this.ended.reject(error);
+  }
+
+  insight(): object {
+    return { tasks: this.insightTasks };
   }
 
   snapshot(): ApplicationSnapshot {

@@ -125,7 +125,10 @@ describe('what is refused with possible solutions', () => {
       constructor(readonly request: Request) {}
       build = copy('scoped');
     }
-    expect((await refusal(Request, Scoped)).message).toContain('scoped to a request');
+    expect(await refusal(Request, Scoped)).toMatchObject({
+      code: 'MILLRACE_SCOPED_PROVIDER',
+      message: expect.stringMatching(/The topology Scoped depends on.*scoped to a request/),
+    });
   });
 
   it.each<[string, Type[], string[], string]>([
