@@ -2,9 +2,10 @@
 // Built once at start, read by everybody.
 import { formatTaskId, parseTaskId } from '#libs/core';
 import type { TaskId, TaskIdText, TopicPartition } from '#libs/core';
+import { isInternalSource } from '#libs/topology';
 import type { SinkSpec, SourceSpec, StoreSpec, SubTopology, Topology } from '#libs/topology';
 import type { RuntimeConfig } from './config.ts';
-import { changelogTopic, repartitionTopic } from './names.ts';
+import { changelogTopic, repartitionTopic, sourceTopic } from './names.ts';
 
 /** What a store is restored from. */
 export interface StoreChangelog extends TopicPartition {
@@ -62,7 +63,7 @@ export class ClusterLayout {
   }
 
   sourceTopic(source: SourceSpec): string {
-    return source.kind === 'repartition' ? repartitionTopic(this.applicationId, source.topic) : source.topic;
+    return sourceTopic(this.applicationId, source);
   }
 
   /** `null`: chosen record by record. */
@@ -89,9 +90,8 @@ export class ClusterLayout {
    */
   sourceOfStore(sub: SubTopology, store: StoreSpec): SourceSpec | null {
     if (store.kind !== 'keyValue' || !store.logged) return null;
-    const { sourceTopic } = store;
-    if (sourceTopic === undefined || sourceTopic === null) return null;
-    const source = sub.sources.find(({ kind, topic }) => kind !== 'repartition' && topic === sourceTopic);
+    if (store.sourceTopic === undefined || store.sourceTopic === null) return null;
+    const source = sub.sources.find((spec) => !isInternalSource(spec) && spec.topic === store.sourceTopic);
     if (source === undefined || source.futureTimestamps !== null) return null;
     return (source.offsetReset ?? this.offsetReset) === 'latest' ? null : source;
   }
@@ -130,9 +130,11 @@ export class ClusterLayout {
     return [...topics];
   }
 
-  isRepartition(topic: string): boolean {
-    return this.topology.repartitions.some(
-      (spec) => repartitionTopic(this.applicationId, spec.name) === topic,
-    );
+  /** Inputs that the application writes itself: repartition and retry topics. */
+  get internalInputs(): ReadonlySet<string> {
+    const topics = new Set<string>();
+    for (const { sources } of this.topology.subTopologies)
+      for (const source of sources) if (isInternalSource(source)) topics.add(this.sourceTopic(source));
+    return topics;
   }
 }

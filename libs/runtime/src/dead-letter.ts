@@ -3,14 +3,23 @@ import { encodeHeaders } from '#libs/broker';
 import type { BinaryString, MillraceError, RecordHeader } from '#libs/core';
 import { DEAD_LETTER_HEADERS as NAMES } from './failure-policy.ts';
 import type { FailureStage } from './failure-policy.ts';
+import type { RecordHistory } from './retry-headers.ts';
 
 const STACK_CHARACTERS_MAX = 8_192;
+const MESSAGE_CHARACTERS_MAX = 2_048;
+
+export interface DeadLetterCause {
+  readonly error: MillraceError;
+  readonly stage: FailureStage;
+  /** `null`: not known. */
+  readonly node: string | null;
+  /** Where the record lay at first. */
+  readonly history: RecordHistory;
+}
 
 export function encodeDeadLetter(
   original: readonly RecordHeader[],
-  error: MillraceError,
-  stage: FailureStage,
-  source: { readonly topic: string; readonly partition: number; readonly offset: number },
+  { error, stage, node, history }: DeadLetterCause,
   withStack: boolean,
 ): BinaryString {
   const cause = error.cause instanceof Error ? error.cause : error;
@@ -18,12 +27,15 @@ export function encodeDeadLetter(
   return encodeHeaders([
     ...original,
     text(NAMES.exception, cause.name),
-    text(NAMES.message, cause.message),
+    text(NAMES.message, cause.message.slice(0, MESSAGE_CHARACTERS_MAX)),
     ...(withStack ? [text(NAMES.stacktrace, (cause.stack ?? '').slice(0, STACK_CHARACTERS_MAX))] : []),
-    text(NAMES.topic, source.topic),
-    text(NAMES.partition, String(source.partition)),
-    text(NAMES.offset, String(source.offset)),
+    text(NAMES.topic, history.topic),
+    text(NAMES.partition, String(history.partition)),
+    text(NAMES.offset, String(history.offset)),
     text(NAMES.code, error.code),
     text(NAMES.stage, stage),
+    ...(node === null ? [] : [text(NAMES.node, node)]),
+    text(NAMES.timestamp, String(history.timestamp)),
+    text(NAMES.attempts, String(history.attempts)),
   ]);
 }

@@ -1,15 +1,20 @@
-// Owns what happens to a record that cannot be decoded, processed or produced: fail, continue, or dead-letter.
+// Owns the application's own answer to a record that cannot be decoded, processed or produced: fail, continue, or dead-letter. It is asked where
+// neither the node that failed nor the source of the record has a policy (`FailurePolicy` of libs/topology), or where that leaves it open.
 // Whatever the answer, the record leaves nothing behind: no state, no output (unlike Kafka Streams, which keeps partial effects).
 import type { MillraceError, RecordOrigin } from '#libs/core';
 
 /** Where in the way of a record it failed. */
 export type FailureStage = 'deserialization' | 'processing' | 'production';
 
-/** Of an alarm or a delivery the topic is '' and the offset -1. */
+/** Of an alarm or a delivery the topic is '' and the offset -1. Of a record out of a retry topic they say where it lay at first. */
 export interface RecordFailure extends RecordOrigin {
   readonly stage: FailureStage;
   readonly taskId: string;
   readonly error: MillraceError;
+  /** The operator or sink that failed; of a record that cannot be decoded, its source. `null`: not known. */
+  readonly node?: string | null;
+  /** Tries that failed, in all: 1 without retries. */
+  readonly attempts?: number;
 }
 
 /** `fail` stops the worker; `continue` skips the record; a dead letter goes out in the same transaction as the offsets. */
@@ -52,4 +57,7 @@ export const DEAD_LETTER_HEADERS = {
   offset: '__streams.errors.offset',
   code: 'millrace.errors.code',
   stage: 'millrace.errors.stage',
+  node: 'millrace.errors.node',
+  timestamp: 'millrace.errors.timestamp',
+  attempts: 'millrace.errors.attempts',
 } as const;

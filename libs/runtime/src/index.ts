@@ -15,6 +15,8 @@ export type {
   FailureStage,
   RecordFailure,
 } from './failure-policy.ts';
+export type { FailureFigures } from './failure-counts.ts';
+export { RETRY_HEADERS } from './retry-headers.ts';
 export type { PartitionCheck } from './internal-topics.ts';
 export type { RestoreListener, RestoreProgress, RestoreRole } from './store-restorer.ts';
 export type { CopyFigures, CopyRole } from './standby-copy.ts';
@@ -38,7 +40,7 @@ export type {
 } from './insight/figures.ts';
 export { noInsight } from './insight/insight-log.ts';
 export type { WorkerFailure, WorkerFailureHandler, WorkerFailureResponse } from './worker-failure.ts';
-export { changelogTopic, repartitionTopic, transactionalId } from './names.ts';
+export { changelogTopic, repartitionTopic, sourceTopic, transactionalId } from './names.ts';
 export { decodeOffsetMetadata, encodeOffsetMetadata, shortHash } from './offset-metadata.ts';
 export type { OffsetMetadata } from './offset-metadata.ts';
 // For measurements: assignments happen inside the group.

@@ -23,7 +23,8 @@ export class InputRouter {
       const queue = registry.queue(formatTopicPartition(chunk.topic, chunk.partition));
       if (queue === undefined) continue;
       queue.offer(chunk);
-      if (queue.bufferedBytes >= this.bufferedBytesMax) this.pause(queue);
+      // What waits until it is due need not wait in memory.
+      if (queue.retry !== null || queue.bufferedBytes >= this.bufferedBytesMax) this.pause(queue);
     }
   }
 
@@ -42,7 +43,8 @@ export class InputRouter {
   private resume(registry: TaskRegistry): void {
     for (const [key, queue] of this.paused) {
       const current = registry.queue(key);
-      if (current === queue && queue.bufferedBytes > this.bufferedBytesMax / 2) continue;
+      const enough = queue.retry === null ? this.bufferedBytesMax / 2 : 0;
+      if (current === queue && queue.bufferedBytes > enough) continue;
       this.paused.delete(key);
       // A partition that was given up, or assigned anew, is no longer paused in the reader.
       if (current === queue) this.reader.resume(queue.topic, queue.partition);

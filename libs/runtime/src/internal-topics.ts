@@ -1,10 +1,11 @@
-// Owns the changelog and repartition topics of an application: what they must be, and that they are. User topics are never created.
+// Owns the changelog, repartition and retry topics of an application: what they must be, and that they are. User topics are never created.
 import type { BrokerClient, NewTopic, TopicDescription } from '#libs/broker';
 import { FatalError, formatTaskId } from '#libs/core';
+import { deadLetterTopicOf, isInternalSource } from '#libs/topology';
 import type { StoreSpec, SubTopology, Topology } from '#libs/topology';
 import type { RuntimeConfig } from './config.ts';
 import { ClusterLayout } from './cluster-layout.ts';
-import { repartitionTopic } from './names.ts';
+import { repartitionTopic, sourceTopic } from './names.ts';
 import { decodeOffsetMetadata } from './offset-metadata.ts';
 import { isStoreWritten } from './store-fingerprints.ts';
 
@@ -27,6 +28,13 @@ export async function layOut(
 
   const partitionCounts = new Map(counts);
   for (const [name, count] of repartitions) partitionCounts.set(repartitionTopic(applicationId, name), count);
+  for (const { sources } of topology.subTopologies) {
+    for (const source of sources) {
+      if (source.retry === undefined) continue;
+      const count = partitionCounts.get(sourceTopic(applicationId, source.retry.of));
+      if (count !== undefined) partitionCounts.set(sourceTopic(applicationId, source), count);
+    }
+  }
   const layout = new ClusterLayout(applicationId, topology, partitionCounts, config.autoOffsetReset);
 
   const wanted: NewTopic[] = [];
@@ -40,6 +48,17 @@ export async function layOut(
     });
   }
   for (const sub of topology.subTopologies) {
+    for (const source of sub.sources) {
+      if (source.retry === undefined) continue;
+      // As a repartition topic: its records keep their old timestamps, and are deleted once they are consumed.
+      const name = layout.sourceTopic(source);
+      wanted.push({
+        name,
+        partitionCount: partitionCounts.get(name)!,
+        replicationFactor: config.replicationFactor,
+        configs: { 'cleanup.policy': 'delete', 'retention.ms': '-1', 'message.timestamp.type': 'CreateTime' },
+      });
+    }
     for (const store of sub.stores) {
       const name = layout.changelogTopic(sub, store);
       if (name === null) continue;
@@ -78,7 +97,11 @@ export type PartitionCheck = (
 function externalTopics(topology: Topology): string[] {
   const names = new Set<string>();
   for (const sub of topology.subTopologies) {
-    for (const source of sub.sources) if (source.kind !== 'repartition') names.add(source.topic);
+    for (const source of sub.sources) if (!isInternalSource(source)) names.add(source.topic);
+    for (const policy of sub.failurePolicies?.values() ?? []) {
+      const deadLetters = deadLetterTopicOf(policy);
+      if (deadLetters !== null) names.add(deadLetters);
+    }
     for (const sink of sub.sinks)
       if (sink.kind === 'topic' && typeof sink.topic === 'string') names.add(sink.topic);
   }

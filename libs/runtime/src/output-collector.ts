@@ -51,6 +51,8 @@ export class OutputCollector {
   recordNumber = 0;
   /** The first TopicPending or SchemaPending of the record: it has to wait, whoever swallows the error. */
   awaited: Error | null = null;
+  /** The sink that the record failed in; `null`: none. */
+  failedSink: string | null = null;
   private readonly topics = new Map<string, TopicOutput>();
   private readonly outputs: PartitionOutput[] = [];
   /** Outputs that the record in process appended to. */
@@ -102,6 +104,7 @@ export class OutputCollector {
   beginRecord(): void {
     this.recordNumber++;
     this.awaited = null;
+    this.failedSink = null;
     if (this.touched.length > 0) this.touched.length = 0;
   }
 

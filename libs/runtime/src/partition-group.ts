@@ -1,4 +1,5 @@
 // Owns the order in which a task takes records from its input partitions: by timestamp, the partitions' heads compared.
+// Retry topics stand apart: a record of theirs is taken when it is due, whatever its timestamp, and nobody waits for it.
 // It never processes a record. The rule for an empty partition is Kafka Streams' `max.task.idle.ms` (KIP-695).
 import type { RecordReader } from '#libs/broker';
 import type { Clock } from '#libs/core';
@@ -6,6 +7,9 @@ import type { RecordQueue } from './record-queue.ts';
 
 export class PartitionGroup {
   readonly queues: readonly RecordQueue[];
+  /** All but those of retry topics. */
+  readonly ordered: readonly RecordQueue[];
+  private readonly retries: readonly RecordQueue[];
   private readonly reader: RecordReader;
   private readonly clock: Clock;
   private readonly maxTaskIdleMs: number;
@@ -14,17 +18,19 @@ export class PartitionGroup {
 
   constructor(queues: readonly RecordQueue[], reader: RecordReader, clock: Clock, maxTaskIdleMs: number) {
     this.queues = queues;
+    this.ordered = queues.filter(({ retry }) => retry === null);
+    this.retries = queues.filter(({ retry }) => retry !== null);
     this.reader = reader;
     this.clock = clock;
     this.maxTaskIdleMs = maxTaskIdleMs;
   }
 
   /**
-   * May the task go on although some partitions have nothing buffered? Yes when each of those is known to be read to its end,
+   * May the task go on in the order of time, although some partitions have nothing buffered? Yes when each of those is known to be read to its end,
    * and, with a positive limit, when it has been waited for so long.
    */
   isProcessable(): boolean {
-    const queues = this.queues;
+    const queues = this.ordered;
     let empty = 0;
     for (const queue of queues) if (!queue.hasRecord) empty++;
     if (empty === 0 || empty === queues.length || this.maxTaskIdleMs < 0) {
@@ -40,9 +46,25 @@ export class PartitionGroup {
 
   /** The end is known and nothing lies between the reader's position and it. */
   isCaughtUp(queue: RecordQueue): boolean {
-    if (!queue.isEmpty) return false;
+    if (!queue.isEmpty) return queue.retry !== null && queue.retry.dueOf(queue) > this.clock.now();
     const { highWatermark, lastStableOffset } = this.reader.endOffsets(queue.topic, queue.partition);
     const end = this.reader.isolation === 'read_committed' ? lastStableOffset : highWatermark;
     return end >= 0 && this.reader.position(queue.topic, queue.partition) >= end;
+  }
+
+  /** A retry topic whose next record is due; `null`: there is none. */
+  dueRetry(): RecordQueue | null {
+    const { retries } = this;
+    if (retries.length === 0) return null;
+    const now = this.clock.now();
+    for (const queue of retries) if (queue.retry!.dueOf(queue) <= now) return queue;
+    return null;
+  }
+
+  /** Wall clock at which a record of a retry topic is due; `Infinity`: none waits. */
+  get retryDue(): number {
+    let due = Infinity;
+    for (const queue of this.retries) due = Math.min(due, queue.retry!.dueOf(queue));
+    return due;
   }
 }

@@ -7,6 +7,7 @@ import type { SourceSpec } from '#libs/topology';
 import type { Codec } from '#libs/serde';
 import type { InputCounter } from './insight/flows.ts';
 import { shortHash } from './offset-metadata.ts';
+import type { RetryWait } from './retry-wait.ts';
 
 export class RecordQueue {
   readonly source: SourceSpec;
@@ -34,6 +35,9 @@ export class RecordQueue {
 
   /** What came in by the source, over all its partitions. */
   readonly flow: InputCounter;
+
+  /** Of a retry topic: when its records are due. `null`: of any other topic. */
+  retry: RetryWait | null = null;
 
   /** Timestamp of the next record where an extractor must be asked: NaN until it was. */
   extractedTimestamp = Number.NaN;
@@ -63,7 +67,9 @@ export class RecordQueue {
     this.source = source;
     this.sourceIndex = sourceIndex;
     this.topic = topic;
-    this.partitionTimeId = source.timestampExtractor === null ? null : shortHash(`${topic} partition time`);
+    // An extractor is shown the partition time of the source, also for what comes back by a retry topic.
+    const isShown = source.timestampExtractor !== null && source.kind !== 'retry';
+    this.partitionTimeId = isShown ? shortHash(`${topic} partition time`) : null;
     this.partition = partition;
     this.keyCodec = keyCodec;
     this.valueCodec = valueCodec;

@@ -1,4 +1,4 @@
-// Owns the deletion of repartition records that are consumed and committed. Those topics have no retention of their own.
+// Owns the deletion of records in repartition and retry topics that are consumed and committed. Those topics have no retention of their own.
 import type { BrokerAdmin } from '#libs/broker';
 import { asError, formatTopicPartition } from '#libs/core';
 import type { Clock, Logger, TopicPartition } from '#libs/core';
@@ -10,6 +10,7 @@ const INTERVAL_MS = 30_000;
 
 export class RepartitionTrimmer {
   private readonly layout: ClusterLayout;
+  private readonly internal: ReadonlySet<string>;
   private readonly admin: BrokerAdmin;
   private readonly registry: TaskRegistry;
   private readonly clock: Clock;
@@ -31,7 +32,8 @@ export class RepartitionTrimmer {
     this.registry = registry;
     this.clock = clock;
     this.logger = logger;
-    this.active = layout.topology.repartitions.length > 0;
+    this.internal = layout.internalInputs;
+    this.active = this.internal.size > 0;
     this.lastRun = clock.monotonic();
   }
 
@@ -51,7 +53,7 @@ export class RepartitionTrimmer {
       const inputs: TopicPartition[] = [];
       for (const task of this.registry.tasks) {
         for (const { topic, partition } of task.group.queues) {
-          if (this.layout.isRepartition(topic)) inputs.push({ topic, partition });
+          if (this.internal.has(topic)) inputs.push({ topic, partition });
         }
       }
       if (inputs.length === 0) return;

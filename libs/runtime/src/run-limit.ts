@@ -1,5 +1,5 @@
 // Owns the end of a bounded run (`until: latest`): the ends of the application's inputs at start, and whether all up to them,
-// and all that it caused in repartition topics, is processed and committed, by whichever instance.
+// and all that it caused in repartition and retry topics, is processed and committed, by whichever instance.
 //
 // Without repartition topics an instance has ended when its own tasks have. With them no task has ended before all those that feed it
 // have, wherever they run; so an instance then goes by what the whole group has committed.
@@ -21,6 +21,7 @@ export class RunLimit {
   private readonly byGroup: boolean;
   /** By `formatTopicPartition`, external inputs only. */
   private ends: ReadonlyMap<string, number> = new Map();
+  private readonly internal: ReadonlySet<string>;
   private readonly repartitions: readonly TopicPartition[];
   /** Ends that the repartition topics had when the rounds before were done; `null`: no round has begun. */
   private target: ReadonlyMap<string, number> | null = null;
@@ -42,11 +43,12 @@ export class RunLimit {
     this.client = client;
     this.registry = registry;
     this.isAssigned = isAssigned;
-    this.repartitions = this.partitionsOf((topic) => layout.isRepartition(topic));
+    this.internal = layout.internalInputs;
+    this.repartitions = this.partitionsOf((topic) => this.internal.has(topic));
   }
 
   async start(): Promise<void> {
-    const inputs = this.partitionsOf((topic) => !this.layout.isRepartition(topic));
+    const inputs = this.partitionsOf((topic) => !this.internal.has(topic));
     this.ends = await this.client.admin.offsets(inputs, 'latest', 'read_committed');
   }
 
@@ -108,7 +110,7 @@ export class RunLimit {
       this.target = now;
       this.roundsDone++;
     }
-    return this.roundsDone >= this.layout.topology.repartitions.length;
+    return this.roundsDone >= this.internal.size;
   }
 
   private partitionsOf(isWanted: (topic: string) => boolean): TopicPartition[] {

@@ -43,6 +43,7 @@ export class TaskSink implements SinkPort {
       this.route(key, value, timestamp);
     } catch (error) {
       // Half of the output may be in the batch: its record fails, whatever the function that forwarded it makes of the error.
+      this.collector.failedSink ??= this.spec.name;
       throw this.collector.await(asError(error));
     }
   }

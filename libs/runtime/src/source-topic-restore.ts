@@ -7,7 +7,7 @@ import type { Logger } from '#libs/core';
 import { SchemaPending, compileCodec } from '#libs/serde';
 import type { Codec } from '#libs/serde';
 import type { RestoreBatch } from '#libs/state';
-import type { SourceSpec } from '#libs/topology';
+import type { FailurePolicy, FinalPolicy, SourceSpec } from '#libs/topology';
 import type { ExceptionHandler } from './failure-policy.ts';
 import { invalidTimestamp } from './record-timestamp.ts';
 
@@ -89,7 +89,15 @@ export class SourceTopicRestore {
       context: { taskId, topic, partition, offset },
     });
     const failure = { stage: 'deserialization', taskId, error, topic, partition, offset, timestamp } as const;
-    if (deserialization(failure) === 'fail') throw error;
+    // As it was left out when it was read: where a policy retries, by what it does then.
+    const last = lastOf(this.parts.source.failurePolicy ?? null);
+    if ((last === null ? deserialization(failure) : last.kind) === 'fail') throw error;
     logger.warn(`Left out of a restore: ${error.message}`, error.context);
   }
+}
+
+/** What a policy ends with; `null`: the application's handler decides. */
+function lastOf(policy: FailurePolicy | null): FinalPolicy | null {
+  if (policy === null) return null;
+  return policy.kind === 'retry' || policy.kind === 'retryTopics' ? lastOf(policy.then) : policy;
 }

@@ -7,6 +7,7 @@ import type { Clock, Logger, TaskIdText } from '#libs/core';
 import type { StateBackend } from '#libs/state';
 import type { Topology } from '#libs/topology';
 import type { RuntimeConfig } from './config.ts';
+import { NO_FAILURES, addFailures } from './failure-counts.ts';
 import { GlobalStores } from './global-stores.ts';
 import type { RuntimeFigures, RuntimeInsight } from './insight/figures.ts';
 import { InsightLog } from './insight/insight-log.ts';
@@ -89,6 +90,10 @@ export class StreamsRuntime {
       ...figures,
       processedRecords: figures.processedRecords + (past?.processedRecords ?? 0),
       droppedRecords: figures.droppedRecords + (past?.droppedRecords ?? 0),
+      failures: {
+        ...addFailures(figures.failures, past?.failures ?? NO_FAILURES),
+        waiting: figures.failures.waiting,
+      },
       restoredRecords: figures.restoredRecords + (past?.restoredRecords ?? 0),
       committedEpochs: figures.committedEpochs + (past?.committedEpochs ?? 0),
       workerReplacements,
@@ -287,6 +292,7 @@ export class StreamsRuntime {
     this.past = {
       ...figures,
       uncommitted: false,
+      failures: { ...figures.failures, waiting: [] },
       runningTasks: [],
       openingTasks: [],
       restores: [],

@@ -22,7 +22,7 @@ export function streamsTopology(layout: ClusterLayout): StreamsTopology {
 
 function subtopology(layout: ClusterLayout, sub: SubTopology): StreamsSubtopology {
   const sourceTopics = sorted(
-    sub.sources.filter(({ kind }) => kind !== 'repartition').map(({ topic }) => topic),
+    sub.sources.filter(({ kind }) => kind !== 'repartition').map((source) => layout.sourceTopic(source)),
   );
   const repartitions = sorted(
     sub.sources.filter(({ kind }) => kind === 'repartition').map((source) => layout.sourceTopic(source)),

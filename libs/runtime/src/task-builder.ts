@@ -8,6 +8,7 @@ import type { SinkPort, SourceSpec, SubTopology } from '#libs/topology';
 import type { ClusterLayout } from './cluster-layout.ts';
 import type { RuntimeConfig } from './config.ts';
 import type { DroppedRecords } from './dropped-records.ts';
+import type { FailureCounts } from './failure-counts.ts';
 import { EventTime, hasWatermarks } from './event-time.ts';
 import type { GlobalStores } from './global-stores.ts';
 import type { InsightLog } from './insight/insight-log.ts';
@@ -18,6 +19,7 @@ import { PartitionGroup } from './partition-group.ts';
 import { RecordQueue } from './record-queue.ts';
 import { TaskSink } from './sink.ts';
 import type { StartingPoint } from './starting-point.ts';
+import { RetryWait } from './retry-wait.ts';
 import { storeFingerprints } from './store-fingerprints.ts';
 import { TaskAlarms } from './task-alarms.ts';
 import { TaskContext } from './task-context.ts';
@@ -31,6 +33,7 @@ export interface TaskBuilderParts {
   readonly reader: RecordReader;
   readonly collector: OutputCollector;
   readonly dropped: DroppedRecords;
+  readonly failures: FailureCounts;
   readonly insight: InsightLog;
   readonly globals: GlobalStores;
   readonly transactionalId: string;
@@ -87,6 +90,10 @@ export function buildTask(
   const bytes = metadataBytesMax(parts.transactionalId, timeCount, stores);
   refuseTooMuchMetadata(name, timeCount, bytes);
   if (bytes + start.goneStores.length <= METADATA_BYTES_MAX) stores += start.goneStores;
+  for (const queue of queues) {
+    const of = queue.source.retry && queues.find(({ source }) => source === queue.source.retry!.of);
+    if (of !== undefined) queue.retry = new RetryWait(queue.source.retry!, of, clock);
+  }
   const group = new PartitionGroup(queues, reader, clock, config.maxTaskIdleMs);
   const sourceQueues = new Map<string, RecordQueue>();
   for (const store of sub.stores) {
@@ -105,11 +112,16 @@ export function buildTask(
     state,
     collector,
     timing: { clocks, alarms, mailbox, interrupt },
-    eventTime: new EventTime(group.queues, (queue) => group.isCaughtUp(queue), start.eventTime),
+    eventTime: new EventTime(group.ordered, (queue) => group.isCaughtUp(queue), start.eventTime),
     failures: new TaskFailures({
       taskId: name,
       partition: id.partition,
       handlers: config.exceptionHandlers,
+      policies: sub.failurePolicies ?? new Map(),
+      sources: sub.sources,
+      topicOf: (source) => layout.sourceTopic(source),
+      counts: parts.failures,
+      clock,
       collector,
       dropped,
       logger,

@@ -6,7 +6,7 @@ import type { EventTime } from './event-time.ts';
 import type { OperatorClocks, TaskClock } from './operator-clocks.ts';
 import type { TaskAlarm, TaskAlarms } from './task-alarms.ts';
 import type { TaskContext } from './task-context.ts';
-import type { TaskFailures } from './task-failures.ts';
+import type { FailureEnd, TaskFailures } from './task-failures.ts';
 import type { TaskMailbox } from './task-mailbox.ts';
 import type { ScopeEnd, TaskScopes } from './task-scopes.ts';
 
@@ -90,10 +90,15 @@ export class TaskDueWork {
     const { scopes, mailbox, context, failures, taskName } = this.parts;
     const { deliver, skip } = mailbox.peek()!;
     const time = context.streamTime;
-    const onError = (error: unknown): void => failures.onScope(`A delivery in task ${taskName}`, time, error);
+    const onError = (error: unknown): FailureEnd =>
+      failures.onScope(deliver, `A delivery in task ${taskName}`, time, error);
+    const onSkipError = (error: unknown): FailureEnd =>
+      failures.onScope(deliver, `The skipping of a delivery in task ${taskName}`, time, error, false);
     let end = scopes.run(time, deliver, onError);
-    if (end === 'FAILED' && skip !== null) end = scopes.run(time, skip, onError);
-    if (end !== 'AGAIN') mailbox.taken();
+    if (end === 'FAILED' && skip !== null) end = scopes.run(time, skip, onSkipError);
+    if (end === 'AGAIN') return end;
+    failures.onDone(deliver);
+    mailbox.taken();
     return end;
   }
 
@@ -110,8 +115,9 @@ export class TaskDueWork {
         clock.moveTo(time);
         onAdvance(time);
       },
-      (error) => failures.onScope(`Operator "${clock.name}" at event time ${time}`, time, error),
+      (error) => failures.onScope(clock, `Operator "${clock.name}" at event time ${time}`, time, error),
     );
+    if (end === 'DONE') failures.onDone(clock);
     // What failed is due still: it is tried again when time moves on.
     if (end === 'FAILED') clock.now = time;
     return end;
@@ -119,11 +125,14 @@ export class TaskDueWork {
 
   private fire(alarm: TaskAlarm, now: number): ScopeEnd {
     const { scopes, failures, taskName } = this.parts;
-    const onError = (error: unknown): void =>
-      failures.onScope(`An alarm of task ${taskName} by ${alarm.kind} time`, now, error);
+    const onError = (error: unknown): FailureEnd =>
+      failures.onScope(alarm, `An alarm of task ${taskName} by ${alarm.kind} time`, now, error);
     let end = scopes.run(now, () => alarm.run(now, false), onError);
+    if (end === 'DONE') failures.onDone(alarm);
     if (end !== 'FAILED') return end;
-    end = scopes.run(now, () => alarm.run(now, true), onError);
+    const onSkipError = (error: unknown): FailureEnd =>
+      failures.onScope(alarm, `The skipping of an alarm of task ${taskName}`, now, error, false);
+    end = scopes.run(now, () => alarm.run(now, true), onSkipError);
     if (end === 'FAILED') alarm.postpone(now);
     return end;
   }

@@ -1,70 +1,130 @@
-// Owns what becomes of a record or another scope that failed: it describes the failure, asks the policy, sends the dead letter.
+// Owns what becomes of a record or another scope that failed: it describes the failure, finds the policy that holds, and does what that says: waits
+// and tries again, sends the record to a retry or a dead-letter topic, leaves it out, or fails.
 // By then the scope is undone. Misses and the like are no failures and never come here.
+//
+// The policy that holds is that of the node that failed, else that of the record's source, else the application's exception handler.
 import { FatalError, MillraceError, asError } from '#libs/core';
-import type { Logger } from '#libs/core';
+import type { BinaryString, Clock, Logger } from '#libs/core';
 import { SerdeError } from '#libs/serde';
+import type { FailurePolicy, RetryOn, SourceSpec } from '#libs/topology';
 import type { DroppedRecords } from './dropped-records.ts';
 import { encodeDeadLetter } from './dead-letter.ts';
+import type { DeadLetterCause } from './dead-letter.ts';
+import type { FailureCounts } from './failure-counts.ts';
 import type { ExceptionHandlers, FailureResponse, FailureStage } from './failure-policy.ts';
-import { RecordTooLarge } from './output-collector.ts';
+import { RecordTooLarge, TopicPending } from './output-collector.ts';
 import type { OutputCollector } from './output-collector.ts';
+import type { PartitionOutput } from './partition-output.ts';
 import type { RecordQueue } from './record-queue.ts';
+import { encodeRetryHeaders, withoutRetryHeaders } from './retry-headers.ts';
+import { RetryInPlace } from './retry-in-place.ts';
 
 export interface TaskFailuresParts {
   readonly taskId: string;
   readonly partition: number;
   readonly handlers: ExceptionHandlers;
+  /** By node. */
+  readonly policies: ReadonlyMap<string, FailurePolicy>;
+  /** Of the sub-topology, retry topics included. */
+  readonly sources: readonly SourceSpec[];
+  readonly topicOf: (source: SourceSpec) => string;
   readonly collector: OutputCollector;
   readonly dropped: DroppedRecords;
+  readonly counts: FailureCounts;
+  readonly clock: Clock;
   readonly logger: Logger;
   /** The node whose user function threw; `null`: none did. */
   readonly locate: (error: unknown) => string | null;
 }
 
+/** `AGAIN`: the scope is to be run once more, when what `wait` resolves has come. */
+export type FailureEnd = 'SETTLED' | { readonly wait: Promise<void> };
+
+/** What a policy comes down to when it is not tried again in place. */
+type Verdict =
+  | { readonly kind: 'fail' | 'skip' }
+  | { readonly kind: 'deadLetter'; readonly topic: string }
+  | { readonly kind: 'retryTopic'; readonly source: SourceSpec };
+
+interface Failed extends DeadLetterCause {
+  /** As it was thrown. */
+  readonly thrown: unknown;
+  /** What its tries are counted by. */
+  readonly what: object;
+  /** `null`: there is no record. */
+  readonly queue: RecordQueue | null;
+}
+
 export class TaskFailures {
+  readonly counts: FailureCounts;
   private readonly parts: TaskFailuresParts;
+  private readonly retries: RetryInPlace;
 
   constructor(parts: TaskFailuresParts) {
     this.parts = parts;
+    this.counts = parts.counts;
+    this.retries = new RetryInPlace(parts.clock);
+  }
+
+  /** The task waits before it tries a record, or another scope, again. */
+  get isWaiting(): boolean {
+    return this.retries.isWaiting;
   }
 
   /**
-   * The record at the queue's index failed: skips it, or sends it to the dead-letter topic; either way the caller moves on.
-   * @throws MillraceError under the policy `fail`. TopicPending: the dead-letter topic's partition count has to be found out first.
+   * The record at the queue's index failed. `SETTLED`: it is skipped, or sent where the policy says, and the caller moves on.
+   * @throws MillraceError under the policy `fail`. TopicPending: the partition count of a topic to send to has to be found out first.
    */
-  onRecord(queue: RecordQueue, error: unknown, thrownIn: FailureStage): void {
+  onRecord(queue: RecordQueue, error: unknown, thrownIn: FailureStage): FailureEnd {
     // Stages are told by where it was thrown; what was thrown while sending is of production.
-    const stage: FailureStage =
-      thrownIn === 'processing' && (error instanceof RecordTooLarge || isSerializationError(error))
-        ? 'production'
-        : thrownIn;
+    const stage: FailureStage = thrownIn === 'processing' && isOfTheRecord(error) ? 'production' : thrownIn;
     const offset = queue.columns.offsets[queue.index]!;
     const { topic, partition } = queue;
-    const failure = this.describe(error, stage, `The record of ${topic}-${partition} at offset ${offset}`, {
-      topic,
-      partition,
-      offset,
-    });
+    const failures = this.retries.failed(queue, offset);
     const timestamp = queue.columns.timestamps[queue.index]!;
-    const response = this.askPolicy(stage, failure, { topic, partition, offset, timestamp });
-    if (response === 'fail') throw failure;
-    if (response !== 'continue') this.sendDeadLetter(queue, failure, stage, response.deadLetterTopic);
-    const kind = response === 'continue' ? 'dropped' : 'deadLetter';
-    this.parts.dropped.record(this.parts.taskId, failure.code, failure.message, kind);
+    const before = queue.retry?.historyOf(queue) ?? { topic, partition, offset, timestamp, attempts: 0 };
+    const history = { ...before, attempts: before.attempts + failures };
+    const node = thrownIn === 'deserialization' ? queue.source.name : this.nodeOf(error);
+    const place =
+      queue.retry === null ? '' : ` (from ${before.topic}-${before.partition} at ${before.offset})`;
+    const failure = this.describe(
+      error,
+      stage,
+      `The record of ${topic}-${partition} at offset ${offset}${place}`,
+      { topic, partition, offset },
+      node,
+    );
+    const end = this.settle({ error: failure, stage, node, history, thrown: error, what: queue, queue });
+    if (end === 'SETTLED') this.retries.settled(queue);
+    return end;
   }
 
   /**
-   * An alarm or a delivery failed. There is no record to be sent anywhere: a dead-letter policy continues too.
+   * An alarm or a delivery failed. There is no record to be sent anywhere: a policy that would do so continues too. `what` tells it
+   * from others. `mayRetry`: false where trying again is not what is left to do.
    * @throws MillraceError under the policy `fail`.
    */
-  onScope(what: string, timestamp: number, error: unknown): void {
-    const stage =
-      error instanceof RecordTooLarge || isSerializationError(error) ? 'production' : 'processing';
-    const failure = this.describe(error, stage, what, {});
+  onScope(what: object, text: string, timestamp: number, error: unknown, mayRetry = true): FailureEnd {
+    const stage: FailureStage = isOfTheRecord(error) ? 'production' : 'processing';
+    const node = this.nodeOf(error);
+    const failure = this.describe(error, stage, text, {}, node);
+    const attempts = this.retries.failed(what, -1);
     const { partition } = this.parts;
-    const response = this.askPolicy(stage, failure, { topic: '', partition, offset: -1, timestamp });
-    if (response === 'fail') throw failure;
-    this.parts.dropped.record(this.parts.taskId, failure.code, failure.message);
+    const history = { topic: '', partition, offset: -1, timestamp, attempts };
+    const failed = { error: failure, stage, node, history, thrown: error, what, queue: null };
+    const end = this.settle(failed, mayRetry);
+    if (end === 'SETTLED') this.retries.settled(what);
+    return end;
+  }
+
+  /** A scope that may have failed before is done. */
+  onDone(what: object): void {
+    this.retries.settled(what);
+  }
+
+  /** Nothing is waited for any more. */
+  close(): void {
+    this.retries.close();
   }
 
   describe(
@@ -72,8 +132,8 @@ export class TaskFailures {
     stage: FailureStage,
     what: string,
     where: Readonly<Record<string, unknown>>,
+    node: string | null = this.nodeOf(error),
   ): MillraceError {
-    const node = this.parts.locate(error);
     const context = {
       taskId: this.parts.taskId,
       ...where,
@@ -92,64 +152,169 @@ export class TaskFailures {
     return new FatalError({
       code: stage === 'deserialization' ? 'MILLRACE_DESERIALIZATION_FAILED' : 'MILLRACE_PROCESSING_FAILED',
       message: `${what} failed in ${stage}: ${asError(error).message}.`,
-      remedy: `Correct the code, or set exceptionHandlers.${stage} to continue or to dead-letter such records.`,
+      remedy: `Correct the code, give "${node ?? 'its source'}" a failurePolicy, or set exceptionHandlers.${stage} to continue or to dead-letter such records.`,
       cause: error,
       context,
     });
   }
 
-  private askPolicy(
-    stage: FailureStage,
-    error: MillraceError,
-    where: {
-      readonly topic: string;
-      readonly partition: number;
-      readonly offset: number;
-      readonly timestamp: number;
-    },
-  ): FailureResponse {
-    const handler = this.parts.handlers[stage];
+  private nodeOf(error: unknown): string | null {
+    return this.parts.locate(error) ?? this.parts.collector.failedSink;
+  }
+
+  private settle(failed: Failed, mayRetry = true): FailureEnd {
+    const { counts, dropped, taskId } = this.parts;
+    const { error, node, queue } = failed;
+    const policy =
+      (node === null ? undefined : this.parts.policies.get(node)) ?? queue?.source.failurePolicy ?? null;
+    if (mayRetry && policy?.kind === 'retry' && this.isWorthRetrying(policy.retryOn, failed)) {
+      const waitMs = this.retries.waitOf(failed.what, policy);
+      if (waitMs !== null) {
+        counts.retriedInPlace++;
+        if (failed.history.attempts === 1) this.logRetry(failed, waitMs);
+        return { wait: this.retries.wait(waitMs) };
+      }
+    }
+    const verdict = this.verdictOf(policy, failed);
+    if (verdict.kind === 'fail') throw error;
+    if (queue !== null && (verdict.kind === 'deadLetter' || verdict.kind === 'retryTopic')) {
+      try {
+        if (verdict.kind === 'deadLetter') this.sendDeadLetter(queue, failed, verdict.topic);
+        else this.sendToRetry(queue, failed, verdict.source);
+      } catch (problem) {
+        if (problem instanceof TopicPending) this.retries.uncount(failed.what);
+        throw problem;
+      }
+    }
+    if (verdict.kind === 'retryTopic' && queue !== null) {
+      counts.sentToRetryTopics++;
+      return 'SETTLED';
+    }
+    const isDeadLetter = verdict.kind === 'deadLetter' && queue !== null;
+    if (isDeadLetter) counts.deadLettered++;
+    else counts.skipped++;
+    const where = node === null ? taskId : `${taskId} ${node}`;
+    dropped.record(where, error.code, error.message, isDeadLetter ? 'deadLetter' : 'dropped');
+    return 'SETTLED';
+  }
+
+  private verdictOf(policy: FailurePolicy | null, failed: Failed): Verdict {
+    if (policy === null) return this.askHandler(failed);
+    switch (policy.kind) {
+      case 'fail':
+      case 'skip':
+      case 'deadLetter':
+        return policy;
+      case 'retry':
+        return this.verdictOf(policy.then, failed);
+      case 'retryTopics': {
+        const next = failed.queue === null ? null : this.retrySourceBehind(failed.queue);
+        if (next !== null && this.isWorthRetrying(policy.retryOn, failed))
+          return { kind: 'retryTopic', source: next };
+        return this.verdictOf(policy.then, failed);
+      }
+    }
+  }
+
+  /** The retry topic that a record of this queue goes to next; `null`: it was in the last one. */
+  private retrySourceBehind({ source, retry }: RecordQueue): SourceSpec | null {
+    const of = source.retry?.of ?? source;
+    const level = (retry?.level ?? 0) + 1;
+    const isNext = ({ retry: spec }: SourceSpec): boolean =>
+      spec !== undefined && spec.level === level && spec.of.topic === of.topic && spec.of.kind === of.kind;
+    return this.parts.sources.find(isNext) ?? null;
+  }
+
+  private isWorthRetrying(retryOn: RetryOn | null, { thrown, stage }: Failed): boolean {
+    if (retryOn === null) return stage === 'processing' && !isOfTheRecord(thrown);
     try {
-      return handler({ stage, taskId: this.parts.taskId, error, ...where });
+      return retryOn(asError(thrown)) === true;
+    } catch (problem) {
+      this.parts.logger.error('`retryOn` threw; the record is not tried again', { error: asError(problem) });
+      return false;
+    }
+  }
+
+  private logRetry({ error, history }: Failed, waitMs: number): void {
+    this.parts.logger.warn(`It is tried again in ${Math.round(waitMs)} ms: ${error.message}`, {
+      code: error.code,
+      taskId: this.parts.taskId,
+      topic: history.topic,
+      partition: history.partition,
+      offset: history.offset,
+    });
+  }
+
+  private askHandler({ stage, error, node, history }: Failed): Verdict {
+    const handler = this.parts.handlers[stage];
+    let response: FailureResponse;
+    try {
+      response = handler({ stage, taskId: this.parts.taskId, error, node, ...history });
     } catch (thrown) {
       this.parts.logger.error(`The ${stage} exception handler threw; the record counts as failed`, {
         error: asError(thrown),
       });
-      return 'fail';
+      return { kind: 'fail' };
     }
+    if (response === 'fail') return { kind: 'fail' };
+    return response === 'continue'
+      ? { kind: 'skip' }
+      : { kind: 'deadLetter', topic: response.deadLetterTopic };
   }
 
   /** Appends the original record with the error in its headers. @throws TopicPending */
-  private sendDeadLetter(queue: RecordQueue, error: MillraceError, stage: FailureStage, topic: string): void {
+  private sendDeadLetter(queue: RecordQueue, failed: Failed, topic: string): void {
     const { columns, index } = queue;
+    const { collector } = this.parts;
+    const own = withoutRetryHeaders(columns.readHeaders(index));
+    this.send(() => {
+      const output = collector.topic(topic).choose(columns.key(index));
+      collector.open(output);
+      // The headers may take a record over the limit that just fitted without; the stack is the largest of them.
+      if (this.append(output, queue, encodeDeadLetter(own, failed, true)) <= collector.recordBytesMax) return;
+      collector.undoRecord();
+      collector.beginRecord();
+      collector.open(output);
+      collector.checkSize(output, this.append(output, queue, encodeDeadLetter(own, failed, false)));
+    });
+  }
+
+  /** Appends the original record with its history in its headers, in its own partition: its key's state is that of this task. @throws TopicPending */
+  private sendToRetry(queue: RecordQueue, { history }: Failed, source: SourceSpec): void {
+    const { collector, clock, topicOf } = this.parts;
+    const own = withoutRetryHeaders(queue.columns.readHeaders(queue.index));
+    const notBefore = clock.now() + source.retry!.delayMs;
+    this.send(() => {
+      const output = collector.topic(topicOf(source)).partitions[queue.partition]!;
+      collector.open(output);
+      collector.checkSize(output, this.append(output, queue, encodeRetryHeaders(own, history, notBefore)));
+    });
+  }
+
+  private append(output: PartitionOutput, { columns, index }: RecordQueue, headers: BinaryString): number {
+    return output.encoder.append(
+      columns.timestamps[index]!,
+      columns.key(index),
+      columns.value(index),
+      headers,
+    );
+  }
+
+  private send(action: () => void): void {
     const { collector } = this.parts;
     collector.beginRecord();
     try {
-      const key = columns.key(index);
-      const output = collector.topic(topic).choose(key);
-      collector.open(output);
-      const append = (withStack: boolean): number => {
-        const headers = encodeDeadLetter(
-          columns.readHeaders(index),
-          error,
-          stage,
-          { topic: queue.topic, partition: queue.partition, offset: columns.offsets[index]! },
-          withStack,
-        );
-        return output.encoder.append(columns.timestamps[index]!, key, columns.value(index), headers);
-      };
-      // The headers may take a record over the limit that just fitted without; the stack is the largest of them.
-      if (append(true) > collector.recordBytesMax) {
-        collector.undoRecord();
-        collector.beginRecord();
-        collector.open(output);
-        collector.checkSize(output, append(false));
-      }
+      action();
     } catch (failure) {
       collector.undoRecord();
       throw failure;
     }
   }
+}
+
+/** What fails the same way each time: waiting heals nothing. */
+function isOfTheRecord(error: unknown): boolean {
+  return error instanceof RecordTooLarge || isSerializationError(error);
 }
 
 function isSerializationError(error: unknown): boolean {

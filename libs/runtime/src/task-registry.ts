@@ -57,6 +57,13 @@ export class TaskRegistry {
     return count;
   }
 
+  /** Tasks that wait before they try a record again. */
+  get waitingTasks(): string[] {
+    const names: string[] = [];
+    for (const task of this.running.values()) if (task.isRetrying) names.push(task.name);
+    return names;
+  }
+
   /** Keyed by `formatTopicPartition`. */
   queue(key: string): RecordQueue | undefined {
     return this.queues.get(key);

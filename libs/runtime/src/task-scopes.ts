@@ -6,6 +6,7 @@ import type { TaskState } from '#libs/state';
 import type { OperatorClocks } from './operator-clocks.ts';
 import { TopicPending } from './output-collector.ts';
 import type { OutputCollector } from './output-collector.ts';
+import type { FailureEnd } from './task-failures.ts';
 import type { TaskContext } from './task-context.ts';
 import type { TaskMailbox } from './task-mailbox.ts';
 
@@ -34,8 +35,8 @@ export class TaskScopes {
     this.parts = parts;
   }
 
-  /** Any scope but a record. `onError` throws to stop the task, or returns to let the scope go. */
-  run(timestamp: number, action: () => void, onError: (error: unknown) => void): ScopeEnd {
+  /** Any scope but a record. `onError` throws to stop the task, lets the scope go, or says when it is to be run again. */
+  run(timestamp: number, action: () => void, onError: (error: unknown) => FailureEnd): ScopeEnd {
     const { context, state, collector, mailbox } = this.parts;
     context.leaveRecord(timestamp);
     state?.beginRecord();
@@ -48,8 +49,10 @@ export class TaskScopes {
       const error = this.awaited ?? thrown;
       this.undo();
       if (this.canWaitFor(error)) return 'AGAIN';
-      onError(error);
-      return 'FAILED';
+      const end = onError(error);
+      if (end === 'SETTLED') return 'FAILED';
+      this.suspended = end.wait;
+      return 'AGAIN';
     }
     mailbox.inScope = false;
     mailbox.keep();

@@ -156,6 +156,11 @@ export class Task {
     return this.scopes.suspended;
   }
 
+  /** It waits before it tries a record, or another scope, again. */
+  get isRetrying(): boolean {
+    return this.failures.isWaiting;
+  }
+
   get streamTime(): number {
     return this.context.streamTime;
   }
@@ -210,7 +215,7 @@ export class Task {
 
   /** Wall clock at which there is something to do without any input; `Infinity`: no such time is known. */
   get wallDue(): number {
-    return this.alarms.wallDue;
+    return Math.min(this.alarms.wallDue, this.group.retryDue);
   }
 
   /** Operators have done all there was to do with what they were given. */
@@ -234,7 +239,7 @@ export class Task {
    */
   process(limit: number, endsAt = Infinity): number {
     const { group, eventTime } = this;
-    const { queues } = group;
+    const { queues, ordered } = group;
     if (eventTime.hasWallRules) {
       eventTime.observe(this.context.streamTime);
       eventTime.onTurn(this.parts.clock.monotonic());
@@ -257,9 +262,14 @@ export class Task {
         queue.prepare(this.readAheads[i]?.isNeeded === true ? this.onChunk[i]! : null);
       }
       if (this.suspended !== null) break;
+      const retry = group.dueRetry();
+      if (retry !== null) {
+        done += this.retry(retry);
+        continue;
+      }
       if (!group.isProcessable()) break;
-      const queue = queues.length === 1 ? queues[0]! : this.earliest();
-      const until = queues.length === 1 ? Infinity : this.nextHead(queue);
+      const queue = ordered.length === 1 ? ordered[0]! : this.earliest();
+      const until = ordered.length === 1 ? Infinity : this.nextHead(queue);
       const { columns, index } = queue;
       const records = this.run(queue, limit - done, until);
       if (records > 0) this.onProcessed(queue, columns, index, records);
@@ -279,6 +289,20 @@ export class Task {
     this.recordCount += records;
     queue.flow.records += records;
     this.parts.latency.processed(timestamps[first]!, timestamps[first + records - 1]!, records);
+  }
+
+  /** One record that has waited in a retry topic; returns 0 where it has to wait once more. */
+  private retry(queue: RecordQueue): number {
+    const { columns, index } = queue;
+    const wait = queue.retry!;
+    this.context.history = wait.historyOf(queue);
+    queue.partitionTime = wait.of.partitionTime;
+    const records = this.run(queue, 1, Infinity);
+    this.context.history = null;
+    if (records === 0) return 0;
+    this.failures.counts.takenFromRetryTopics++;
+    this.onProcessed(queue, columns, index, records);
+    return records;
   }
 
   /** Ends waiting: called when `suspended` has resolved. */
@@ -331,6 +355,7 @@ export class Task {
   private closeOperators(): void {
     if (this.closed) return;
     this.closed = true;
+    this.failures.close();
     this.mailbox.close();
     try {
       this.compiled.close();
@@ -344,7 +369,7 @@ export class Task {
   private earliest(): RecordQueue {
     let best: RecordQueue | null = null;
     let bestTimestamp = Infinity;
-    for (const queue of this.group.queues) {
+    for (const queue of this.group.ordered) {
       if (!queue.hasRecord) continue;
       const timestamp = headTimestamp(queue, this.parts.clock);
       if (best === null || timestamp < bestTimestamp) {
@@ -358,7 +383,7 @@ export class Task {
   /** The smallest head of the other queues: how far `queue` may run; -Infinity with an empty one to be asked about again. */
   private nextHead(queue: RecordQueue): number {
     let next = Infinity;
-    for (const other of this.group.queues) {
+    for (const other of this.group.ordered) {
       if (other === queue || !other.hasRecord) continue;
       const timestamp = headTimestamp(other, this.parts.clock);
       if (timestamp < next) next = timestamp;
@@ -383,8 +408,9 @@ export class Task {
     const wallTime = future === null ? 0 : this.parts.clock.now();
     const timestampMax = future === null ? Infinity : wallTime + future.aheadMsMax;
     const { byWatermarks, now: eventNow } = eventTime;
-    context.topic = queue.topic;
-    context.partition = queue.partition;
+    const { history } = context;
+    context.topic = history === null ? queue.topic : history.topic;
+    context.partition = history === null ? queue.partition : history.partition;
     context.columns = columns;
     mailbox.inScope = true;
     let stage: FailureStage = 'deserialization';
@@ -464,7 +490,11 @@ export class Task {
   private onRecordFailure(queue: RecordQueue, error: unknown, stage: FailureStage): number {
     if (this.scopes.canWaitFor(error)) return 0;
     try {
-      this.failures.onRecord(queue, error, stage);
+      const end = this.failures.onRecord(queue, error, stage);
+      if (end !== 'SETTLED') {
+        this.scopes.suspended = end.wait;
+        return 0;
+      }
     } catch (failure) {
       if (this.scopes.canWaitFor(failure)) return 0;
       throw failure;

@@ -29,6 +29,7 @@ import { ControlQueue } from './control-queue.ts';
 import { DroppedRecords } from './dropped-records.ts';
 import { AtLeastOnceCommit, TransactionalCommit, isEpochFailure } from './epoch-commit.ts';
 import { EpochCoordinator } from './epoch-coordinator.ts';
+import { FailureCounts } from './failure-counts.ts';
 import type { GlobalStores } from './global-stores.ts';
 import { InputRouter } from './input-router.ts';
 import { DiskSizes } from './insight/disk-sizes.ts';
@@ -85,6 +86,7 @@ export class Worker {
   private readonly signal: WakeSignal;
   private readonly controls: ControlQueue;
   private readonly dropped: DroppedRecords;
+  private readonly failures = new FailureCounts();
   private readonly restorer: StoreRestorer;
   private readonly registry: TaskRegistry;
   private readonly copies: StandbyCopies;
@@ -163,6 +165,7 @@ export class Worker {
       reader: this.reader,
       collector: this.collector,
       dropped: this.dropped,
+      failures: this.failures,
       insight: parts.insight,
       globals: parts.globals,
       transactionalId: this.transactionalId,
@@ -245,6 +248,7 @@ export class Worker {
     return {
       processedRecords: this.registry.processedRecords,
       droppedRecords: this.dropped.total,
+      failures: { ...this.failures.figures, waiting: this.registry.waitingTasks },
       restoredRecords: this.restorer.restoredRecords,
       committedEpochs: this.epochs.committedEpochs,
       uncommitted: this.epochs.hasWork || this.epochs.isCommitting,

@@ -3,7 +3,7 @@
 import { VirtualClock } from '#libs/broker-memory';
 import { formatTopicPartition, parseTaskId, sleep, systemClock, yieldToIo } from '#libs/core';
 import type { TopicPartition } from '#libs/core';
-import { repartitionTopic } from '#libs/runtime';
+import { sourceTopic } from '#libs/runtime';
 import type { TaskState } from '#libs/state';
 import type { SourceSpec, Topology } from '#libs/topology';
 import { ApplicationTime } from './application-time.ts';
@@ -120,8 +120,8 @@ export class SimulatedApplication {
   }
 
   /** The real name of a source's topic. */
-  topicOf({ kind, topic }: SourceSpec): string {
-    return kind === 'repartition' ? repartitionTopic(this.applicationId, topic) : topic;
+  topicOf(source: SourceSpec): string {
+    return sourceTopic(this.applicationId, source);
   }
 
   // --- letting it run ----------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 // Owns what partition counts mean for a topology: which topics are missing, which counts do not match, how many partitions each
 // repartition topic gets and how many tasks each sub-topology has. A pure function of counts; it asks no broker.
 import { FatalError } from '#libs/core';
+import { deadLetterTopicOf } from './options/failure-policy.ts';
 import { isInternalSource } from './plan.ts';
 import type { CoPartitionGroup, SubTopology, Topology } from './plan.ts';
 
@@ -14,8 +15,12 @@ export interface PartitionPlan {
 /** Topics of the user's that must exist: those read, and those written whose names are fixed. Sorted, each once. */
 export function userTopics(topology: Topology): readonly string[] {
   const topics = new Set<string>();
-  for (const { sources, sinks } of topology.subTopologies) {
+  for (const { sources, sinks, failurePolicies } of topology.subTopologies) {
     for (const source of sources) if (!isInternalSource(source)) topics.add(source.topic);
+    for (const policy of failurePolicies?.values() ?? []) {
+      const deadLetters = deadLetterTopicOf(policy);
+      if (deadLetters !== null) topics.add(deadLetters);
+    }
     for (const { kind, topic } of sinks) if (kind === 'topic' && typeof topic === 'string') topics.add(topic);
   }
   for (const { topic } of topology.globalStores) topics.add(topic);

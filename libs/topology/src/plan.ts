@@ -1,8 +1,8 @@
 // Owns the shape of a built topology as the runtime reads it: sub-topologies, their sources, sinks and stores.
 import type { BinaryString, RecordHeader } from '#libs/core';
 import type { Serde } from '#libs/serde';
-import type { FailurePolicy } from './options/failure-policy.ts';
 import type { DescribedTopology } from './describe-graph.ts';
+import type { FailurePolicy } from './options/failure-policy.ts';
 import type { CompiledTask, RecordMetadata, TaskPorts } from './ports.ts';
 
 /** Milliseconds since the epoch of a record; called with the decoded key and value and the record's own timestamp. */
@@ -77,6 +77,8 @@ export interface SourceSpec {
   readonly readAhead: readonly ReadAhead[];
   readonly watermarks: WatermarkSpec | null;
   readonly futureTimestamps: FutureTimestampSpec | null;
+  /** Of records that fail here, and of its records that fail where nothing else is said. Left out: the application's handlers decide. */
+  readonly failurePolicy?: FailurePolicy | null;
 }
 
 /** A topic that records of a source wait in before they are tried again. It has as many partitions as theirs. */

@@ -69,7 +69,7 @@ function subTopology(
   const sinks = nodes.filter((node): node is SinkNode => node.kind === 'sink');
   const sources = nodes.filter((node): node is SourceNode => node.kind === 'source');
   const stores = new Set(nodes.flatMap((node) => (node.kind === 'processor' ? node.operator.stores : [])));
-  const specs = sources.map((source) => sourceSpecs(source));
+  const specs = sources.map((source) => sourceSpecs(source, policies.get(source.name) ?? null));
   return Object.freeze({
     id,
     sources: Object.freeze([
@@ -87,7 +87,7 @@ function subTopology(
   } satisfies SubTopology);
 }
 
-function sourceSpecs(node: SourceNode): SourceSpec[] {
+function sourceSpecs(node: SourceNode, failurePolicy: FailurePolicy | null): SourceSpec[] {
   const readAhead = Object.freeze(readsByKey(node));
   const { name, source, keySerde, valueSerde, timestampExtractor, offsetReset } = node;
   return node.topics.map((topic) =>
@@ -102,6 +102,7 @@ function sourceSpecs(node: SourceNode): SourceSpec[] {
       readAhead,
       watermarks: node.watermarks ?? null,
       futureTimestamps: node.futureTimestamps ?? null,
+      failurePolicy,
     }),
   );
 }
