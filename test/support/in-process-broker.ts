@@ -540,7 +540,11 @@ class InProcessAdmin implements BrokerAdmin {
     return Promise.resolve([]);
   }
 
-  openTransactions(): Promise<never[]> {
+  transactions(): Promise<never[]> {
+    return Promise.resolve([]);
+  }
+
+  openTransactionalIds(): Promise<never[]> {
     return Promise.resolve([]);
   }
 

@@ -32,6 +32,7 @@ export const API_KEYS = {
   DeleteGroups: 42,
   DescribeCluster: 60,
   DescribeTransactions: 65,
+  ListTransactions: 66,
   ConsumerGroupHeartbeat: 68,
   StreamsGroupHeartbeat: 88,
   StreamsGroupDescribe: 89,

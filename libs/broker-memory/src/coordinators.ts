@@ -81,13 +81,23 @@ export class Coordinators {
     this.#shareOf(kind, key).loadingUntil = this.#core.clock.monotonic() + durationMs;
   }
 
+  /** Does any share that `nodeId` coordinates load still? */
+  isLoading(kind: CoordinatorKind, nodeId: number): boolean {
+    return this.#shares[kind].some((share) => share.leadership.leaderId === nodeId && this.#loads(share));
+  }
+
+  /** The partition of the internal topic that stands for `key`. */
+  shareNumber(key: string): number {
+    let hash = 0;
+    for (let i = 0; i < key.length; i++) hash = (Math.imul(hash, 31) + key.charCodeAt(i)) | 0;
+    return (hash & 0x7fffffff) % SHARES;
+  }
+
   #loads(share: Share): boolean {
     return this.#core.clock.monotonic() < share.loadingUntil;
   }
 
   #shareOf(kind: CoordinatorKind, key: string): Share {
-    let hash = 0;
-    for (let i = 0; i < key.length; i++) hash = (Math.imul(hash, 31) + key.charCodeAt(i)) | 0;
-    return this.#shares[kind][(hash & 0x7fffffff) % SHARES]!;
+    return this.#shares[kind][this.shareNumber(key)]!;
   }
 }

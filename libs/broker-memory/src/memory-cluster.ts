@@ -95,6 +95,7 @@ export class MemoryCluster {
         reply(offsets.commitInTransaction(request, context, transactions)),
       EndTxn: (request, { nodeId }, reply) => reply(transactions.endTxn(request, nodeId)),
       DescribeTransactions: (request, { nodeId }, reply) => reply(transactions.describe(request, nodeId)),
+      ListTransactions: (request, { nodeId }, reply) => reply(transactions.list(request, nodeId)),
       Fetch: (request, { nodeId }, reply) => fetches.fetch(request, nodeId, reply),
       ListOffsets: (request, { nodeId }, reply) => reply(listOffsets(core, request, nodeId)),
       OffsetForLeaderEpoch: (request, { nodeId }, reply) =>

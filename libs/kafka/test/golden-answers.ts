@@ -246,6 +246,7 @@ export const ANSWERS: { readonly [K in ApiName]: readonly Case<RpcAnswers[K]>[] 
             startTimeMs: 1_700_000_000_000,
             producerId: 4_000n,
             producerEpoch: 7,
+            topics: [{ name: 'flights', partitions: [0, 3] }],
           },
           {
             errorCode: 105,
@@ -255,11 +256,22 @@ export const ANSWERS: { readonly [K in ApiName]: readonly Case<RpcAnswers[K]>[] 
             startTimeMs: -1,
             producerId: -1n,
             producerEpoch: -1,
+            topics: [],
           },
         ],
       },
     },
   ],
+  ListTransactions: [1, 2].map((version) => ({
+    version,
+    message: {
+      errorCode: 0,
+      transactions: [
+        { transactionalId: 'app-one-0', producerId: 4_000n, state: 'Ongoing' },
+        { transactionalId: 'app-two-0', producerId: -1n, state: 'PrepareAbort' },
+      ],
+    },
+  })),
   DescribeGroups: [
     {
       version: 5,

@@ -278,6 +278,11 @@ export const REQUESTS: { readonly [K in ApiName]: readonly Case<RpcRequests[K]>[
     },
   ],
   DescribeTransactions: [{ version: 0, message: { transactionalIds: ['app-one-0', 'app-two-0'] } }],
+  ListTransactions: [
+    { version: 1, message: { states: ['Ongoing'], transactionalIdPattern: null } },
+    { version: 2, message: { states: ['Ongoing', 'PrepareAbort'], transactionalIdPattern: 'app-.*' } },
+    { version: 2, occurrence: 1, message: { states: [], transactionalIdPattern: null } },
+  ],
   DescribeGroups: [{ version: 5, message: { groupIds: ['app'] } }],
   StreamsGroupHeartbeat: [
     {

@@ -43,8 +43,8 @@ export const ofOwnership: readonly Mutant[] = [
     changes: [
       {
         file: 'runtime/src/predecessor-settler.ts',
-        from: 'await this.endTransactions(pending, departed, live);',
-        to: 'void departed;',
+        from: 'if ((await this.client.admin.abortTransaction(transaction)) && ',
+        to: 'if (',
       },
     ],
   },

@@ -28,6 +28,7 @@ const API_VERSIONS: ClusterFeatures['apiVersions'] = {
   TxnOffsetCommit: 5,
   EndTxn: 5,
   DescribeTransactions: 0,
+  ListTransactions: 2,
   Fetch: 17,
   ListOffsets: 9,
   OffsetForLeaderEpoch: 4,

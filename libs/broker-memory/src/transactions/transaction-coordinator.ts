@@ -267,7 +267,14 @@ export class TransactionCoordinator {
     const sinceStart = this.#core.clock.monotonic();
     return {
       transactions: transactionalIds.map((transactionalId) => {
-        const nothing = { transactionalId, state: '', timeoutMs: 0, startTimeMs: -1, ...NO_IDENTITY };
+        const nothing = {
+          transactionalId,
+          state: '',
+          timeoutMs: 0,
+          startTimeMs: -1,
+          topics: [],
+          ...NO_IDENTITY,
+        };
         const refusal = this.#coordinators.refusal('transaction', transactionalId, nodeId);
         if (refusal !== Errors.NONE) return { ...nothing, errorCode: refusal };
         const transaction = this.#transactions.get(transactionalId);
@@ -281,9 +288,40 @@ export class TransactionCoordinator {
           startTimeMs: startedAt < 0 ? -1 : Math.round(now - (sinceStart - startedAt)),
           producerId: BigInt(transaction.producerId),
           producerEpoch: transaction.producerEpoch,
+          topics: this.#topics(transaction),
         };
       }),
     };
+  }
+
+  #topics({ participants }: TransactionState): { name: string; partitions: number[] }[] {
+    const topics = new Map<string, number[]>();
+    for (const participant of participants.values()) {
+      const [name, partition] =
+        'groupId' in participant
+          ? (['__consumer_offsets', this.#coordinators.shareNumber(participant.groupId)] as const)
+          : ([participant.log.topic, participant.log.partition] as const);
+      topics.set(name, [...(topics.get(name) ?? []), partition]);
+    }
+    return [...topics].map(([name, partitions]) => ({ name, partitions }));
+  }
+
+  /** Of what `nodeId` coordinates; nothing while any of that loads. */
+  list(
+    { states, transactionalIdPattern }: RpcRequests['ListTransactions'],
+    nodeId: number,
+  ): RpcAnswers['ListTransactions'] {
+    if (this.#coordinators.isLoading('transaction', nodeId))
+      return { errorCode: Errors.COORDINATOR_LOAD_IN_PROGRESS, transactions: [] };
+    const pattern = transactionalIdPattern === null ? null : new RegExp(`^(?:${transactionalIdPattern})$`);
+    const found: { transactionalId: string; producerId: bigint; state: string }[] = [];
+    for (const { transactionalId, producerId, phase } of this.#transactions.values()) {
+      if (this.#coordinators.refusal('transaction', transactionalId, nodeId) !== Errors.NONE) continue;
+      if (states.length > 0 && !states.includes(phase)) continue;
+      if (pattern !== null && !pattern.test(transactionalId)) continue;
+      found.push({ transactionalId, producerId: BigInt(producerId), state: phase });
+    }
+    return { errorCode: Errors.NONE, transactions: found };
   }
 
   // --- time-outs -----------------------------------------------------------------------------------------------

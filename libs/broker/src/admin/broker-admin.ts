@@ -6,8 +6,9 @@ import type {
   CommittedOffset,
   NewTopic,
   OffsetSpec,
-  OpenTransaction,
   TopicDescription,
+  TransactionIdentity,
+  TransactionView,
 } from '../contracts/broker-admin.ts';
 import type { IsolationLevel } from '../contracts/record-reader.ts';
 import type { StreamsGroupView } from '../contracts/streams-group-member.ts';
@@ -69,12 +70,16 @@ export class KafkaBrokerAdmin implements BrokerAdmin {
     return offsets.pendingOffsets(this.#cluster, groupId, partitions);
   }
 
-  openTransactions(transactionalIds: readonly string[]): Promise<readonly OpenTransaction[]> {
-    return transactions.openTransactions(this.#cluster, transactionalIds);
+  transactions(transactionalIds: readonly string[]): Promise<readonly TransactionView[]> {
+    return transactions.transactions(this.#cluster, transactionalIds);
   }
 
-  abortTransaction(transaction: OpenTransaction): Promise<boolean> {
-    return transactions.abortTransaction(this.#cluster, transaction);
+  openTransactionalIds(prefix: string): Promise<readonly string[]> {
+    return transactions.openTransactionalIds(this.#cluster, prefix);
+  }
+
+  abortTransaction(identity: TransactionIdentity): Promise<boolean> {
+    return transactions.abortTransaction(this.#cluster, identity);
   }
 
   async describeStreamsGroup(groupId: string): Promise<StreamsGroupView | null> {

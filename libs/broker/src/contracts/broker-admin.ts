@@ -25,11 +25,27 @@ export interface CommittedOffset {
 
 export type OffsetSpec = 'earliest' | 'latest' | { readonly timestampMs: number };
 
-/** A transaction that is open, as its coordinator describes it. */
-export interface OpenTransaction {
+/** A transactional id and the identity that its coordinator knows it under. */
+export interface TransactionIdentity {
   readonly transactionalId: string;
   readonly producerId: bigint;
   readonly producerEpoch: number;
+}
+
+/** The last transaction of an id, as its coordinator describes it. */
+export interface TransactionView extends TransactionIdentity {
+  /**
+   * `unused`: the identity is new, nothing was written under it. `ending`: it ends without anybody's help. `ended`: committed or aborted;
+   * its holder goes on under this identity.
+   */
+  readonly phase: 'unused' | 'open' | 'ending' | 'ended';
+  /** By the coordinator's clock, milliseconds; -1: none is open. */
+  readonly startedAtMs: number;
+  /**
+   * What it has reached; offsets of a group as a partition of `__consumer_offsets`. Topics that the caller may not describe are left
+   * out, and with plain permissions `__consumer_offsets` is one (Kafka's KafkaApis).
+   */
+  readonly partitions: readonly TopicPartition[];
 }
 
 export interface BrokerAdmin {
@@ -67,13 +83,18 @@ export interface BrokerAdmin {
   describeStreamsGroup(groupId: string): Promise<StreamsGroupView | null>;
   /** Partitions with an offset in a transaction that is not over: it may be one that nobody will end. Does not wait for that. */
   pendingOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<readonly TopicPartition[]>;
-  /** Those of the ids that have a transaction open. One that is being ended is not: it ends without anybody's help. */
-  openTransactions(transactionalIds: readonly string[]): Promise<readonly OpenTransaction[]>;
+  /** Of each id its last transaction; ids that no coordinator knows are absent. */
+  transactions(transactionalIds: readonly string[]): Promise<readonly TransactionView[]>;
   /**
-   * Aborts this very transaction, in its holder's stead. A holder that has begun anew since is left alone: then it resolves to `false`.
-   * Below transaction version 2 that cannot be told apart, and the holder is fenced whoever it is.
+   * Ids that begin with `prefix` and have a transaction open, of all that the caller may describe. Every broker is asked once; what one
+   * without an answer coordinates is missing.
    */
-  abortTransaction(transaction: OpenTransaction): Promise<boolean>;
+  openTransactionalIds(prefix: string): Promise<readonly string[]>;
+  /**
+   * Aborts what is open under this identity, and ends the identity: its holder writes no more under it. A holder that has begun anew since is
+   * left alone: then it resolves to `false`. Below transaction version 2 it is left alone only while it has nothing open.
+   */
+  abortTransaction(identity: TransactionIdentity): Promise<boolean>;
   /** Non-transactional commit, for at-least-once and tools. `group` null: as an administrator of an empty group. */
   commitOffsets(
     groupId: string,

@@ -141,7 +141,23 @@ export interface DescribeTransactionsAnswer {
     timeoutMs: number;
     /** -1: none is open. */
     startTimeMs: number;
+    /** What an open one has reached, of one that is being ended what has no marker yet; only what the caller may describe. */
+    topics: readonly { name: string; partitions: readonly number[] }[];
   })[];
+}
+
+/** Of the broker asked: each lists what it coordinates. */
+export interface ListTransactionsRequest {
+  /** As Kafka's coordinator names them; none: all. */
+  readonly states: readonly string[];
+  /** A regular expression (RE2) that the whole id matches; `null`: all. Below version 2 (Kafka 4.1, KIP-1152) it is not sent. */
+  readonly transactionalIdPattern: string | null;
+}
+
+/** Only ids that the caller may describe. */
+export interface ListTransactionsAnswer {
+  readonly errorCode: number;
+  readonly transactions: readonly { transactionalId: string; producerId: bigint; state: string }[];
 }
 
 export interface OffsetCommitPartition {
@@ -475,6 +491,7 @@ export interface RpcRequests {
   TxnOffsetCommit: TxnOffsetCommitRequest;
   EndTxn: EndTxnRequest;
   DescribeTransactions: DescribeTransactionsRequest;
+  ListTransactions: ListTransactionsRequest;
   Fetch: FetchRequest;
   ListOffsets: ListOffsetsRequest;
   OffsetForLeaderEpoch: OffsetForLeaderEpochRequest;
@@ -503,6 +520,7 @@ export interface RpcAnswers {
   TxnOffsetCommit: OffsetCommitAnswer;
   EndTxn: EndTxnAnswer;
   DescribeTransactions: DescribeTransactionsAnswer;
+  ListTransactions: ListTransactionsAnswer;
   Fetch: FetchAnswer;
   ListOffsets: ListOffsetsAnswer;
   OffsetForLeaderEpoch: OffsetForLeaderEpochAnswer;

@@ -68,6 +68,92 @@ export function fencingContract(bench: () => Bench): void {
     });
   });
 
+  describe('a transaction of another', () => {
+    const only = async (id: string) => (await bench().client.admin.transactions([id]))[0];
+
+    it('is found by how its id begins while it is open, and told with what it holds', async () => {
+      const { admin } = bench().client;
+      const topic = await bench().topic(2);
+      const groupId = name('group');
+      // Both end the same to a pattern that takes the dot for any character.
+      const [prefix, alike] = [`${name('a.b')}-`, `${name('axb')}-`];
+      const clientId = name('client');
+      const held = await bench().writer({ transactionalId: `${prefix}held`, clientId });
+      const plain = await bench().writer({ transactionalId: `${prefix}plain` });
+      const idle = await bench().writer({ transactionalId: `${prefix}idle` });
+      const stranger = await bench().writer({ transactionalId: `${alike}open` });
+      for (const writer of [plain, stranger]) {
+        writer.append(topic, 1, batch('open'));
+        await writer.flush();
+      }
+      await bench().committed(idle, topic, 'over');
+      const ends = bench().fault({ api: 'EndTxn', on: 'request', action: 'hold', clientId });
+      const commit = held.commit([offsetAt(topic, 1)], ungrouped(groupId));
+      await ends.hit();
+      const listed = await admin.openTransactionalIds(prefix);
+      expect([...listed].sort()).toEqual([`${prefix}held`, `${prefix}plain`]);
+      expect(await admin.openTransactionalIds(`${prefix}no`)).toEqual([]);
+      expect(await only(`${prefix}plain`)).toMatchObject({
+        phase: 'open',
+        startedAtMs: expect.any(Number),
+        partitions: [{ topic, partition: 1 }],
+      });
+      expect(await only(`${prefix}held`)).toMatchObject({
+        phase: 'open',
+        partitions: [{ topic: '__consumer_offsets', partition: expect.any(Number) }],
+      });
+      expect(await only(`${prefix}idle`)).toMatchObject({ phase: 'ended', startedAtMs: -1, partitions: [] });
+      expect(await admin.transactions([name('absent')])).toEqual([]);
+      ends.release();
+      await commit;
+      for (const writer of [plain, stranger]) await writer.abort();
+    });
+
+    it('is aborted under the identity it was seen with: its holder writes no more', async () => {
+      const topic = await bench().topic();
+      const transactionalId = name('id');
+      const holder = await bench().writer({ transactionalId });
+      holder.append(topic, 0, batch('open'));
+      await holder.flush();
+      const seen = (await only(transactionalId))!;
+      expect(await bench().client.admin.abortTransaction(seen)).toBe(true);
+      holder.append(topic, 0, batch('late'));
+      // While markers are on their way some brokers say no more than that the transaction is lost.
+      expect(await errorOf(holder.commit([], null))).toMatchObject({
+        code: expect.stringMatching(/^MILLRACE_(PRODUCER_FENCED|EPOCH_ABORTED)$/),
+      });
+      expect(await bench().read(topic)).toEqual([]);
+    });
+
+    it('that is over is no excuse: under the identity it was seen with its holder writes no more', async () => {
+      const topic = await bench().topic();
+      const transactionalId = name('id');
+      const holder = await bench().writer({ transactionalId });
+      await bench().committed(holder, topic, 'before');
+      await bench().sleep(300);
+      const seen = (await only(transactionalId))!;
+      expect(seen.phase).toBe('ended');
+      expect(await bench().client.admin.abortTransaction(seen)).toBe(true);
+      holder.append(topic, 0, batch('late'));
+      expect(await errorOf(holder.commit([], null))).toMatchObject({ code: 'MILLRACE_PRODUCER_FENCED' });
+      expect(await bench().read(topic)).toEqual(['before']);
+    });
+
+    it('says nothing about who began anew since: that one goes on', async () => {
+      const topic = await bench().topic();
+      const transactionalId = name('id');
+      const before = await bench().writer({ transactionalId });
+      await bench().committed(before, topic, 'before');
+      await bench().sleep(300);
+      const seen = (await only(transactionalId))!;
+      const again = await bench().writer({ transactionalId });
+      expect((await only(transactionalId))!.phase).toBe('unused');
+      expect(await bench().client.admin.abortTransaction(seen)).toBe(false);
+      await bench().committed(again, topic, 'again');
+      expect(await bench().read(topic)).toEqual(['before', 'again']);
+    });
+  });
+
   it('a transaction open for longer than its timeout is aborted, reported as such, and writing goes on', async () => {
     const topic = await bench().topic();
     const writer = await bench().writer({ transactionTimeoutMs: 1_000, deadlineMs: 20_000 });

@@ -14,6 +14,7 @@ import {
   describeTransactions,
   endTxn,
   initProducerId,
+  listTransactions,
   txnOffsetCommit,
 } from './transactions.ts';
 
@@ -29,6 +30,7 @@ export const CODECS: { readonly [K in ApiName]: Codec<RpcRequests[K], RpcAnswers
   TxnOffsetCommit: txnOffsetCommit,
   EndTxn: endTxn,
   DescribeTransactions: describeTransactions,
+  ListTransactions: listTransactions,
   Fetch: fetch,
   ListOffsets: listOffsets,
   OffsetForLeaderEpoch: offsetForLeaderEpoch,

@@ -1,5 +1,5 @@
 // Codecs of the transaction coordinator's APIs: InitProducerId, AddPartitionsToTxn, AddOffsetsToTxn, TxnOffsetCommit,
-// EndTxn, DescribeTransactions. The newest version of the last two belongs to transaction version 2 (KIP-890) and is chosen by the request.
+// EndTxn, DescribeTransactions, ListTransactions. The newest version of TxnOffsetCommit and EndTxn belongs to transaction version 2 (KIP-890) and is chosen by the request.
 import type {
   AddOffsetsToTxnAnswer,
   AddOffsetsToTxnRequest,
@@ -11,6 +11,8 @@ import type {
   EndTxnRequest,
   InitProducerIdAnswer,
   InitProducerIdRequest,
+  ListTransactionsAnswer,
+  ListTransactionsRequest,
   OffsetCommitAnswer,
   TxnOffsetCommitRequest,
 } from '#libs/broker';
@@ -157,17 +159,46 @@ export const describeTransactions: Codec<DescribeTransactionsRequest, DescribeTr
         startTimeMs: reader.int64(),
         producerId: reader.int64Exact(),
         producerEpoch: reader.int16(),
+        topics: reader.array(() => {
+          const topic = { name: reader.string(), partitions: reader.array(() => reader.int32()) };
+          reader.tags();
+          return topic;
+        }),
       };
-      // Which partitions it has joined is of no use here.
-      reader.array(() => {
-        reader.string();
-        reader.array(() => reader.int32());
-        reader.tags();
-      });
       reader.tags();
       return transaction;
     });
     reader.tags();
     return { transactions };
+  },
+};
+
+export const listTransactions: Codec<ListTransactionsRequest, ListTransactionsAnswer> = {
+  name: 'ListTransactions',
+  apiKey: 66,
+  minVersion: 1,
+  maxVersion: 2,
+  encode(writer, request, version) {
+    writer.array(request.states, (state) => writer.string(state));
+    writer.array([], () => undefined); // producer ids: all
+    writer.int64(-1); // however long they have been open
+    if (version >= 2) writer.nullableString(request.transactionalIdPattern);
+    writer.noTags();
+  },
+  decode(reader) {
+    reader.int32(); // throttle time
+    const errorCode = reader.int16();
+    reader.array(() => reader.string()); // states that the broker does not know
+    const transactions = reader.array(() => {
+      const transaction = {
+        transactionalId: reader.string(),
+        producerId: reader.int64Exact(),
+        state: reader.string(),
+      };
+      reader.tags();
+      return transaction;
+    });
+    reader.tags();
+    return { errorCode, transactions };
   },
 };
