@@ -12,6 +12,14 @@ export interface FailureFigures {
   readonly skipped: number;
 }
 
+/** What waits to be tried again. */
+export interface WaitingFailures {
+  /** Tasks that wait before they try a record again where it is. */
+  readonly waiting: readonly string[];
+  /** Partitions of retry topics whose next record is not due yet: at `dueAt`, milliseconds since the Unix epoch. */
+  readonly delayed: readonly { readonly topic: string; readonly partition: number; readonly dueAt: number }[];
+}
+
 export class FailureCounts {
   retriedInPlace = 0;
   sentToRetryTopics = 0;
@@ -24,6 +32,8 @@ export class FailureCounts {
     return { retriedInPlace, sentToRetryTopics, takenFromRetryTopics, deadLettered, skipped };
   }
 }
+
+export const NOTHING_WAITS: WaitingFailures = { waiting: [], delayed: [] };
 
 export const NO_FAILURES: FailureFigures = new FailureCounts().figures;
 

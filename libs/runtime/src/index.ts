@@ -15,7 +15,7 @@ export type {
   FailureStage,
   RecordFailure,
 } from './failure-policy.ts';
-export type { FailureFigures } from './failure-counts.ts';
+export type { FailureFigures, WaitingFailures } from './failure-counts.ts';
 export { RETRY_HEADERS } from './retry-headers.ts';
 export type { PartitionCheck } from './internal-topics.ts';
 export type { RestoreListener, RestoreProgress, RestoreRole } from './store-restorer.ts';

@@ -3,6 +3,7 @@
 // It never processes a record. The rule for an empty partition is Kafka Streams' `max.task.idle.ms` (KIP-695).
 import type { RecordReader } from '#libs/broker';
 import type { Clock } from '#libs/core';
+import type { WaitingFailures } from './failure-counts.ts';
 import type { RecordQueue } from './record-queue.ts';
 
 export class PartitionGroup {
@@ -66,5 +67,15 @@ export class PartitionGroup {
     let due = Infinity;
     for (const queue of this.retries) due = Math.min(due, queue.retry!.dueOf(queue));
     return due;
+  }
+
+  /** Retry topics whose next record has to wait, and until when. */
+  get delayed(): WaitingFailures['delayed'] {
+    const now = this.clock.now();
+    return this.retries.flatMap((queue) => {
+      const { topic, partition } = queue;
+      const dueAt = queue.retry!.dueOf(queue);
+      return dueAt === Infinity || dueAt <= now ? [] : [{ topic, partition, dueAt }];
+    });
   }
 }

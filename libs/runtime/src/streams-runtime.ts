@@ -7,7 +7,7 @@ import type { Clock, Logger, TaskIdText } from '#libs/core';
 import type { StateBackend } from '#libs/state';
 import type { Topology } from '#libs/topology';
 import type { RuntimeConfig } from './config.ts';
-import { NO_FAILURES, addFailures } from './failure-counts.ts';
+import { NOTHING_WAITS, NO_FAILURES, addFailures } from './failure-counts.ts';
 import { GlobalStores } from './global-stores.ts';
 import type { RuntimeFigures, RuntimeInsight } from './insight/figures.ts';
 import { InsightLog } from './insight/insight-log.ts';
@@ -104,6 +104,7 @@ export class StreamsRuntime {
 
   /** All that is known at this moment; a copy, JSON-safe. Takes some time: not for every turn. */
   insight(): RuntimeInsight {
+        delayed: figures.failures.delayed,
     const { worker, figures, startedAt } = this;
     return {
       at: this.parts.clock.now(),
@@ -292,7 +293,7 @@ export class StreamsRuntime {
     this.past = {
       ...figures,
       uncommitted: false,
-      failures: { ...figures.failures, waiting: [] },
+      failures: { ...figures.failures, ...NOTHING_WAITS },
       runningTasks: [],
       openingTasks: [],
       restores: [],

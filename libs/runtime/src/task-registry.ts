@@ -3,6 +3,7 @@ import type { RecordReader } from '#libs/broker';
 import { formatTopicPartition } from '#libs/core';
 import type { TaskIdText } from '#libs/core';
 import type { TaskState } from '#libs/state';
+import type { WaitingFailures } from './failure-counts.ts';
 import type { RecordQueue } from './record-queue.ts';
 import { OpeningCancelled, unlessAborted } from './task-opener.ts';
 import type { TaskOpener } from './task-opener.ts';
@@ -57,11 +58,14 @@ export class TaskRegistry {
     return count;
   }
 
-  /** Tasks that wait before they try a record again. */
-  get waitingTasks(): string[] {
-    const names: string[] = [];
-    for (const task of this.running.values()) if (task.isRetrying) names.push(task.name);
-    return names;
+  get waitingFailures(): WaitingFailures {
+    const waiting: string[] = [];
+    const delayed: WaitingFailures['delayed'][number][] = [];
+    for (const { name, isRetrying, group } of this.running.values()) {
+      if (isRetrying) waiting.push(name);
+      delayed.push(...group.delayed);
+    }
+    return { waiting, delayed };
   }
 
   /** Keyed by `formatTopicPartition`. */

@@ -248,7 +248,7 @@ export class Worker {
     return {
       processedRecords: this.registry.processedRecords,
       droppedRecords: this.dropped.total,
-      failures: { ...this.failures.figures, waiting: this.registry.waitingTasks },
+      failures: { ...this.failures.figures, ...this.registry.waitingFailures },
       restoredRecords: this.restorer.restoredRecords,
       committedEpochs: this.epochs.committedEpochs,
       uncommitted: this.epochs.hasWork || this.epochs.isCommitting,
@@ -396,6 +396,8 @@ export class Worker {
   private async loop(): Promise<void> {
     while (!this.stopping) {
       this.turnedAt = this.parts.clock.monotonic();
+    for (const topic of layout.failureTopics)
+      this.collector.addTopic(topic, layout.partitionCounts.get(topic)!);
       try {
         this.throwIfFailed();
         await this.controls.runAll();

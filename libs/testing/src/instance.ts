@@ -6,7 +6,7 @@ import { createBrokerClient } from '#libs/broker';
 import type { BrokerClient, GroupMember, RecordReader } from '#libs/broker';
 import type { Clock, Logger, MillraceError } from '#libs/core';
 import { StreamsRuntime } from '#libs/runtime';
-import type { RuntimeConfig } from '#libs/runtime';
+import type { RuntimeConfig, RuntimeFigures } from '#libs/runtime';
 import { createMemoryStateBackend } from '#libs/state';
 import type { MemoryStateBackend, StateBackend, TaskState } from '#libs/state';
 import { checkPartitions } from '#libs/topology';
@@ -89,6 +89,11 @@ export class Instance {
   /** Has processed something, a record or what fell due, and not committed it. */
   get isUncommitted(): boolean {
     return this.#process?.runtime.figures?.uncommitted === true;
+  }
+
+  /** What waits to be tried again. */
+  get failures(): RuntimeFigures['failures'] | null {
+    return this.#process?.runtime.figures?.failures ?? null;
   }
 
   get droppedRecords(): number {

@@ -196,7 +196,7 @@ export class SimulatedApplication {
     if (!this.isRunning) return true;
     if (!this.#knowsInputs()) return false;
     if (this.cluster.hasOpenTransaction()) return false;
-    if (this.cluster.unconsumed(this.applicationId, this.#inputs).length > 0) return false;
+    if (this.#unconsumed().length > 0) return false;
     let tasks = 0;
     for (const instance of this.instances) {
       if (!instance.isRunning) continue;
@@ -204,6 +204,19 @@ export class SimulatedApplication {
       tasks += instance.tasks.length;
     }
     return tasks === this.#taskCount;
+  }
+
+  /** Inputs with records to be processed now: those of a retry topic may be due only when the wall clock is moved. */
+  #unconsumed(): readonly TopicPartition[] {
+    const unconsumed = this.cluster.unconsumed(this.applicationId, this.#inputs);
+    if (unconsumed.length === 0) return unconsumed;
+    const delayed = new Set<string>();
+    for (const { isRunning, failures } of this.instances) {
+      if (!isRunning) continue;
+      for (const { topic, partition } of failures?.delayed ?? [])
+        delayed.add(formatTopicPartition(topic, partition));
+    }
+    return unconsumed.filter(({ topic, partition }) => !delayed.has(formatTopicPartition(topic, partition)));
   }
 
   /** Repartition topics exist once the first instance has started. */
@@ -230,7 +243,7 @@ export class SimulatedApplication {
   /** What `settle` still waits for, for the message when it waits no longer. */
   #outstanding(): string[] {
     const waiting: string[] = [];
-    for (const { topic, partition } of this.cluster.unconsumed(this.applicationId, this.#inputs))
+    for (const { topic, partition } of this.#unconsumed())
       waiting.push(`records of ${formatTopicPartition(topic, partition)} are not committed`);
     if (this.cluster.hasOpenTransaction()) waiting.push('a transaction is open');
     for (const instance of this.instances) {

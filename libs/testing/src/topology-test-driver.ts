@@ -6,7 +6,13 @@
 // 3. The same calls give the same results, offsets and order, always.
 import { MillraceError, silentLogger } from '#libs/core';
 import type { Logger } from '#libs/core';
-import { changelogTopic, decodeOffsetMetadata, repartitionTopic, resolveRuntimeConfig } from '#libs/runtime';
+import {
+  changelogTopic,
+  decodeOffsetMetadata,
+  repartitionTopic,
+  resolveRuntimeConfig,
+  sourceTopic,
+} from '#libs/runtime';
 import type { ExceptionHandlers, ProcessingGuarantee, RuntimeOptions } from '#libs/runtime';
 import type { Serde } from '#libs/serde';
 import type { StreamsBuilder, Topology } from '#libs/topology';
@@ -129,12 +135,15 @@ export class TopologyTestDriver {
     });
   }
 
-  /** Changelogs and repartition topics, by their full names. */
+  /** Changelogs, repartition and retry topics, by their full names. */
   get internalTopics(): readonly string[] {
     const names = new Set<string>();
     for (const { name } of this.#topology.repartitions) names.add(repartitionTopic(this.applicationId, name));
     for (const { stores } of this.#topology.subTopologies)
       for (const store of stores) if (store.logged) names.add(changelogTopic(this.applicationId, store.name));
+    for (const { sources } of this.#topology.subTopologies)
+      for (const source of sources)
+        if (source.kind === 'retry') names.add(sourceTopic(this.applicationId, source));
     return [...names].filter((name) => this.#application.cluster.partitionCount(name) !== undefined);
   }
 

@@ -2,7 +2,7 @@
 // place. Times ending in `At` are wall clock, milliseconds since the Unix epoch; those ending in `Ms` are durations.
 import type { TaskIdText } from '#libs/core';
 import type { SinkSpec, SourceSpec } from '#libs/topology';
-import type { FailureFigures } from '../failure-counts.ts';
+import type { FailureFigures, WaitingFailures } from '../failure-counts.ts';
 import type { CopyFigures } from '../standby-copy.ts';
 import type { RestoreProgress } from '../store-restorer.ts';
 
@@ -10,8 +10,8 @@ import type { RestoreProgress } from '../store-restorer.ts';
 export interface WorkerFigures {
   readonly processedRecords: number;
   readonly droppedRecords: number;
-  /** What became of failed records; `waiting`: tasks that wait before they try one again in place. */
-  readonly failures: FailureFigures & { readonly waiting: readonly string[] };
+  /** What became of failed records. */
+  readonly failures: FailureFigures & WaitingFailures;
   readonly restoredRecords: number;
   readonly committedEpochs: number;
   /** Something is processed and not committed yet. */
