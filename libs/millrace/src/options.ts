@@ -115,6 +115,7 @@ const OPTIONS = z.strictObject({
   acceptableRecoveryLag: left,
   maxWarmups: left,
   probingRebalanceIntervalMs: left,
+  applicationServer: left,
   rack: left,
   exceptionHandlers: z
     .strictObject({
@@ -128,18 +129,7 @@ const OPTIONS = z.strictObject({
 
 /** @throws FatalError MILLRACE_INVALID_CONFIG naming every fault with the option's path. */
 export function resolveOptions(options: StreamsApplicationOptions): ResolvedOptions {
-  const faults: string[] = [];
-  const parsed = OPTIONS.safeParse(options);
-  if (!parsed.success) for (const issue of parsed.error.issues) faults.push(...describeIssue(issue));
-  if (typeof options === 'object' && options !== null) {
-    const { kafka } = options;
-    if (!isSimulated(kafka))
-      faults.push(...faultsOf(() => createKafkaRpc(kafka, { clock: systemClock, logger: silentLogger })));
-    faults.push(
-      ...faultsOf(() => resolveRuntimeConfig(runtimeOptions(options, options.instanceId ?? 'instance'))),
-    );
-    faults.push(...contradictions(options));
-  }
+  const faults = optionFaults(options);
   if (faults.length > 0) {
     throw new FatalError({
       code: 'MILLRACE_INVALID_CONFIG',
@@ -156,6 +146,23 @@ export function resolveOptions(options: StreamsApplicationOptions): ResolvedOpti
     stateDir: options.stateDir ?? join(process.cwd(), '.millrace', 'state'),
     state: options.state ?? 'rocksdb',
   };
+}
+
+/** What is wrong with the options, each fault beginning with the option's path. */
+export function optionFaults(options: StreamsApplicationOptions): string[] {
+  const faults: string[] = [];
+  const parsed = OPTIONS.safeParse(options);
+  if (!parsed.success) for (const issue of parsed.error.issues) faults.push(...describeIssue(issue));
+  if (typeof options === 'object' && options !== null) {
+    const { kafka } = options;
+    if (!isSimulated(kafka))
+      faults.push(...faultsOf(() => createKafkaRpc(kafka, { clock: systemClock, logger: silentLogger })));
+    faults.push(
+      ...faultsOf(() => resolveRuntimeConfig(runtimeOptions(options, options.instanceId ?? 'instance'))),
+    );
+    faults.push(...contradictions(options));
+  }
+  return faults;
 }
 
 /** Only what the runtime knows, and only what was given: an explicit `undefined` means the default. */

@@ -122,7 +122,7 @@ describe('a handler', () => {
       }
     }
     const driver = await driverOf(Relay);
-    const input = driver.inputTopic<string | null, string | null>('in', text as never, text as never);
+    const input = driver.inputTopic<string | null, string | null>('in', text, text);
     await input.pipe('a', 'x', { timestamp: 5, headers: { trace: '1' } });
     await input.pipe(null, 'y', { timestamp: 6 });
     await input.pipe('a', 'nothing');

@@ -40,7 +40,7 @@ export function drawHandlers(builder: StreamsBuilder, handlers: readonly FoundHa
           (record, context) => {
             const { topic: to, key, value, timestamp, headers } = record.value;
             if (to === topic)
-              context.forward({ key: key as Anything, value: value as Anything, timestamp, headers });
+              context.forward({ key, value, timestamp, headers });
           },
           `${nameOf(handler)}-to-${topic}`,
         )
@@ -74,7 +74,7 @@ class Sources {
       Consumed.with<Anything, Anything>(
         (keySerde ?? Serdes.string()) as never,
         (valueSerde ?? Serdes.json()) as never,
-        consumed as object,
+        consumed,
       ),
     );
     this.drawn.push({ topic, how, stream });

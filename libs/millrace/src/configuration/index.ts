@@ -1,0 +1,3 @@
+// Configuration from outside the program: variables and a file.
+export { configurationVariables, readConfiguration } from './read-configuration.ts';
+export type { ApplicationConfiguration, ReadConfigurationOptions } from './read-configuration.ts';
