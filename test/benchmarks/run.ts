@@ -14,6 +14,7 @@ import { buildPeer } from './harness/peer-build.ts';
 import { toJson, toTable } from './harness/report.ts';
 import type { System, SystemTask } from './harness/system-process.ts';
 import { kafkaStreams, millrace } from './harness/systems.ts';
+import { inTurn } from './harness/turns.ts';
 import { runLatency, runRebalance } from './steady.ts';
 
 interface Bench {
@@ -121,13 +122,6 @@ async function measureSteady(bench: Bench, systems: readonly System[]): Promise<
   if (options.json) console.log(JSON.stringify(json));
 }
 
-/** A, B, B, A, …: what drifts on the machine meets both. */
-async function* interleaved(systems: readonly System[], repeat: number): AsyncGenerator<System> {
-  for (let round = 0; round < repeat; round++) {
-    yield* round % 2 === 0 ? systems : [...systems].reverse();
-  }
-}
-
 /** A table that is read before is not counted; both sides of a join of streams are. */
 function measured({ options, input, second }: Bench): { inputs: string[]; records: number } {
   if (options.workload !== 'stream-stream-join') return { inputs: [input], records: options.records };
@@ -136,7 +130,7 @@ function measured({ options, input, second }: Bench): { inputs: string[]; record
 
 async function measureThroughputs(bench: Bench, runs: Map<System, Run[]>): Promise<void> {
   const { options, cluster } = bench;
-  for await (const system of interleaved([...runs.keys()], options.repeat)) {
+  for (const { system } of inTurn([...runs.keys()], 0, options.repeat)) {
     const state = await stateFolder();
     const task = taskOf(bench, system, state.path);
     await cluster.createTopic(task.output, options.partitions);
@@ -172,7 +166,7 @@ async function measureRestores(bench: Bench, runs: Map<System, Run[]>): Promise<
       await checkOutput(bench, task);
       show(message);
     }
-    for await (const system of interleaved([...runs.keys()], options.repeat)) {
+    for (const { system } of inTurn([...runs.keys()], 0, options.repeat)) {
       const { task } = prepared.get(system)!;
       const run = await measureRestore(system, task, options.keys);
       runs.get(system)?.push(run);

@@ -15,6 +15,7 @@ import {
 } from '../benchmarks/harness/steady-report.ts';
 import { SystemProcess } from '../benchmarks/harness/system-process.ts';
 import type { System, SystemTask } from '../benchmarks/harness/system-process.ts';
+import { inTurn } from '../benchmarks/harness/turns.ts';
 
 const run = (recordsPerSecond: number, peakRssBytes: number, cpuSeconds = 1): object => ({
   ...{ recordsPerSecond, peakRssBytes, cpuSeconds, seconds: 1 },
@@ -106,8 +107,11 @@ describe('the benchmark options', () => {
     });
   });
 
-  it('measure latency at both rates', () => {
-    expect(readOptions(['latency'])).toMatchObject({ rates: [5_000, 20_000], repeat: 3, seconds: 30 });
+  it('measure latency at both rates, after a run of each side that does not count', () => {
+    expect(readOptions(['latency'])).toMatchObject({
+      ...{ rates: [5_000, 20_000], repeat: 3, seconds: 30, discard: 1 },
+    });
+    expect(readOptions(['rebalance', '--discard', '0'])).toMatchObject({ discard: 0 });
   });
 
   it.each([
@@ -116,12 +120,22 @@ describe('the benchmark options', () => {
     [['aggregate', '--peer', 'storm']],
     [['latency', '--rates', '5000,fast']],
     [['latency', '--seconds', '0']],
+    [['latency', '--discard', 'none']],
+    [['latency', '--discard', '']],
     [['rebalance', '--scenarios', 'leave,explode']],
     [['rebalance', '--standbys', '2']],
     [['rebalance', '--protocol', 'raft']],
     [['rebalance', '--protocol', 'streams', '--standbys', '0,1']],
   ])('refuse %j', (args) => {
     expect(() => readOptions(args)).toThrow();
+  });
+});
+
+describe('the order of runs', () => {
+  it('lets each side go first in turn, and counts neither before both have run', () => {
+    const order = inTurn(['a', 'b'], 1, 3).map(({ system, counts }) => (counts ? system : `(${system})`));
+    expect(order.join(' ')).toBe('(a) (b) b a a b b a');
+    expect(inTurn(['a'], 0, 2)).toEqual(Array(2).fill({ system: 'a', counts: true }));
   });
 });
 

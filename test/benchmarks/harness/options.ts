@@ -38,6 +38,8 @@ export interface BenchOptions {
   readonly seconds: number;
   /** Seconds before that. */
   readonly warmUpSeconds: number;
+  /** Runs of each side under a steady load that come first and do not count. */
+  readonly discard: number;
   readonly scenarios: readonly Scenario[];
   /** Standby copies that the scenarios are run with, one after the other. */
   readonly standbys: readonly number[];
@@ -67,6 +69,7 @@ export const USAGE = `npm run bench -- ${WORKLOADS.join(' | ')}
   --rates N,N      latency, rebalance: records a second; default 5000,20000 (rebalance: 5000)
   --seconds N      latency: of steady load; default 30
   --warm-up N      latency, rebalance: seconds before that; default 10
+  --discard N      latency, rebalance: runs of each side at each rate that come first and do not count; default 1
   --scenarios S,S  rebalance: of ${SCENARIOS.join(', ')}; default all
   --standbys N,N   rebalance: standby copies, one run after the other; default 0,1
   --large-keys N   rebalance: keys of state in kill-large; default 1,000,000
@@ -108,6 +111,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
       rates: { type: 'string' },
       seconds: { type: 'string' },
       'warm-up': { type: 'string' },
+      discard: { type: 'string' },
       scenarios: { type: 'string' },
       standbys: { type: 'string' },
       'large-keys': { type: 'string' },
@@ -156,6 +160,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
     ),
     seconds: count('seconds', values.seconds, 30),
     warmUpSeconds: count('warm-up', values['warm-up'], 10),
+    discard: count('discard', values.discard, 1, 0),
     scenarios: list(values.scenarios, SCENARIOS.join()).map((name) => {
       const found = SCENARIOS.find((scenario) => scenario === name);
       if (found === undefined) throw new Error(`There is no scenario '${name}'.\n${USAGE}`);
@@ -178,10 +183,10 @@ function list(text: string | undefined, preset: string): string[] {
   return (text ?? preset).split(',').map((part) => part.trim());
 }
 
-function count(name: string, text: string | undefined, preset: number): number {
+function count(name: string, text: string | undefined, preset: number, least = 1): number {
   if (text === undefined) return preset;
-  const value = Number(text.replaceAll(/[,_]/g, ''));
-  if (!Number.isInteger(value) || value < 1)
-    throw new Error(`--${name} takes a whole number above 0, not '${text}'.`);
+  const value = Number(text.replaceAll(/[,_]/g, '').trim() || NaN);
+  if (!Number.isInteger(value) || value < least)
+    throw new Error(`--${name} takes a whole number from ${least} on, not '${text}'.`);
   return value;
 }

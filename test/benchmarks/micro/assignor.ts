@@ -105,6 +105,7 @@ class Group {
       standbys,
       positions,
       rack,
+      applicationServer: null,
       capacity: 1,
       repeats: 0,
       shapes,
@@ -119,6 +120,7 @@ class Group {
       handover: false,
       memberCount: 1_000,
       seen: 0xffff_ffff,
+      hosts: [],
       probeInMs: null,
     };
     return encodeMemberData(said).length + encodeAssignmentData(told, 2).length;
