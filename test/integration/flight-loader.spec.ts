@@ -1,14 +1,13 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { Kafka, logLevel } from 'kafkajs';
 
-import { consumeWithJavaConsole } from '#libs/broker-local';
-
 import { readDataset } from '../../apps/flight-delays/src/data/dataset.ts';
 import type { Dataset } from '../../apps/flight-delays/src/data/dataset.ts';
 import { flightTime } from '../../apps/flight-delays/src/data/flight.ts';
 import { load } from '../../apps/flight-delays/src/loader/load.ts';
 import { TOPICS } from '../../apps/flight-delays/src/loader/topics.ts';
 import { describeWithBroker } from '../support/broker.ts';
+import { readPlain } from '../support/java-reader.ts';
 
 describeWithBroker('the loader of flights', (broker) => {
   let dataset: Dataset;
@@ -40,18 +39,12 @@ describeWithBroker('the loader of flights', (broker) => {
     expect(await load({ brokers, dataset })).toEqual({ airports: 0, flights: 20_000 - first.flights });
     expect(await load({ brokers, dataset })).toEqual({ airports: 0, flights: 0 });
 
-    const flights = await consumeWithJavaConsole(broker(), TOPICS.flights, {
-      maxMessages: 20_001,
-      timeoutMs: 3_000,
-    });
+    const flights = await readPlain(broker(), TOPICS.flights);
     const sorted = (values: (string | null)[]): (string | null)[] => values.toSorted();
     expect(sorted(flights.map(({ value }) => value))).toEqual(
       sorted(dataset.flights.map((f) => JSON.stringify(f))),
     );
-    const airports = await consumeWithJavaConsole(broker(), TOPICS.airports, {
-      maxMessages: 3_377,
-      timeoutMs: 3_000,
-    });
+    const airports = await readPlain(broker(), TOPICS.airports);
     expect(airports).toHaveLength(3376);
     const firstFlight = flightTime(dataset.flights[0]!);
     expect(airports.every(({ timestamp }) => timestamp < firstFlight)).toBe(true);

@@ -1,20 +1,21 @@
 // Records that block the event loop for longer than the session timeout, and than the transaction timeout.
 import { fileURLToPath } from 'node:url';
-import { afterEach, expect, it } from '@jest/globals';
+import { afterAll, expect } from '@jest/globals';
 import { Kafka, Partitioners, logLevel } from 'kafkajs';
-import { consumeWithJavaConsole } from '#libs/broker-local';
 import { describeWithBroker, uniqueName } from '../support/broker.ts';
 import type { SharedBroker } from '../support/broker.ts';
 import { startNode } from '../support/child-process.ts';
 import type { RunningProcess } from '../support/child-process.ts';
 import type { SlowProcessOptions } from '../support/slow-process.ts';
+import { readToEnd } from '../support/java-reader.ts';
+import { sideBySide } from '../support/side-by-side.ts';
 import { createTopics } from '../support/topics.ts';
 
 const PARTITIONS = 2;
 const SCRIPT = fileURLToPath(new URL('../support/slow-process.ts', import.meta.url));
 
 const running: RunningProcess[] = [];
-afterEach(() => {
+afterAll(() => {
   for (const { child } of running.splice(0)) child.kill('SIGKILL');
 });
 
@@ -82,14 +83,17 @@ async function feed(broker: SharedBroker, topic: string) {
   };
 }
 
-async function idsOf(broker: SharedBroker, topic: string): Promise<number[]> {
-  const records = await consumeWithJavaConsole(broker, topic, { timeoutMs: 4_000 });
+/** Of what should be `count` records. */
+async function idsOf(broker: SharedBroker, topic: string, count: number): Promise<number[]> {
+  const records = await readToEnd(broker, topic, count);
   return records.map(({ value }) => (JSON.parse(value!) as { id: number }).id).sort((a, b) => a - b);
 }
 
 const idsBelow = (count: number): number[] => Array.from({ length: count }, (_, id) => id);
 
 describeWithBroker('a record that blocks the event loop', (broker) => {
+  const it = sideBySide(240_000);
+
   it('for longer than session and transaction timeout moves no partition, is got past, and is written once', async () => {
     const [input, output, applicationId] = [uniqueName('in'), uniqueName('out'), uniqueName('app')];
     await createTopics(
@@ -113,8 +117,8 @@ describeWithBroker('a record that blocks the event loop', (broker) => {
     expect(await Promise.all(copies.map((copy) => copy.end('SIGTERM')))).toEqual([0, 0]);
     const last = start({ applicationId, instanceId: 'one', brokers, input, output, until: 'latest' });
     expect(await last.ended()).toBe(0);
-    expect(await idsOf(broker(), output)).toEqual(idsBelow(count));
-  }, 240_000);
+    expect(await idsOf(broker(), output, count)).toEqual(idsBelow(count));
+  });
 
   it('for longer than the session keeps the tasks that the broker assigned', async () => {
     const [input, output, applicationId] = [uniqueName('in'), uniqueName('out'), uniqueName('app')];
@@ -136,8 +140,8 @@ describeWithBroker('a record that blocks the event loop', (broker) => {
     expect(copy.output()).not.toMatch(/membership was lost/);
     const last = start({ ...options, groupProtocol: 'streams', until: 'latest' });
     expect(await last.ended()).toBe(0);
-    expect(await idsOf(broker(), output)).toEqual(idsBelow(count));
-  }, 120_000);
+    expect(await idsOf(broker(), output, count)).toEqual(idsBelow(count));
+  });
 
   it('for longer than it may loses its partitions to another, and the process says why', async () => {
     const [input, output, applicationId] = [uniqueName('in'), uniqueName('out'), uniqueName('app')];
@@ -162,6 +166,6 @@ describeWithBroker('a record that blocks the event loop', (broker) => {
     expect(await other.end('SIGTERM')).toBe(0);
     const last = start({ ...options, instanceId: 'other', until: 'latest' });
     expect(await last.ended()).toBe(0);
-    expect(await idsOf(broker(), output)).toEqual(idsBelow(count));
-  }, 240_000);
+    expect(await idsOf(broker(), output, count)).toEqual(idsBelow(count));
+  });
 });

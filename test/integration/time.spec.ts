@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { afterAll, expect, it } from '@jest/globals';
 import { Kafka, Partitioners, logLevel } from 'kafkajs';
 import { partitionForKey } from '#libs/broker';
-import { consumeWithJavaConsole } from '#libs/broker-local';
 import type { BinaryString } from '#libs/core';
 import { createKafkaClient } from '#libs/kafka';
 import { silentLogger, systemClock } from '#libs/core';
 import { describeWithBroker, uniqueName } from '../support/broker.ts';
 import type { SharedBroker } from '../support/broker.ts';
+import { readToEnd } from '../support/java-reader.ts';
 import { PARTITIONS, committed, createTopics } from '../support/sums-input.ts';
 import { expectedLines, spawnTimeApplication } from '../support/time-application.ts';
 import type { TimedRecord } from '../support/time-application.ts';
@@ -104,10 +104,11 @@ describeWithBroker('a process killed with windows and timers open', (broker) => 
       await once(successor.child, 'exit');
       await client.close();
 
-      const records = await consumeWithJavaConsole(broker(), output, { timeoutMs: 4_000 });
+      const wanted = expected(recordsOf(0, COUNT));
+      expect(wanted.length).toBeGreaterThan(COUNT / 20);
+      const records = await readToEnd(broker(), output, wanted.length);
       const lines = records.map(({ key, value }) => `${String(key)} ${String(value)}`).sort();
-      expect(lines.length).toBeGreaterThan(COUNT / 20);
-      expect(lines).toEqual(expected(recordsOf(0, COUNT)));
+      expect(lines).toEqual(wanted);
     },
   );
 });

@@ -1,5 +1,5 @@
-// Owns how a spec gets a real broker: one per Jest run and kind, shared by all spec files and started when the first
-// test needs it. Specs therefore keep to topics, groups and ids of their own (`uniqueName`) and never kill the shared
+// Owns how a spec gets a real broker: one per Jest worker and kind, shared by the spec files that this worker runs and started
+// when the first test needs it. Specs therefore keep to topics, groups and ids of their own (`uniqueName`) and never kill the shared
 // broker; a spec about faults starts its own with `startLocalBroker`.
 //
 //   MILLRACE_TEST_KAFKA_VERSION          release the shared broker runs on, such as 3.9.2
@@ -103,7 +103,8 @@ function roadsOf({ roads, version, ...special }: LocalBrokerOptions): Roads {
 }
 
 async function askKeeper(keeper: string, kind: LocalBrokerOptions): Promise<SharedBroker> {
-  const response = await fetch(keeper, { method: 'POST', body: JSON.stringify(kind) });
+  const worker = process.env['JEST_WORKER_ID'] ?? '1';
+  const response = await fetch(`${keeper}/${worker}`, { method: 'POST', body: JSON.stringify(kind) });
   const body = await response.text();
   if (!response.ok) throw new Error(body);
   return JSON.parse(body) as SharedBroker;

@@ -1,6 +1,9 @@
-// A process beside one Jest run. Owns the brokers its spec files share: each kind is started when first asked for, and
-// all end with this process, which ends with its parent (the end of stdin). Prints its port; answers POST / with a kind
-// (LocalBrokerOptions as JSON) by the description of a running broker of that kind.
+// A process beside one Jest run. Owns the brokers its spec files share: each kind is started when first asked for, once for
+// each of Jest's workers, and all end with this process, which ends with its parent (the end of stdin). Prints its port; answers
+// POST /<worker> with a kind (LocalBrokerOptions as JSON) by the description of that worker's broker of that kind.
+//
+// One for each worker, because specs that run at once would meet on one broker: in its proxy listener, in topics whose names a service
+// fixes, and in the list of its transactions.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -10,20 +13,21 @@ import type { LocalBroker, LocalBrokerOptions } from '#libs/broker-local';
 
 const brokers = new Map<string, Promise<LocalBroker>>();
 
-function brokerOfKind(kind: string): Promise<LocalBroker> {
-  let broker = brokers.get(kind);
+function brokerFor(worker: string, kind: string): Promise<LocalBroker> {
+  const key = `${worker} ${kind}`;
+  let broker = brokers.get(key);
   if (broker === undefined) {
     broker = startLocalBroker(JSON.parse(kind) as LocalBrokerOptions);
-    brokers.set(kind, broker);
+    brokers.set(key, broker);
     // A failed start is not remembered: the next spec that asks tries again.
-    broker.catch(() => brokers.delete(kind));
+    broker.catch(() => brokers.delete(key));
   }
   return broker;
 }
 
 const server = createServer((request, response) => {
   void text(request)
-    .then(brokerOfKind)
+    .then((kind) => brokerFor(request.url ?? '/', kind))
     .then(
       (broker) => {
         const {

@@ -2,10 +2,10 @@
 // and value i.
 import { expect } from '@jest/globals';
 import { Kafka, Partitioners, logLevel } from 'kafkajs';
-import { consumeWithJavaConsole } from '#libs/broker-local';
 import { formatTopicPartition } from '#libs/core';
 import type { BrokerClient } from '#libs/broker';
 import type { SharedBroker } from './broker.ts';
+import { readToEnd } from './java-reader.ts';
 
 export const KEYS = 50;
 export const PARTITIONS = 3;
@@ -67,9 +67,7 @@ export async function publishPadding(broker: Addressed, changelog: string): Prom
 
 /** Every update of every key, once and in order, equal to a running sum of the input. */
 export async function checkOutput(broker: SharedBroker, topic: string, count: number): Promise<void> {
-  let records = await consumeWithJavaConsole(broker, topic, { timeoutMs: 4_000 });
-  // A consumer that starts on a busy machine may have heard of nothing within that time.
-  if (records.length < count) records = await consumeWithJavaConsole(broker, topic, { timeoutMs: 20_000 });
+  const records = await readToEnd(broker, topic, count);
   expect(records.length).toBe(count);
   const updates = new Map<string, number[]>();
   for (const { key, value } of records) {
