@@ -15,6 +15,8 @@ const BUFFERED_BYTES_MAX = 4 * 1024 * 1024;
 const WAIT_MS = 100;
 /** Between two looks whether reading may go on. */
 const HELD_MS = 20;
+/** How long records are handed over at a stretch: commits of the tasks that run take several answers, and each waits for the loop. */
+const SLICE_MS = 4;
 
 /** A task whose stores are fed. */
 export class FedTask {
@@ -81,6 +83,8 @@ interface Feeding {
   batchIndex: number;
   /** Its end is reached, and is to move. */
   parked: boolean;
+  /** It goes on once other work has had its turn. */
+  resting: boolean;
 }
 
 export interface ChangelogFeedParts {
@@ -119,7 +123,7 @@ export class ChangelogFeed {
   add(store: FedStore): void {
     const { topic, partition } = store;
     store.task.stores.push(store);
-    const feeding: Feeding = { store, chunks: [], batchIndex: 0, parked: false };
+    const feeding: Feeding = { store, chunks: [], batchIndex: 0, parked: false, resting: false };
     this.feeding.set(formatTopicPartition(topic, partition), feeding);
     this.reader.assign(topic, partition, store.position);
     if (store.endMoves && store.position >= store.endOffset) this.park(feeding);
@@ -175,6 +179,7 @@ export class ChangelogFeed {
   private async run(): Promise<void> {
     const { clock, mayTake, onTurn, yields } = this.parts;
     await yieldToIo(clock);
+    let sliceEndsAt = clock.monotonic() + SLICE_MS;
     while (!this.closed && this.feeding.size > 0) {
       onTurn();
       if (!mayTake()) {
@@ -190,13 +195,17 @@ export class ChangelogFeed {
       }
       if (chunk !== undefined) {
         this.offer(chunk);
-        if (yields) await yieldToIo(clock);
+        if (yields || clock.monotonic() >= sliceEndsAt) {
+          await yieldToIo(clock);
+          sliceEndsAt = clock.monotonic() + SLICE_MS;
+        }
         continue;
       }
       this.passEmpty();
       if (this.feeding.size === 0) break;
       if (this.bufferedBytes < BUFFERED_BYTES_MAX) await this.reader.waitForChunk(WAIT_MS);
       else await new Promise<void>((resolve) => (this.onRoom = resolve));
+      sliceEndsAt = clock.monotonic() + SLICE_MS;
     }
     this.running = null;
   }
@@ -211,10 +220,17 @@ export class ChangelogFeed {
 
   /** Hands batches to the state as long as it has room; called again when a write ends. Every task goes on by itself. */
   private pump(feeding: Feeding): void {
+    if (feeding.resting) return;
     const { store } = feeding;
     const { task } = store;
+    const { clock } = this.parts;
+    const sliceEndsAt = clock.monotonic() + SLICE_MS;
     try {
       while (!task.ended && task.inFlight < RECORDS_IN_FLIGHT_MAX) {
+        if (clock.monotonic() >= sliceEndsAt) {
+          this.rest(feeding);
+          break;
+        }
         const chunk = feeding.chunks[0];
         if (chunk === undefined) break;
         const batch = chunk.batches[feeding.batchIndex];
@@ -239,6 +255,15 @@ export class ChangelogFeed {
       if (error instanceof SchemaPending) this.pumpAfter(feeding, error.ready);
       else this.fail(store, error);
     }
+  }
+
+  private rest(feeding: Feeding): void {
+    feeding.resting = true;
+    this.parts.clock.defer(() => {
+      feeding.resting = false;
+      const { topic, partition } = feeding.store;
+      if (this.feeding.get(formatTopicPartition(topic, partition)) === feeding) this.pump(feeding);
+    });
   }
 
   private pumpAfter(feeding: Feeding, ready: Promise<void>): void {

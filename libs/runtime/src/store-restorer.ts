@@ -13,6 +13,11 @@ import { SourceTopicRestore } from './source-topic-restore.ts';
 /** Small fetches: their buffers are what a restore takes most memory for. */
 const FETCH_BYTES_MAX = 2 * 1024 * 1024;
 const PARTITION_BYTES_MAX = 1024 * 1024;
+/**
+ * What is restored is there already; only markers may still be on their way. A fetch that waits for more at the end of one changelog
+ * would keep those waiting that are added meanwhile.
+ */
+const FETCH_WAIT_MS = 10;
 const PROGRESS_INTERVAL_MS = 2_000;
 /** Stores that get a line of their own in the log; more are summed up. */
 const LOGGED_STORES_MAX = 4;
@@ -95,7 +100,11 @@ export class StoreRestorer {
     this.feed = new ChangelogFeed({
       client,
       clock,
-      reader: { fetchMaxBytes: FETCH_BYTES_MAX, partitionMaxBytes: PARTITION_BYTES_MAX },
+      reader: {
+        fetchMaxWaitMs: FETCH_WAIT_MS,
+        fetchMaxBytes: FETCH_BYTES_MAX,
+        partitionMaxBytes: PARTITION_BYTES_MAX,
+      },
       yields: false,
       mayTake: () => true,
       onTurn: () => this.logProgress(),

@@ -10,9 +10,12 @@
 import type { Clock } from '#libs/core';
 
 /** One slice of one task. */
-const SLICE_MS = 20;
-/** After it no further task gets a slice before I/O, timers and commits had their turn. */
-const TURN_MS = 100;
+const SLICE_MS = 10;
+/**
+ * After it no further task gets a slice before I/O, timers and commits had their turn: a commit takes several answers of brokers, and each
+ * waits for the end of a turn. Tasks with a backlog, such as those just taken over, would hold back the output of all others by that.
+ */
+const TURN_MS = 10;
 /** Share of the transaction timeout that a turn may take. */
 const CAREFUL_FROM_SHARE = 1 / 4;
 /** Transaction timeouts without a slow turn until the worker trusts its records again. */
