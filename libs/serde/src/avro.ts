@@ -1,10 +1,13 @@
-// Owns the Avro serde of a fixed schema: Avro's binary encoding without any framing, by avsc.
-// Schemas that are found by an id in front of the data are schema-registry.ts's business.
+// Owns the Avro serde of a fixed schema: Avro's binary encoding without any framing, by avsc; and how schemas become avsc's types.
+// Schemas that are found by an id in front of the data are the business of registry/.
 import { createRequire } from 'node:module';
 import type * as Avsc from 'avsc';
 import type { Type } from 'avsc';
 import { MillraceError } from '#libs/core';
-import type { Serde } from './serde.ts';
+import type { BinaryString } from '#libs/core';
+import { binaryFromBytes, withBytesOf } from './binary.ts';
+import { COMPILE } from './codec.ts';
+import type { Codec, CompilableSerde } from './codec.ts';
 import { deserializationFailed, serializationFailed } from './serde-error.ts';
 
 /** An Avro schema as parsed JSON: the name of a primitive type, or an object with `type`, or an array for a union. */
@@ -15,11 +18,24 @@ export interface AvroSchemaObject {
   readonly [attribute: string]: unknown;
 }
 
+/** Classes made by extending avsc's `types.LogicalType`, by the name of the logical type. */
+export type AvroLogicalTypes = Readonly<Record<string, new (...parts: never[]) => unknown>>;
+
+export interface AvroTypeOptions {
+  readonly logicalTypes?: AvroLogicalTypes | undefined;
+  /** Schemas whose names the schema uses, each before those that use it. */
+  readonly references?: readonly AvroSchema[];
+}
+
 /** avsc is large: it is loaded with the first schema. */
-export function avroType(schema: AvroSchema): Type {
-  const avsc = createRequire(import.meta.url)('avsc') as typeof Avsc;
+export function loadAvsc(): typeof Avsc {
+  return createRequire(import.meta.url)('avsc') as typeof Avsc;
+}
+
+/** @throws MillraceError MILLRACE_INVALID_CONFIG */
+export function avroType(schema: AvroSchema, options: AvroTypeOptions = {}): Type {
   try {
-    return avsc.Type.forSchema(schema as Parameters<typeof avsc.Type.forSchema>[0]);
+    return parseAvro(schema, options);
   } catch (error) {
     throw new MillraceError({
       code: 'MILLRACE_INVALID_CONFIG',
@@ -31,43 +47,104 @@ export function avroType(schema: AvroSchema): Type {
   }
 }
 
-export function avroSerde<T>(schema: AvroSchema): Serde<T> {
-  const type = avroType(schema);
+/** As `avroType`. @throws whatever avsc makes of an invalid schema */
+export function parseAvro(schema: AvroSchema, { logicalTypes, references = [] }: AvroTypeOptions): Type {
+  const avsc = loadAvsc();
+  // Shared by the schemas, so that the later find the names of the earlier.
+  const options = {
+    registry: {},
+    ...(logicalTypes === undefined ? {} : { logicalTypes: { ...logicalTypes } }),
+  } as never;
+  for (const reference of references) avsc.Type.forSchema(reference as never, options);
+  return avsc.Type.forSchema(schema as never, options);
+}
+
+export function avroSerde<T>(
+  schema: AvroSchema,
+  options: { readonly logicalTypes?: AvroLogicalTypes } = {},
+): CompilableSerde<T> {
+  const type = avroType(schema, options);
   // Two schemas of one fingerprint write the same bytes: it is what identifies stored state.
   const name = `avro:${type.fingerprint('md5').toString('hex')}`;
+  const decode = (bytes: Buffer, at: number, end: number): T =>
+    decodeAvro(name, type, undefined, bytes, at, end) as T;
+  const codec: Codec<T> = {
+    name,
+    isText: false,
+    toBinary: (value) => binaryFromBytes(encodeWhole(name, type, value)),
+    fromBinary: (binary) => withBytesOf(binary, decode),
+    writeTo: (value, bytes, at) => encodeAvro(name, type, value, bytes, at),
+    decodeRange: (text, start, end, bytes) =>
+      bytes === undefined
+        ? withBytesOf(text.substring(start, end) as BinaryString, decode)
+        : decode(asBuffer(bytes), start, end),
+  };
   return {
     name,
-    serialize: (value) => encodeAvro(name, type, value),
-    deserialize: (bytes) => decodeAvro(name, type, bytes) as T,
+    serialize: (value) => encodeWhole(name, type, value),
+    deserialize: (bytes) => decode(asBuffer(bytes), 0, bytes.length),
+    [COMPILE]: () => codec,
   };
 }
 
-/** @throws SerdeError naming the path of the first field that does not fit. */
-export function encodeAvro(serde: string, type: Pick<Type, 'toBuffer' | 'isValid'>, value: unknown): Buffer {
+/** The same memory. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+function encodeWhole(serde: string, type: Type, value: unknown): Buffer {
   try {
     return type.toBuffer(value);
   } catch {
-    // The library's message quotes the value, so it is not passed on.
-    let invalid: string | undefined;
-    type.isValid(value, { errorHook: (path) => (invalid ??= path.join('.')) });
-    throw serializationFailed(serde, {
-      why: `it does not fit the schema at \`${invalid === undefined || invalid === '' ? '(root)' : invalid}\``,
-    });
+    throw misfit(serde, type, value);
   }
 }
 
+/** Writes the value and gives the position behind it; below 0 there was too little room: as many bytes more are needed. @throws SerdeError */
+export function encodeAvro(serde: string, type: Type, value: unknown, bytes: Buffer, at: number): number {
+  let end: number;
+  try {
+    end = type.encode(value, bytes, at);
+  } catch {
+    throw misfit(serde, type, value);
+  }
+  return end;
+}
+
+/** An error that names the path of the first field that does not fit. */
+function misfit(serde: string, type: Type, value: unknown): Error {
+  // The library's message quotes the value, so it is not passed on.
+  let invalid: string | undefined;
+  try {
+    type.isValid(value, { errorHook: (path) => (invalid ??= path.join('.')) });
+  } catch {
+    // A logical type of the user's that throws.
+  }
+  return serializationFailed(serde, {
+    why: `it does not fit the schema at \`${invalid === undefined || invalid === '' ? '(root)' : invalid}\``,
+  });
+}
+
+/** @throws SerdeError unless the value takes all of `[at, end)`. */
 export function decodeAvro(
   serde: string,
-  type: { fromBuffer(bytes: Buffer): unknown },
-  bytes: Uint8Array,
+  type: Type,
+  resolver: Avsc.Resolver | undefined,
+  bytes: Buffer,
+  at: number,
+  end: number,
 ): unknown {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   try {
-    return type.fromBuffer(buffer);
+    const { value, offset } = type.decode(bytes, at, resolver as Avsc.Resolver) as {
+      value: unknown;
+      offset: number;
+    };
+    if (offset === end) return value;
   } catch {
-    throw deserializationFailed(serde, {
-      why: 'it does not fit the schema',
-      payload: buffer.toString('latin1', 0, 8),
-    });
+    // What it reads beyond the end, or what a logical type makes of it, is not worth telling apart.
   }
+  throw deserializationFailed(serde, {
+    why: 'it does not fit the schema',
+    payload: bytes.toString('latin1', at, end),
+  });
 }

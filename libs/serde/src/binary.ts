@@ -40,6 +40,21 @@ export function bytesFromBinary(binary: BinaryString): Buffer {
   return Buffer.from(binary, 'latin1');
 }
 
+/** Of its own: what is called with it may use the other. */
+let lent = Buffer.allocUnsafeSlow(16 * 1024) as NativeBuffer;
+
+/** What `use` makes of the bytes `[at, end)` of a buffer that is theirs during the call only. */
+export function withBytesOf<T>(binary: BinaryString, use: (bytes: Buffer, at: number, end: number) => T): T {
+  const length = binary.length;
+  let bytes = lent;
+  if (length > bytes.length) {
+    bytes = Buffer.allocUnsafeSlow(length * 2) as NativeBuffer;
+    if (bytes.length <= SCRATCH_RETAINED_BYTES_MAX) lent = bytes;
+  }
+  bytes.latin1Write(binary, 0, length);
+  return use(bytes, 0, length);
+}
+
 /** Are all units of `text` below 128, so that it is its own UTF-8 encoding? */
 export function isAsciiText(text: string): boolean {
   const length = text.length;

@@ -1,7 +1,7 @@
 // libs/serde: how values become bytes. Public serdes, and the compiled codecs the runtime calls per record.
 export { createBinarySerde } from './binary-serde.ts';
 export { createSerde, createTextSerde } from './serde.ts';
-export type { Serde, TextCodec } from './serde.ts';
+export type { InnerSerde, Serde, SerdeUse, TextCodec } from './serde.ts';
 export { Serdes } from './serdes.ts';
 export { SerdeError } from './serde-error.ts';
 export { SchemaPending } from './schema-pending.ts';
@@ -16,8 +16,18 @@ export {
   utf8FromBinary,
 } from './binary.ts';
 export type { BinaryString } from './binary.ts';
-export type { AvroSchema, AvroSchemaObject } from './avro.ts';
-export { SchemaRegistryClient } from './schema-registry.ts';
-export type { RegistrySerdeOptions, SchemaRegistryOptions } from './schema-registry.ts';
+export type { AvroLogicalTypes, AvroSchema, AvroSchemaObject } from './avro.ts';
+export { SchemaRegistryClient } from './registry/client.ts';
+export type {
+  JsonSchemaSerdeOptions,
+  OwnReference,
+  ProtobufSerdeOptions,
+  RegisterPolicy,
+  RegistrySerdeOptions,
+  RegistryTlsOptions,
+  SchemaRegistryOptions,
+} from './registry/registry-options.ts';
+export type { SubjectNaming } from './registry/subjects.ts';
+export { prepareSerdes } from './prepare.ts';
 export { TimeWindow, WindowedKey, WindowedSerdes, windowSuffixBytes } from './windowed.ts';
 export type { Window, Windowed } from './windowed.ts';

@@ -21,6 +21,30 @@ export interface Serde<T> {
   deserialize(bytes: Uint8Array): T;
   /** Present if the bytes are this text in UTF-8. The runtime then skips the bytes wherever it can. */
   readonly text?: TextCodec<T>;
+  /**
+   * For a serde that looks something up, such as a schema: told where it is used, and awaited, before the application joins its group.
+   * What it rejects with ends the start; a RetriableError is tried again. It may be called again, with other uses too.
+   */
+  readonly prepare?: (uses: readonly SerdeUse[]) => Promise<void>;
+  /** The serdes that this one is made of: they are prepared for what it is used for. */
+  readonly inner?: readonly InnerSerde[];
+}
+
+/** Where the records are that a serde reads or writes. */
+export interface SerdeUse {
+  /** The topic's name in the cluster; `null`: chosen record by record. */
+  readonly topic: string | null;
+  readonly part: 'key' | 'value';
+  readonly reads: boolean;
+  readonly writes: boolean;
+  /** `repartition` and `changelog`: the topic is the application's own. State without a changelog is under the name it would have. */
+  readonly kind: 'external' | 'repartition' | 'changelog';
+}
+
+export interface InnerSerde {
+  readonly serde: Serde<unknown>;
+  /** Tells it from the others inside, and from what the topic's key or value is itself, where records hold several things. */
+  readonly role?: string;
 }
 
 /** A serde of your own over bytes. */
@@ -28,11 +52,18 @@ export function createSerde<T>(definition: {
   readonly name: string;
   readonly serialize: (value: T) => Uint8Array;
   readonly deserialize: (bytes: Uint8Array) => T;
+  /** See `Serde.prepare`. */
+  readonly prepare?: (uses: readonly SerdeUse[]) => Promise<void>;
+  /** See `Serde.inner`. */
+  readonly inner?: readonly InnerSerde[];
 }): Serde<T> {
+  const { name, serialize, deserialize, prepare, inner } = definition;
   return {
-    name: definition.name,
-    serialize: definition.serialize,
-    deserialize: definition.deserialize,
+    name,
+    serialize,
+    deserialize,
+    ...(prepare === undefined ? {} : { prepare }),
+    ...(inner === undefined ? {} : { inner }),
   };
 }
 

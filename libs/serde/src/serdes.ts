@@ -1,6 +1,6 @@
 // Owns the list of built-in serdes users choose from.
 import { avroSerde } from './avro.ts';
-import type { AvroSchema } from './avro.ts';
+import type { AvroLogicalTypes, AvroSchema } from './avro.ts';
 import { bytesSerde, stringSerde } from './basic-serdes.ts';
 import { jsonSerde } from './json/json-serde.ts';
 import { booleanSerde, float64Serde, int32Serde, int64Serde, safeIntegerSerde } from './numbers.ts';
@@ -25,5 +25,8 @@ export const Serdes = {
   /** One byte, 0 or 1. */
   boolean: (): Serde<boolean> => booleanSerde(),
   /** Avro's binary encoding of one schema, without framing. @throws MillraceError MILLRACE_INVALID_CONFIG */
-  avro: <T = unknown>(schema: AvroSchema): Serde<T> => avroSerde<T>(schema),
+  avro: <T = unknown>(
+    schema: AvroSchema,
+    options: { readonly logicalTypes?: AvroLogicalTypes } = {},
+  ): Serde<T> => avroSerde<T>(schema, options),
 } as const;

@@ -155,6 +155,7 @@ function windowedSerde<K>(
     name,
     serialize: (windowed) => Buffer.from(codec.toBinary(windowed), 'latin1'),
     deserialize: (bytes) => codec.fromBinary(binaryFromBytes(bytes), false),
+    inner: [{ serde: inner }],
     [COMPILE]: () => codec,
     [WINDOW_BYTES]: suffixBytes,
   };

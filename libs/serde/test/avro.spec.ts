@@ -78,7 +78,7 @@ describe('SchemaRegistryClient', () => {
             ? answer(404, { error_code: 40403, message: 'Schema not found' })
             : answer(200, { schema: JSON.stringify(found) });
         }
-        if (path.startsWith('GET /config'))
+        if (path.startsWith('GET /subjects'))
           return answer(404, { error_code: 40401, message: 'Subject not found' });
         const text = (JSON.parse(body) as { schema: string }).schema;
         const id = [...schemas].find(([, each]) => JSON.stringify(each) === text)?.[0];
@@ -88,7 +88,7 @@ describe('SchemaRegistryClient', () => {
         }
         return id === undefined
           ? answer(404, { error_code: 40403, message: 'Schema not found' })
-          : answer(200, { id });
+          : answer(200, { id, version: 1 });
       });
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -176,10 +176,12 @@ describe('SchemaRegistryClient', () => {
 
   it('registers its schema only when told to', async () => {
     await expect(settle(make({ schema }), (each) => each.serialize(payment))).rejects.toMatchObject({
-      code: 'MILLRACE_SERIALIZATION_FAILED',
-      message: expect.stringContaining('does not have its schema'),
+      code: 'MILLRACE_SCHEMA_MISSING',
+      message: expect.stringContaining('does not have the schema'),
     });
-    expect(requests.some((request) => request.includes('/versions'))).toBe(false);
+    expect(requests.some((request) => request.startsWith('POST') && request.includes('/versions'))).toBe(
+      false,
+    );
     const bytes = await settle(make({ schema, register: true }), (each) => each.serialize(payment));
     expect(Buffer.from(bytes).readInt32BE(1)).toBe(99);
     expect(() => make({}).serialize(payment)).toThrow(/can only read/);

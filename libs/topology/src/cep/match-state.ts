@@ -14,6 +14,7 @@ export function runsSerde<V>(eventSerde: Serde<V>): Serde<readonly Run<V>[]> {
   const codec = compileCodec(eventSerde);
   return createSerde<readonly Run<V>[]>({
     name: `partial-matches(${eventSerde.name})`,
+    inner: [{ serde: eventSerde }],
     serialize: (runs) => bytesFromBinary(write(runs, (event) => codec.toBinary(event))),
     deserialize: (bytes) => read(binaryFromBytes(bytes), (event) => codec.fromBinary(event, false)),
   });

@@ -23,6 +23,7 @@ export function changeSerde(values: AnySerde): AnySerde {
   const name = `change(${values.name})`;
   return createBinarySerde<unknown>({
     name,
+    inner: [{ serde: values }],
     toBinary(change) {
       const { newValue, oldValue } = change as Change;
       if (oldValue === null) return flagged(HAS_NEW, codec.toBinary(newValue));

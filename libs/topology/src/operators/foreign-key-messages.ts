@@ -64,6 +64,7 @@ export function subscriptionSerde(primaryKeys: AnySerde): AnySerde {
   const name = `subscription(${primaryKeys.name})`;
   return createBinarySerde<unknown>({
     name,
+    inner: [{ serde: primaryKeys, role: 'primary-key' }],
     toBinary(given) {
       const { instruction, primaryKey, hash, partition } = given as Subscription;
       const head = flagged(hashFlag(hash)) + (hash ?? '') + orderedUint32(partition);
@@ -105,6 +106,7 @@ export function responseSerde(foreignValues: AnySerde): AnySerde {
   const name = `subscription-response(${foreignValues.name})`;
   return createBinarySerde<unknown>({
     name,
+    inner: [{ serde: foreignValues }],
     toBinary(given) {
       const { hash, foreignValue } = given as SubscriptionResponse;
       const head = (flags: number): string => flagged(flags | hashFlag(hash)) + (hash ?? '');

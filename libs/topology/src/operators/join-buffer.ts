@@ -33,6 +33,7 @@ export function bufferedSerde(values: AnySerde): AnySerde {
   const codec = compileCodec(values);
   return createBinarySerde<unknown>({
     name: `buffered(${values.name})`,
+    inner: [{ serde: values }],
     toBinary(given) {
       const { value, headers } = given as Buffered;
       let head: string = orderedUint32(headers.length);

@@ -36,6 +36,7 @@ export interface HeldChange {
 export function heldChangesSerde(values: AnySerde): AnySerde {
   return createBinarySerde<BinaryString>({
     name: `held(${values.name})`,
+    inner: [{ serde: values }],
     toBinary: (packed) => packed,
     fromBinary: (packed) => packed,
   });

@@ -36,6 +36,10 @@ export function unmatchedSerde(left: AnySerde, right: AnySerde): AnySerde {
   const codecs: readonly [Codec<unknown>, Codec<unknown>] = [compileCodec(right), compileCodec(left)];
   return createBinarySerde<unknown>({
     name: `unmatched(${left.name},${right.name})`,
+    inner: [
+      { serde: left, role: 'left' },
+      { serde: right, role: 'right' },
+    ],
     toBinary(given) {
       if (typeof given === 'number') return (MARK_BYTE + orderedTime(given)) as BinaryString;
       const { side, values } = given as Unmatched;

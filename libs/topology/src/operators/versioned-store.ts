@@ -39,6 +39,7 @@ export function versionSerde(values: AnySerde): AnySerde {
   const codec = compileCodec(values);
   return createBinarySerde<unknown>({
     name: `version(${values.name})`,
+    inner: [{ serde: values }],
     toBinary: (value) =>
       value === DELETED ? DELETED_BINARY : ((VALUE_BYTE + codec.toBinary(value)) as BinaryString),
     fromBinary: (binary) =>

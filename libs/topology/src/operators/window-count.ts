@@ -25,6 +25,7 @@ export function countedSerde(inner: AnySerde): AnySerde {
   const codec = compileCodec(inner);
   return createBinarySerde<unknown>({
     name: `counted(${inner.name})`,
+    inner: [{ serde: inner }],
     toBinary(value) {
       const { next, aggregate } = value as Counted;
       const encoded = aggregate === null ? '\u0000' : `\u0001${codec.toBinary(aggregate)}`;

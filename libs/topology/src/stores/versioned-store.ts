@@ -29,6 +29,7 @@ export function versionSerde(values: AnySerde): AnySerde {
   const codec = compileCodec(values);
   return createBinarySerde<unknown>({
     name: `version(${values.name})`,
+    inner: [{ serde: values }],
     toBinary: (value) => (value === NO_VALUE ? EMPTY : FULL + codec.toBinary(value)) as BinaryString,
     fromBinary: (binary) =>
       binary.charCodeAt(0) === 0 ? NO_VALUE : codec.fromBinary(binary.substring(1) as BinaryString, false),
