@@ -15,8 +15,9 @@ const TASK = '0_0' as TaskIdText;
 const INPUT = { topic: 'in', partition: 0 };
 const OWN = 'app-own-0';
 const GROUP = { groupId: 'app', generationId: -1, memberId: '', groupInstanceId: null };
+const VERSIONS = [1, 2] as const;
 
-describe.each([1, 2])('a new owner of a task, under transaction version %d', (transactionVersion) => {
+describe.each(VERSIONS)('a new owner of a task, under transaction version %d', (transactionVersion) => {
   let clock: VirtualClock;
   let cluster: MemoryCluster;
   let client: BrokerClient;
