@@ -5,6 +5,8 @@ import type { FastifyInstance } from 'fastify';
 import type { Clock, Timer } from '#libs/core';
 import { badRequest } from '../control-error.ts';
 import type { Applications, Served } from '../applications.ts';
+import { error } from '../schemas/answers.ts';
+import { jsonSchema } from '../schemas/json-schema.ts';
 import { OF_APPLICATION } from './parameters.ts';
 import type { ApplicationParams } from './parameters.ts';
 import { wholeOf } from './read.ts';
@@ -46,7 +48,14 @@ export class EventStreams {
             },
             additionalProperties: false,
           },
-          produces: ['text/event-stream'],
+          response: {
+            200: {
+              description: 'The stream',
+              content: { 'text/event-stream': { schema: { type: 'string' } } },
+            },
+            '4xx': { description: 'What is wrong with the request', ...jsonSchema(error) },
+            '5xx': { description: 'What the server failed with', ...jsonSchema(error) },
+          },
         },
       },
       (request, reply) => {
