@@ -6,6 +6,7 @@ import { formatTopicPartition, sleep, yieldToIo } from '#libs/core';
 import type { Clock, TopicPartition } from '#libs/core';
 import { SchemaPending } from '#libs/serde';
 import type { RestoreBatch, TaskState } from '#libs/state';
+import { LookUps } from './look-ups.ts';
 import type { SourceTopicRestore } from './source-topic-restore.ts';
 
 /** Records of one task that may be on their way into its database: one write under way, and the next being gathered. */
@@ -104,6 +105,7 @@ export class ChangelogFeed {
   private readonly reader: RecordReader;
   private readonly feeding = new Map<string, Feeding>();
   private readonly columns = new RecordColumns();
+  private readonly lookUps: LookUps;
   private running: Promise<void> | null = null;
   private closed = false;
   private bufferedBytes = 0;
@@ -112,6 +114,8 @@ export class ChangelogFeed {
 
   constructor(parts: ChangelogFeedParts) {
     this.parts = parts;
+    // Its task, or the start of the application, asks the same registry and says so.
+    this.lookUps = new LookUps(parts.clock, null, 'A restore');
     this.reader = parts.client.createReader({
       ...parts.reader,
       isolation: 'read_committed',
@@ -252,7 +256,7 @@ export class ChangelogFeed {
         if (records.count > 0) this.write(feeding, records, next);
       }
     } catch (error) {
-      if (error instanceof SchemaPending) this.pumpAfter(feeding, error.ready);
+      if (error instanceof SchemaPending) this.pumpAfter(feeding, this.lookUps.wait(error.ready));
       else this.fail(store, error);
     }
   }

@@ -14,6 +14,7 @@ import { SchemaPending, compileCodec, detachBinary } from '#libs/serde';
 import type { Codec } from '#libs/serde';
 import type { GlobalStorePort, GlobalStoreSpec } from '#libs/topology';
 import type { ExceptionHandler } from './failure-policy.ts';
+import { LookUps } from './look-ups.ts';
 import type { RestoreListener } from './store-restorer.ts';
 
 /** What restore listeners are told as the task of a global store. */
@@ -87,6 +88,7 @@ export class GlobalStores {
   private readonly stores = new Map<string, GlobalStore>();
   private readonly partitions = new Map<string, GlobalPartition[]>();
   private readonly columns = new RecordColumns();
+  private readonly lookUps: LookUps;
   private reader: RecordReader | null = null;
   private running: Promise<void> | null = null;
   private closed = false;
@@ -94,6 +96,7 @@ export class GlobalStores {
 
   constructor(parts: GlobalStoresParts) {
     this.parts = parts;
+    this.lookUps = new LookUps(parts.clock, parts.logger, 'Reading the global tables');
     this.ready = new Promise((resolve) => {
       this.settleReady = resolve;
     });
@@ -222,7 +225,7 @@ export class GlobalStores {
       store.rows.set(key, { encoded: detachBinary(rawValue), timestamp, partition });
     } catch (error) {
       if (error instanceof SchemaPending)
-        return error.ready.then(() => this.apply(store, topic, partition, i));
+        return this.lookUps.wait(error.ready).then(() => this.apply(store, topic, partition, i));
       this.onUndecodable(store, topic, partition, i, error);
     }
     return undefined;

@@ -4,6 +4,7 @@
 import type { BrokerClient } from '#libs/broker';
 import { MillraceError, asError } from '#libs/core';
 import type { Clock, Logger, TaskIdText } from '#libs/core';
+import { prepareSerdes } from '#libs/serde';
 import type { StateBackend } from '#libs/state';
 import type { Topology } from '#libs/topology';
 import type { RuntimeConfig } from './config.ts';
@@ -18,6 +19,7 @@ import { refuseWithoutStreamsGroups } from './membership.ts';
 import type { RestoreListener } from './store-restorer.ts';
 import { Worker, asFatal } from './worker.ts';
 import { WorkerFailurePolicy } from './worker-failure.ts';
+import { serdeUses } from './serde-uses.ts';
 import type { WorkerFailureVerdict } from './worker-failure.ts';
 
 export interface StreamsRuntimeParts {
@@ -209,6 +211,7 @@ export class StreamsRuntime {
         insight: this.insightLog,
         isPaused: () => this.paused,
         onState: (state) => this.onWorkerState(state),
+      await this.prepareSerdes(layout);
       });
       this.worker = worker;
       await globals.start();
@@ -233,6 +236,23 @@ export class StreamsRuntime {
         failure = error;
       }
       launched = await this.replace(failure);
+  /** A wrong or missing schema is known before any record; a registry that does not answer is waited for. @throws what the serdes found. */
+  private async prepareSerdes(layout: ClusterLayout): Promise<void> {
+    const { clock, logger, config } = this.parts;
+    const lookUps = new LookUps(clock, logger, `The start of "${config.applicationId}"`);
+    for (;;) {
+      try {
+        await prepareSerdes(serdeUses(layout));
+        lookUps.settle();
+        return;
+      } catch (error) {
+        const pauseMs = lookUps.toPause(error);
+        await this.wait(pauseMs);
+        if (this.stopRequested) throw error;
+      }
+    }
+  }
+
     }
   }
 

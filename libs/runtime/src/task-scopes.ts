@@ -1,8 +1,10 @@
 // Owns scopes: what an operator does in one is all there or all undone. It bounds them for every part that takes part in one, and
 // suspends the task where a scope found out that something has to be read first.
+import type { Clock, Logger } from '#libs/core';
 import { SchemaPending } from '#libs/serde';
 import { StateMiss } from '#libs/state';
 import type { TaskState } from '#libs/state';
+import { LookUps } from './look-ups.ts';
 import type { OperatorClocks } from './operator-clocks.ts';
 import { TopicPending } from './output-collector.ts';
 import type { OutputCollector } from './output-collector.ts';
@@ -22,6 +24,9 @@ export interface TaskScopesParts {
   readonly mailbox: TaskMailbox;
   /** Finds out the partition count of a topic that a sink or the dead-letter queue needs. */
   readonly resolveTopic: (topic: string) => Promise<void>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly taskName: string;
 }
 
 export class TaskScopes {
@@ -30,9 +35,11 @@ export class TaskScopes {
   /** Has the open epoch anything of this task? */
   touched = false;
   private readonly parts: TaskScopesParts;
+  private readonly lookUps: LookUps;
 
   constructor(parts: TaskScopesParts) {
     this.parts = parts;
+    this.lookUps = new LookUps(parts.clock, parts.logger, `Task ${parts.taskName}`);
   }
 
   /** Any scope but a record. `onError` throws to stop the task, lets the scope go, or says when it is to be run again. */
@@ -84,7 +91,7 @@ export class TaskScopes {
   /** Suspends the task when `error` only says that something has to be read first. */
   canWaitFor(error: unknown): boolean {
     if (error instanceof StateMiss) this.suspended = this.parts.state!.read(error) ?? null;
-    else if (error instanceof SchemaPending) this.suspended = error.ready;
+    else if (error instanceof SchemaPending) this.suspended = this.lookUps.wait(error.ready);
     else if (error instanceof TopicPending) this.suspended = this.parts.resolveTopic(error.topic);
     else return false;
     return true;

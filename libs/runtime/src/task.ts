@@ -131,7 +131,7 @@ export class Task {
     this.claimPending = parts.needsClaim;
     this.context.streamTime = parts.streamTime;
     const { state } = this;
-    this.scopes = new TaskScopes({ ...parts, ...parts.timing });
+    this.scopes = new TaskScopes({ ...parts, ...parts.timing, taskName: this.name });
     this.scopes.touched = parts.needsClaim;
     this.dueWork = new TaskDueWork({ ...parts, ...parts.timing, scopes: this.scopes, taskName: this.name });
     this.readAheads = this.group.queues.map(({ source }) =>
