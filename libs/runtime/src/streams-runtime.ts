@@ -12,14 +12,16 @@ import { NOTHING_WAITS, NO_FAILURES, addFailures } from './failure-counts.ts';
 import { GlobalStores } from './global-stores.ts';
 import type { RuntimeFigures, RuntimeInsight } from './insight/figures.ts';
 import { InsightLog } from './insight/insight-log.ts';
+import type { ClusterLayout } from './cluster-layout.ts';
+import { LookUps } from './look-ups.ts';
 import { layOut } from './internal-topics.ts';
 import type { PartitionCheck } from './internal-topics.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { refuseWithoutStreamsGroups } from './membership.ts';
 import type { RestoreListener } from './store-restorer.ts';
+import { serdeUses } from './serde-uses.ts';
 import { Worker, asFatal } from './worker.ts';
 import { WorkerFailurePolicy } from './worker-failure.ts';
-import { serdeUses } from './serde-uses.ts';
 import type { WorkerFailureVerdict } from './worker-failure.ts';
 
 export interface StreamsRuntimeParts {
@@ -209,9 +211,9 @@ export class StreamsRuntime {
         globals,
         onRestore,
         insight: this.insightLog,
+      await this.prepareSerdes(layout);
         isPaused: () => this.paused,
         onState: (state) => this.onWorkerState(state),
-      await this.prepareSerdes(layout);
       });
       this.worker = worker;
       await globals.start();
@@ -223,19 +225,6 @@ export class StreamsRuntime {
     return { worker, globals };
   }
 
-  /** Runs a worker and, for as long as the policy says so, its replacements. */
-  private async supervise(first: Launched): Promise<void> {
-    let launched: Launched | null = first;
-    while (launched !== null) {
-      let failure: unknown;
-      try {
-        await launched.worker.run().finally(() => launched?.globals.close());
-        this.end(null);
-        return;
-      } catch (error) {
-        failure = error;
-      }
-      launched = await this.replace(failure);
   /** A wrong or missing schema is known before any record; a registry that does not answer is waited for. @throws what the serdes found. */
   private async prepareSerdes(layout: ClusterLayout): Promise<void> {
     const { clock, logger, config } = this.parts;
@@ -264,6 +253,19 @@ export class StreamsRuntime {
       const { response, pauseMs, refusal } = this.stopRequested ? STOPPED : this.policy.decide(error);
       if (response !== 'replace') {
         if (refusal !== null)
+  /** Runs a worker and, for as long as the policy says so, its replacements. */
+  private async supervise(first: Launched): Promise<void> {
+    let launched: Launched | null = first;
+    while (launched !== null) {
+      let failure: unknown;
+      try {
+        await launched.worker.run().finally(() => launched?.globals.close());
+        this.end(null);
+        return;
+      } catch (error) {
+        failure = error;
+      }
+      launched = await this.replace(failure);
           logger.error(`The worker is not replaced again: ${refusal}`, { code: error.code });
         this.stopsProcess = response === 'stopProcess';
         this.end(failure);
