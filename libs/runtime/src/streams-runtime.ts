@@ -18,8 +18,8 @@ import { layOut } from './internal-topics.ts';
 import type { PartitionCheck } from './internal-topics.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { refuseWithoutStreamsGroups } from './membership.ts';
-import type { RestoreListener } from './store-restorer.ts';
 import { serdeUses } from './serde-uses.ts';
+import type { RestoreListener } from './store-restorer.ts';
 import { Worker, asFatal } from './worker.ts';
 import { WorkerFailurePolicy } from './worker-failure.ts';
 import type { WorkerFailureVerdict } from './worker-failure.ts';
@@ -200,6 +200,7 @@ export class StreamsRuntime {
     try {
       if (config.groupProtocol === 'streams') await refuseWithoutStreamsGroups(client, config);
       const layout = await layOut(topology, config, client, checkPartitions);
+      await this.prepareSerdes(layout);
       worker = new Worker({
         index: 0,
         config,
@@ -211,7 +212,6 @@ export class StreamsRuntime {
         globals,
         onRestore,
         insight: this.insightLog,
-      await this.prepareSerdes(layout);
         isPaused: () => this.paused,
         onState: (state) => this.onWorkerState(state),
       });
@@ -242,17 +242,6 @@ export class StreamsRuntime {
     }
   }
 
-    }
-  }
-
-  /** The next worker; `null` when there is none and the application has ended. */
-  private async replace(failure: unknown): Promise<Launched | null> {
-    const { logger } = this.parts;
-    for (;;) {
-      const error = asFatal(failure);
-      const { response, pauseMs, refusal } = this.stopRequested ? STOPPED : this.policy.decide(error);
-      if (response !== 'replace') {
-        if (refusal !== null)
   /** Runs a worker and, for as long as the policy says so, its replacements. */
   private async supervise(first: Launched): Promise<void> {
     let launched: Launched | null = first;
@@ -266,6 +255,17 @@ export class StreamsRuntime {
         failure = error;
       }
       launched = await this.replace(failure);
+    }
+  }
+
+  /** The next worker; `null` when there is none and the application has ended. */
+  private async replace(failure: unknown): Promise<Launched | null> {
+    const { logger } = this.parts;
+    for (;;) {
+      const error = asFatal(failure);
+      const { response, pauseMs, refusal } = this.stopRequested ? STOPPED : this.policy.decide(error);
+      if (response !== 'replace') {
+        if (refusal !== null)
           logger.error(`The worker is not replaced again: ${refusal}`, { code: error.code });
         this.stopsProcess = response === 'stopProcess';
         this.end(failure);
