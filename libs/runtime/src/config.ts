@@ -61,6 +61,11 @@ export interface RuntimeConfig extends WorkerFailureConfig {
   readonly maxWarmups: number;
   /** How long the group waits, while copies warm up, until it looks again; a copy that has caught up says so by itself. Default 600,000. */
   readonly probingRebalanceIntervalMs: number;
+  /**
+   * Where queries of other instances reach this one, as `host:port`: Kafka Streams' `application.server`. Published to the group. `null`: not
+   * said, and no other instance knows what this one has.
+   */
+  readonly applicationServer: string | null;
   /** Rack or zone this instance runs in; standby copies go to others first. `null`: not said. */
   readonly rack: string | null;
   readonly exceptionHandlers: ExceptionHandlers;
@@ -110,6 +115,7 @@ export function resolveRuntimeConfig(options: RuntimeOptions): RuntimeConfig {
     acceptableRecoveryLag: options.acceptableRecoveryLag ?? 10_000,
     maxWarmups: options.maxWarmups ?? 2,
     probingRebalanceIntervalMs: options.probingRebalanceIntervalMs ?? 600_000,
+    applicationServer: options.applicationServer ?? null,
     rack: options.rack ?? null,
     exceptionHandlers: { ...DEFAULT_EXCEPTION_HANDLERS, ...options.exceptionHandlers },
     until: options.until ?? 'stopped',
@@ -241,6 +247,11 @@ function scalingFaults(config: RuntimeConfig): string[] {
   if (typeof probing !== 'number' || !Number.isFinite(probing) || probing < 60_000) {
     faults.push(`probingRebalanceIntervalMs must be 60000 or more, is ${JSON.stringify(probing)}`);
   }
+  if (config.applicationServer !== null && parseHost(config.applicationServer) === null) {
+    faults.push(
+      `applicationServer must be host:port, such as 10.0.0.7:8080 or [::1]:8080, is ${JSON.stringify(config.applicationServer)}`,
+    );
+  }
   const rack: unknown = config.rack;
   if (rack !== null && (typeof rack !== 'string' || rack === '' || rack.length > RACK_LENGTH_MAX)) {
     faults.push(
@@ -248,4 +259,13 @@ function scalingFaults(config: RuntimeConfig): string[] {
     );
   }
   return faults;
+}
+
+const HOST_AND_PORT = /^(?:\[([0-9a-fA-F:.]{2,45})\]|([a-zA-Z0-9._-]{1,253})):(\d{1,5})$/;
+
+/** The parts of an `applicationServer`; `null`: it is none. */
+export function parseHost(text: unknown): { readonly host: string; readonly port: number } | null {
+  const parts = typeof text === 'string' ? HOST_AND_PORT.exec(text) : null;
+  const port = Number(parts?.[3]);
+  return parts === null || port < 1 || port > 65_535 ? null : { host: parts[1] ?? parts[2]!, port };
 }

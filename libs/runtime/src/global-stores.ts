@@ -115,6 +115,13 @@ export class GlobalStores {
     });
   }
 
+  /** Committed rows by encoded key, for queries. They change as the topic is read. */
+  rows(
+    name: string,
+  ): ReadonlyMap<BinaryString, { readonly encoded: BinaryString; readonly timestamp: number }> {
+    return (this.store(name) as GlobalStore).rows;
+  }
+
   /** Begins to read. Resolves once the ends are known. @throws MillraceError MILLRACE_TOPIC_MISSING and what the broker answers. */
   async start(): Promise<void> {
     const { client } = this.parts;

@@ -4,17 +4,21 @@ import type { Assignment, BrokerAdmin, MemberSubscription } from '#libs/broker';
 import { asError, formatTopicPartition, parseTaskId, within } from '#libs/core';
 import type { Clock, Logger, TaskIdText, TopicPartition } from '#libs/core';
 import { assignableTask, assignTasks } from './assignor/assign-tasks.ts';
-import type { AssignableMember } from './assignor/contract.ts';
+import type { AssignableMember, MemberCopies } from './assignor/contract.ts';
 import { decodeMemberData, encodeAssignmentData, identityOf } from './assignor/group-data.ts';
 import type { DecodedMemberData } from './assignor/group-data.ts';
 import { topologyShapes } from './assignor/topology-shape.ts';
 import type { ClusterLayout } from './cluster-layout.ts';
 import type { RuntimeConfig } from './config.ts';
+import type { HostTasks } from './queries/host-directory.ts';
 
 /** Ids of all members are told to each only while they are few characters in all: the broker keeps everybody's answer in one record. */
 const LIVE_CHARACTERS_MAX = 1_024;
 /** The group waits for the answer: without it in time, copies count as behind. */
 const END_OFFSETS_MS = 2_000;
+
+/** Everybody is told of everybody, so that this grows with the square of the group; the broker keeps it in one record of 1 MB. */
+const HOSTS_BYTES_MAX = 256 * 1_024;
 
 interface Member {
   readonly subscription: MemberSubscription;
@@ -82,6 +86,7 @@ export class GroupLeader {
     this.assigned = live;
     const isSmall = live.reduce((sum, id) => sum + id.length, 0) <= LIVE_CHARACTERS_MAX;
     const isHandover = [...answers.values()].some(({ givesUp }) => givesUp.length > 0);
+    const hosts = this.hostTasks(members, answers);
     const assignments = new Map<string, Assignment>();
     for (const { subscription, data } of members) {
       const answer = answers.get(subscription.memberId)!;
@@ -95,6 +100,7 @@ export class GroupLeader {
           handover: isHandover,
           memberCount: members.length,
           seen: identityOf(data),
+          hosts,
           probeInMs: warmingUp.length > 0 ? config.probingRebalanceIntervalMs : null,
         },
         data.version,
@@ -102,6 +108,37 @@ export class GroupLeader {
       assignments.set(subscription.memberId, { partitions: this.partitionsOf(answer.active), userData });
     }
     return assignments;
+  }
+
+  /** Who has what, for queries: of those that have said where they are. Nothing of it in a group so large that the broker could not keep it. */
+  private hostTasks(
+    members: readonly Member[],
+    answers: ReadonlyMap<string, MemberCopies>,
+  ): readonly HostTasks[] {
+    const byHost = new Map<string, { active: TaskIdText[]; standby: TaskIdText[] }>();
+    for (const { subscription, data } of members) {
+      const { applicationServer: host } = data;
+      if (host === null) continue;
+      const { active, standby, warmup } = answers.get(subscription.memberId)!;
+      const known = byHost.get(host) ?? { active: [], standby: [] };
+      known.active.push(...active);
+      known.standby.push(...standby, ...warmup);
+      byHost.set(host, known);
+    }
+    const hosts = [...byHost].map(([host, tasks]) => ({ host, ...tasks }));
+    const characters = hosts.reduce(
+      (sum, { host, active, standby }) => sum + host.length + 2 * (active.length + standby.length),
+      0,
+    );
+    if (characters * members.length <= HOSTS_BYTES_MAX) return hosts;
+    this.logger.warn(
+      'The group is too large to tell each member who has which task; queries are not routed',
+      {
+        members: members.length,
+        bytes: characters * members.length,
+      },
+    );
+    return [];
   }
 
   private read(subscription: MemberSubscription): Member {

@@ -43,6 +43,7 @@ export type { WorkerFailure, WorkerFailureHandler, WorkerFailureResponse } from 
 export { changelogTopic, repartitionTopic, sourceTopic, transactionalId } from './names.ts';
 export { decodeOffsetMetadata, encodeOffsetMetadata, shortHash } from './offset-metadata.ts';
 export type { OffsetMetadata } from './offset-metadata.ts';
+export * from './queries/index.ts';
 // For measurements: assignments happen inside the group.
 export { assignTasks } from './assignor/assign-tasks.ts';
 export type { AssignableMember, AssignableTask, GroupAssignment } from './assignor/contract.ts';

@@ -76,6 +76,10 @@ export class StandbyCopies {
     return [...this.copies.values()].map((copy) => copy.figures);
   }
 
+  copy(name: TaskIdText): StandbyCopy | undefined {
+    return this.copies.get(name);
+  }
+
   get names(): TaskIdText[] {
     return [...this.copies.keys()];
   }

@@ -26,6 +26,9 @@ const IDLE_WRITE_MS = 3_600_000;
 /** Between two notes, in memory, that the copy was current. */
 const CURRENT_NOTE_MS = 1_000;
 
+/** What is known of the ends of changelogs is asked for again and again, at most a second apart. */
+const KNOWLEDGE_AGE_MS_MAX = 10_000;
+
 export type CopyRole = 'standby' | 'warmup';
 
 export interface StandbyCopyParts extends LocalStateParts {
@@ -120,6 +123,18 @@ export class StandbyCopy {
       lag += Math.max(0, end - store.position);
     }
     return lag;
+  }
+
+  /** What queries read: open, and following its changelogs. `null`: not now. */
+  get readableState(): TaskState | null {
+    if (this.fed === null || this.ended || this.state?.failure !== null) return null;
+    return this.state;
+  }
+
+  /** As `lag`, for who reads it; `null` also where what is known of the changelogs' ends is old: the brokers may be away. */
+  lagNow(nowMs: number): number | null {
+    if (this.fed === null || nowMs - this.asOf(this.fed) > KNOWLEDGE_AGE_MS_MAX) return null;
+    return this.lag;
   }
 
   /** It needs to be told what the group has committed. */

@@ -8,17 +8,20 @@
 import type {
   BrokerClient,
   GroupMetadata,
+  StreamsEndpointPartitions,
   StreamsGroupMember,
   StreamsGroupMemberHandler,
   StreamsTasks,
 } from '#libs/broker';
 import { asError } from '#libs/core';
-import type { Clock, Logger } from '#libs/core';
+import type { Clock, Logger, TaskIdText } from '#libs/core';
 import type { AssignedTasks } from './assigned-tasks.ts';
 import type { ClusterLayout } from './cluster-layout.ts';
+import { parseHost } from './config.ts';
 import type { RuntimeConfig } from './config.ts';
 import type { ControlQueue } from './control-queue.ts';
 import type { InsightLog } from './insight/insight-log.ts';
+import type { HostDirectory } from './queries/host-directory.ts';
 import { PredecessorSettler } from './predecessor-settler.ts';
 import { streamsTopology } from './streams-topology.ts';
 
@@ -34,6 +37,7 @@ export interface StreamsMembershipParts {
   readonly transactionalId: string;
   readonly controls: ControlQueue;
   readonly assigned: AssignedTasks;
+  readonly directory: HostDirectory;
   readonly insight: InsightLog;
   /** Drops the open epoch and closes all tasks dirty. */
   readonly abandon: () => Promise<void>;
@@ -72,6 +76,7 @@ export class StreamsMembership implements StreamsGroupMemberHandler {
         heartbeatIntervalMs: config.heartbeatIntervalMs,
         maxBlockedMs: config.maxBlockedMs,
         rackId: config.rack,
+        userEndpoint: parseHost(config.applicationServer),
         clientTags: { [TRANSACTIONAL_ID_TAG]: transactionalId },
       },
       this,
@@ -116,6 +121,24 @@ export class StreamsMembership implements StreamsGroupMemberHandler {
         this.parts.onFailed(error);
       }
     });
+  }
+
+  /** The broker names partitions: a task is where one of its inputs is. */
+  onEndpoints(endpoints: readonly StreamsEndpointPartitions[]): void {
+    const { directory, layout } = this.parts;
+    const tasksOf = (topics: StreamsEndpointPartitions['active']): TaskIdText[] => {
+      const read = new Set(topics.flatMap(({ topic, partitions }) => partitions.map((p) => `${topic}-${p}`)));
+      return layout.tasks.filter((task) =>
+        layout.inputs(task).some(({ topic, partition }) => read.has(`${topic}-${partition}`)),
+      );
+    };
+    directory.learn(
+      endpoints.map(({ endpoint: { host, port }, active, standby }) => ({
+        host: `${host.includes(':') ? `[${host}]` : host}:${port}`,
+        active: tasksOf(active),
+        standby: tasksOf(standby),
+      })),
+    );
   }
 
   onReady(ready: boolean): void {

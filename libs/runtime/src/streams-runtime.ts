@@ -17,6 +17,7 @@ import { LookUps } from './look-ups.ts';
 import { layOut } from './internal-topics.ts';
 import type { PartitionCheck } from './internal-topics.ts';
 import { Lifecycle } from './lifecycle.ts';
+import { StoreQueries } from './queries/store-queries.ts';
 import { refuseWithoutStreamsGroups } from './membership.ts';
 import { serdeUses } from './serde-uses.ts';
 import type { RestoreListener } from './store-restorer.ts';
@@ -45,6 +46,8 @@ const STOPPED: WorkerFailureVerdict = { response: 'stopClient', pauseMs: 0, refu
 
 export class StreamsRuntime {
   readonly lifecycle: Lifecycle;
+  /** Reads of committed state. */
+  readonly queries: StoreQueries;
   private readonly parts: StreamsRuntimeParts;
   private worker: Worker | null = null;
   private failure: MillraceError | null = null;
@@ -65,6 +68,14 @@ export class StreamsRuntime {
 
   constructor(parts: StreamsRuntimeParts) {
     this.parts = parts;
+    this.queries = new StoreQueries({
+      topology: parts.topology,
+      client: parts.client,
+      config: parts.config,
+      clock: parts.clock,
+      tasks: () => (this.lifecycle.ended ? null : (this.worker?.queryable ?? null)),
+      lifecycle: () => this.lifecycle.state,
+    });
     this.lifecycle = new Lifecycle((error) => {
       parts.logger.error('A lifecycle listener threw', { error: asError(error).message });
     });
@@ -97,6 +108,7 @@ export class StreamsRuntime {
       failures: {
         ...addFailures(figures.failures, past?.failures ?? NO_FAILURES),
         waiting: figures.failures.waiting,
+        delayed: figures.failures.delayed,
       },
       restoredRecords: figures.restoredRecords + (past?.restoredRecords ?? 0),
       committedEpochs: figures.committedEpochs + (past?.committedEpochs ?? 0),
@@ -108,7 +120,6 @@ export class StreamsRuntime {
 
   /** All that is known at this moment; a copy, JSON-safe. Takes some time: not for every turn. */
   insight(): RuntimeInsight {
-        delayed: figures.failures.delayed,
     const { worker, figures, startedAt } = this;
     return {
       at: this.parts.clock.now(),

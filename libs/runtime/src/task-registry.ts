@@ -37,6 +37,15 @@ export class TaskRegistry {
     return this.running.values();
   }
 
+  /** `undefined`: it does not run here. */
+  task(name: TaskIdText): Task | undefined {
+    return this.running.get(name);
+  }
+
+  isAssigned(name: TaskIdText): boolean {
+    return this.assigned.has(name);
+  }
+
   get openingNames(): TaskIdText[] {
     return [...this.opening.keys()];
   }

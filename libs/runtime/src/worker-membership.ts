@@ -23,6 +23,7 @@ import type { ControlQueue } from './control-queue.ts';
 import type { EpochCoordinator } from './epoch-coordinator.ts';
 import { GroupLeader } from './group-leader.ts';
 import type { InsightLog } from './insight/insight-log.ts';
+import type { HostDirectory } from './queries/host-directory.ts';
 import { PredecessorSettler } from './predecessor-settler.ts';
 import { logPhase } from './takeover-phases.ts';
 import type { TaskRegistry } from './task-registry.ts';
@@ -39,6 +40,7 @@ export interface MembershipParts {
   readonly registry: TaskRegistry;
   readonly assigned: AssignedTasks;
   readonly epochs: EpochCoordinator;
+  readonly directory: HostDirectory;
   readonly insight: InsightLog;
   /** Drops the open epoch and closes all tasks dirty. */
   readonly abandon: () => Promise<void>;
@@ -120,6 +122,7 @@ export class WorkerMembership implements GroupMemberHandler {
           standbys: copies,
           positions,
           rack: config.rack,
+          applicationServer: config.applicationServer,
           capacity: CAPACITY,
           shapes: this.shapes,
           repeats: this.repeats,
@@ -138,6 +141,7 @@ export class WorkerMembership implements GroupMemberHandler {
     return controls.post(async () => {
       const data = decodeAssignmentData(assignment.userData);
       const { live, departed, givesUp, handover } = data;
+      this.parts.directory.learn(data.hosts);
       this.live = live;
       const { heartbeatIntervalMs } = this.parts.config;
       this.parts.paceHeartbeats(Math.max(heartbeatIntervalMs, data.memberCount * HEARTBEAT_MS_PER_MEMBER));
@@ -172,14 +176,15 @@ export class WorkerMembership implements GroupMemberHandler {
 
   /**
    * The coordinator hands a static member that comes back what it had, and shows the leader nothing (KAFKA-12759). If it comes back
-   * with another rack, or another version of the application, the leader has to know. Once: a leader that reads less of our data
+   * with another rack, another address, or another version of the application, the leader has to know. Once: a leader that reads less of our data
    * than there is never sees all.
    */
   private beSeen(seen: number | null): void {
     const { config, transactionalId, requestRejoin } = this.parts;
     if (config.groupInstanceId === null || seen === null || this.repeats > 0) return;
-    const { rack } = config;
-    if (seen === identityOf({ transactionalId, rack, capacity: CAPACITY, shapes: this.shapes })) return;
+    const { rack, applicationServer } = config;
+    const { shapes } = this;
+    if (seen === identityOf({ transactionalId, rack, applicationServer, capacity: CAPACITY, shapes })) return;
     this.repeats++;
     requestRejoin('the leader knows this static member as it was before its restart');
   }

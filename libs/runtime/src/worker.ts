@@ -42,6 +42,7 @@ import type { Membership, WorkerMember } from './membership.ts';
 import { transactionalId } from './names.ts';
 import { OutputCollector } from './output-collector.ts';
 import { RecoveryLimits } from './recovery-limits.ts';
+import { QueryableTasks } from './queries/queryable-tasks.ts';
 import { RepartitionTrimmer } from './repartition-trimmer.ts';
 import { RunLimit } from './run-limit.ts';
 import { StandbyCopies } from './standby-copies.ts';
@@ -90,6 +91,8 @@ export class Worker {
   private readonly restorer: StoreRestorer;
   private readonly registry: TaskRegistry;
   private readonly copies: StandbyCopies;
+  /** What queries may read of this worker. */
+  readonly queryable: QueryableTasks;
   private readonly assigned: AssignedTasks;
   private readonly epochs: EpochCoordinator;
   private readonly router: InputRouter;
@@ -174,6 +177,7 @@ export class Worker {
       wake: () => this.wake(),
     });
     this.registry = new TaskRegistry(opener, this.reader, () => this.wake());
+    this.queryable = new QueryableTasks(config, layout, parts.globals, this.registry, this.copies);
     this.epochs = new EpochCoordinator({
       tasks: () => this.registry.tasks,
       collector: this.collector,
@@ -215,6 +219,7 @@ export class Worker {
       registry: this.registry,
       assigned: this.assigned,
       epochs: this.epochs,
+      directory: this.queryable.directory,
       insight: parts.insight,
       abandon: () => this.abandon(true),
       onFailed: (error) => this.fail(error),
@@ -378,6 +383,8 @@ export class Worker {
 
   private async prepare(): Promise<void> {
     const { layout, client } = this.parts;
+    for (const topic of layout.failureTopics)
+      this.collector.addTopic(topic, layout.partitionCounts.get(topic)!);
     for (const sub of layout.topology.subTopologies) {
       for (const sink of sub.sinks) {
         const topic = layout.sinkTopic(sink);
@@ -396,8 +403,6 @@ export class Worker {
   private async loop(): Promise<void> {
     while (!this.stopping) {
       this.turnedAt = this.parts.clock.monotonic();
-    for (const topic of layout.failureTopics)
-      this.collector.addTopic(topic, layout.partitionCounts.get(topic)!);
       try {
         this.throwIfFailed();
         await this.controls.runAll();

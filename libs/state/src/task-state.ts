@@ -70,6 +70,8 @@ export class TaskStateImpl implements TaskState {
   private restoring: Promise<void> = Promise.resolve();
   /** Restores that wait for the cache to be dropped. */
   private waitingRestores = 0;
+  /** Restores that are not written yet. */
+  private restores = 0;
   private closed = false;
 
   constructor(options: TaskStateOptions, database: StateDatabase, environment: TaskStateEnvironment = {}) {
@@ -261,12 +263,21 @@ export class TaskStateImpl implements TaskState {
 
   async committedMany(store: string, keys: readonly BinaryString[]): Promise<(CommittedValue | null)[]> {
     this.assertOpen();
+    await this.whatIsRestored();
     return this.reads.many(this.storeCache(store), keys);
   }
 
   async committedPage(store: string, range: CommittedRange): Promise<CommittedPage> {
     this.assertOpen();
+    await this.whatIsRestored();
     return this.reads.page(this.storeCache(store), range);
+  }
+
+  /** What was handed over before counts as there: of a copy, `reached` says so. */
+  private async whatIsRestored(): Promise<void> {
+    if (this.restores === 0) return;
+    await this.restoring.catch(() => undefined);
+    this.assertOpen();
   }
 
   expiredBefore(store: string): number | undefined {
@@ -331,10 +342,13 @@ export class TaskStateImpl implements TaskState {
     this.restoring = Promise.all([this.restoring, done]).then(() => undefined);
     // Observed by the caller through `done`; the chain is looked at by `restored` and `close`.
     this.restoring.catch(() => undefined);
+    this.restores++;
     try {
       await done;
     } catch (error) {
       throw this.writeBehind.fail(error);
+    } finally {
+      this.restores--;
     }
   }
 

@@ -15,7 +15,12 @@
 // 4. The broker sends an assignment once. Where an answer was lost, or heard by whoever sends heartbeats for a blocked event loop, the
 //    member asks what it is assigned (StreamsGroupDescribe).
 import type { TaskIdText } from '#libs/core';
-import type { StreamsEndpoint, StreamsGroupStatus, StreamsTopology } from '../rpc/index.ts';
+import type {
+  StreamsEndpoint,
+  StreamsGroupStatus,
+  StreamsTopicPartitions,
+  StreamsTopology,
+} from '../rpc/index.ts';
 import type { GroupMember } from './group-member.ts';
 import type { GroupMetadata } from './transactional-writer.ts';
 
@@ -24,6 +29,13 @@ export interface StreamsTasks {
   readonly active: readonly TaskIdText[];
   readonly standby: readonly TaskIdText[];
   readonly warmup: readonly TaskIdText[];
+}
+
+/** What the members of one endpoint have. */
+export interface StreamsEndpointPartitions {
+  readonly endpoint: StreamsEndpoint;
+  readonly active: readonly StreamsTopicPartitions[];
+  readonly standby: readonly StreamsTopicPartitions[];
 }
 
 export interface StreamsGroupMemberHandler {
@@ -39,6 +51,8 @@ export interface StreamsGroupMemberHandler {
   onLost(reason: string, asked: boolean): Promise<void>;
   /** Whether the group is ready to assign: topics may be missing, or a first assignment be delayed. Called when it changes. */
   onReady(ready: boolean): void;
+  /** Who has what, of the members that published a `userEndpoint`; all of them, whenever it changed. */
+  onEndpoints?(endpoints: readonly StreamsEndpointPartitions[]): void;
   /** The member failed for good. */
   onFailed(error: Error): void;
 }

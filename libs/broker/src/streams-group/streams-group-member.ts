@@ -35,7 +35,7 @@ import {
 } from './heartbeat-request.ts';
 import type { StreamsMemberSettings } from './heartbeat-request.ts';
 import { heartbeatRefused, isReady, statusFailure, StreamsStatus } from './refusals.ts';
-import { NO_TASKS, sameTasks, streamsTasks, unionOf } from './tasks.ts';
+import { NO_TASKS, endpointPartitions, sameTasks, streamsTasks, unionOf } from './tasks.ts';
 
 const SESSION_TIMEOUT_MS_DEFAULT = 45_000;
 const REBALANCE_TIMEOUT_MS_DEFAULT = 300_000;
@@ -355,6 +355,8 @@ export class KafkaStreamsGroupMember implements StreamsGroupMember {
         memberId: this.memberId,
       });
     }
+    const endpoints = endpointPartitions(answer);
+    if (endpoints !== null) this.#handler.onEndpoints?.(endpoints);
     this.#onStatuses(answer.status ?? []);
     if (this.#ended) return 'interval';
     this.#heardByGuard();

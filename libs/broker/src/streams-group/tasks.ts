@@ -1,8 +1,8 @@
 // Owns the two spellings of a set of tasks: by sub-topology on the wire, one name each elsewhere. In order, so that equal sets are equal.
 import { compareTaskIds, formatTaskId, parseTaskId } from '#libs/core';
 import type { TaskIdText } from '#libs/core';
-import type { StreamsTasks } from '../contracts/streams-group-member.ts';
-import type { StreamsTaskIds } from '../rpc/index.ts';
+import type { StreamsEndpointPartitions, StreamsTasks } from '../contracts/streams-group-member.ts';
+import type { StreamsGroupHeartbeatAnswer, StreamsTaskIds } from '../rpc/index.ts';
 
 export const NO_TASKS: StreamsTasks = { active: [], standby: [], warmup: [] };
 
@@ -54,4 +54,16 @@ export function sameTasks(a: StreamsTasks, b: StreamsTasks): boolean {
 
 function same(a: readonly TaskIdText[], b: readonly TaskIdText[]): boolean {
   return a.length === b.length && a.every((task, index) => task === b[index]);
+}
+
+/** `null`: nothing new. */
+export function endpointPartitions({
+  partitionsByUserEndpoint,
+}: StreamsGroupHeartbeatAnswer): StreamsEndpointPartitions[] | null {
+  if (partitionsByUserEndpoint === null) return null;
+  return partitionsByUserEndpoint.map(({ userEndpoint, activePartitions, standbyPartitions }) => ({
+    endpoint: userEndpoint,
+    active: activePartitions,
+    standby: standbyPartitions,
+  }));
 }

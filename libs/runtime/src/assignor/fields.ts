@@ -56,6 +56,19 @@ export class FieldWriter {
     return this.field(tag, inner);
   }
 
+  /** Texts, each with sets of tasks, as many for each. */
+  placements(tag: number, placements: readonly (readonly [name: string, ...sets: TaskIdText[][]])[]): this {
+    if (placements.length === 0) return this;
+    const inner = new FieldWriter();
+    for (const [name, ...sets] of placements) {
+      const encoded = Buffer.from(name);
+      inner.varint(encoded.length);
+      for (const byte of encoded) inner.bytes.push(byte);
+      for (const set of sets) inner.taskSet(set);
+    }
+    return this.field(tag, inner);
+  }
+
   finish(): Uint8Array {
     return Uint8Array.from(this.bytes);
   }
@@ -154,6 +167,16 @@ export class FieldReader {
       }
     }
     return names;
+  }
+
+  /** `setCount`: sets of tasks behind each text. */
+  placements(setCount: number): { readonly name: string; readonly sets: TaskIdText[][] }[] {
+    const placements: { readonly name: string; readonly sets: TaskIdText[][] }[] = [];
+    while (!this.isAtEnd) {
+      const name = Buffer.from(this.take(this.varint())).toString('utf8');
+      placements.push({ name, sets: Array.from({ length: setCount }, () => this.tasks()) });
+    }
+    return placements;
   }
 
   figures(): Map<TaskIdText, number> {

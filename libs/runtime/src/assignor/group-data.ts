@@ -9,6 +9,7 @@
 import { createHash } from 'node:crypto';
 import { MillraceError } from '#libs/core';
 import type { TaskIdText } from '#libs/core';
+import type { HostTasks } from '../queries/host-directory.ts';
 import { FieldWriter, MalformedFields, readFields } from './fields.ts';
 
 export const GROUP_DATA_VERSION = 2;
@@ -27,6 +28,8 @@ export interface MemberData {
   /** Sum of the changelog offsets its state reaches, by task that it has state of and that does not run there. */
   readonly positions: ReadonlyMap<TaskIdText, number>;
   readonly rack: string | null;
+  /** Where its queries are answered, `host:port`. */
+  readonly applicationServer: string | null;
   readonly capacity: number;
   /** Counts the times it joined only to be seen: the coordinator lets a member that says what it said before go on without a round. */
   readonly repeats: number;
@@ -39,10 +42,13 @@ export interface MemberData {
  * static member that comes back with other data is not shown to the leader (KAFKA-12759), and learns of that here.
  */
 export function identityOf(
-  data: Pick<MemberData, 'transactionalId' | 'rack' | 'capacity' | 'shapes'>,
+  data: Pick<MemberData, 'transactionalId' | 'rack' | 'capacity' | 'shapes' | 'applicationServer'>,
 ): number {
   const shapes = data.shapes === null ? null : [...data.shapes].sort(([a], [b]) => a - b);
-  const text = JSON.stringify([data.transactionalId, data.rack, data.capacity, shapes]);
+  const parts: unknown[] = [data.transactionalId, data.rack, data.capacity, shapes];
+  // Left out where there is none, so that versions that do not know it agree.
+  if (data.applicationServer !== null) parts.push(data.applicationServer);
+  const text = JSON.stringify(parts);
   return createHash('sha256').update(text).digest().readUInt32BE(0);
 }
 
@@ -71,6 +77,8 @@ export interface AssignmentData {
   readonly handover: boolean;
   /** The member's data as the leader has seen it (`identityOf`); `null`: its version does not say. */
   readonly seen: number | null;
+  /** Who has which tasks, of the members that have said where they are. Left out in large groups. */
+  readonly hosts: readonly HostTasks[];
   /** When the leader wants another round though nothing happens; `null`: it does not. */
   readonly probeInMs: number | null;
 }
@@ -82,6 +90,7 @@ const STANDBYS = 4;
 const POSITIONS = 5;
 const SHAPES = 6;
 const REPEATS = 7;
+const APPLICATION_SERVER = 8;
 
 const ACTIVE = 1;
 const STANDBY = 2;
@@ -94,6 +103,7 @@ const PROBE_IN_MS = 8;
 const HANDOVER = 9;
 const MEMBER_COUNT = 10;
 const SEEN = 11;
+const HOSTS = 12;
 
 /** First byte of an assignment in fields; none of a JSON text. The second is the version. */
 const FIELDS_MARK = 0xfd;
@@ -105,6 +115,7 @@ export function encodeMemberData(data: MemberData): Uint8Array {
   const more = new FieldWriter().tasks(EXPECTS, data.expects).tasks(STANDBYS, data.standbys);
   more.figures(POSITIONS, data.positions);
   if (data.rack !== null) more.text(RACK, data.rack);
+  if (data.applicationServer !== null) more.text(APPLICATION_SERVER, data.applicationServer);
   if (data.capacity !== 1) more.number(CAPACITY, data.capacity);
   if (data.shapes !== null) more.pairs(SHAPES, data.shapes);
   if (data.repeats > 0) more.number(REPEATS, data.repeats);
@@ -143,6 +154,7 @@ export function decodeMemberData(memberId: string, bytes: Uint8Array): DecodedMe
       standbys: [],
       positions: new Map(),
       rack: null,
+      applicationServer: null,
       capacity: 1,
       shapes: null,
       repeats: 0,
@@ -156,6 +168,7 @@ export function decodeMemberData(memberId: string, bytes: Uint8Array): DecodedMe
       standbys: fields.get(STANDBYS)?.tasks() ?? [],
       positions: fields.get(POSITIONS)?.figures() ?? new Map<TaskIdText, number>(),
       rack: fields.get(RACK)?.texts()[0] ?? null,
+      applicationServer: fields.get(APPLICATION_SERVER)?.texts()[0] ?? null,
       capacity: Math.max(1, fields.get(CAPACITY)?.varint() ?? 1),
       shapes: fields.get(SHAPES)?.pairs() ?? null,
       repeats: fields.get(REPEATS)?.varint() ?? 0,
@@ -180,6 +193,10 @@ export function encodeAssignmentData(data: AssignmentData, version: number): Uin
   if (data.handover) fields.number(HANDOVER, 1);
   fields.number(MEMBER_COUNT, data.memberCount);
   if (data.seen !== null) fields.number(SEEN, data.seen);
+  fields.placements(
+    HOSTS,
+    data.hosts.map(({ host, active, standby }) => [host, [...active], [...standby]]),
+  );
   if (data.probeInMs !== null) fields.number(PROBE_IN_MS, Math.ceil(data.probeInMs));
   return Buffer.concat([Buffer.of(FIELDS_MARK, GROUP_DATA_VERSION), fields.finish()]);
 }
@@ -215,6 +232,11 @@ export function decodeAssignmentData(bytes: Uint8Array): AssignmentData {
       handover: fields.has(HANDOVER),
       memberCount: fields.get(MEMBER_COUNT)?.varint() ?? 0,
       seen: fields.get(SEEN)?.varint() ?? null,
+      hosts: (fields.get(HOSTS)?.placements(2) ?? []).map(({ name, sets }) => ({
+        host: name,
+        active: sets[0]!,
+        standby: sets[1]!,
+      })),
       probeInMs: fields.get(PROBE_IN_MS)?.varint() ?? null,
     };
   });
@@ -231,6 +253,7 @@ const EMPTY: AssignmentData = {
   handover: false,
   memberCount: 0,
   seen: null,
+  hosts: [],
   probeInMs: null,
 };
 

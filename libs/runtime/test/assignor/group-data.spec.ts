@@ -9,6 +9,13 @@ import {
 } from '../../src/assignor/group-data.ts';
 import type { AssignmentData, MemberData } from '../../src/assignor/group-data.ts';
 
+const byOrder = (a: TaskIdText, b: TaskIdText): number => {
+  const [subA, partitionA] = a.split('_').map(Number);
+  const [subB, partitionB] = b.split('_').map(Number);
+  return subA! - subB! || partitionA! - partitionB!;
+};
+const ordered = (tasks: readonly TaskIdText[]): TaskIdText[] => [...tasks].sort(byOrder);
+
 const task = fc
   .tuple(fc.nat(40), fc.nat(3_000))
   .map(([subTopology, partition]): TaskIdText => `${subTopology}_${partition}`);
@@ -26,6 +33,7 @@ const memberData: fc.Arbitrary<MemberData> = fc.record({
     .uniqueArray(fc.tuple(task, position), { selector: ([name]) => name })
     .map((list) => new Map(list)),
   rack: fc.option(fc.string({ minLength: 1 })),
+  applicationServer: fc.option(fc.string({ minLength: 1 })),
   capacity: fc.integer({ min: 1, max: 64 }),
   repeats: fc.nat(9),
   shapes: fc
@@ -43,15 +51,16 @@ const assignmentData: fc.Arbitrary<AssignmentData> = fc.record({
   handover: fc.boolean(),
   memberCount: fc.nat(5_000),
   seen: fc.option(fc.nat(0xffff_ffff)),
+  hosts: fc.array(
+    fc.record({
+      host: fc.string({ minLength: 1, maxLength: 40 }),
+      active: taskSet.map((tasks) => ordered(tasks)),
+      standby: taskSet.map((tasks) => ordered(tasks)),
+    }),
+    { maxLength: 4 },
+  ),
   probeInMs: fc.option(fc.nat(600_000)),
 });
-
-const byOrder = (a: TaskIdText, b: TaskIdText): number => {
-  const [subA, partitionA] = a.split('_').map(Number);
-  const [subB, partitionB] = b.split('_').map(Number);
-  return subA! - subB! || partitionA! - partitionB!;
-};
-const ordered = (tasks: readonly TaskIdText[]): TaskIdText[] => [...tasks].sort(byOrder);
 
 const MEMBER: MemberData = {
   transactionalId: 'app-one-0',
@@ -61,6 +70,7 @@ const MEMBER: MemberData = {
   standbys: ['1_0'],
   positions: new Map([['1_0', 12_345]]),
   rack: 'r1',
+  applicationServer: null,
   capacity: 1,
   repeats: 0,
   shapes: new Map([[0, 7]]),
@@ -76,6 +86,7 @@ const NOTHING: AssignmentData = {
   handover: false,
   memberCount: 0,
   seen: null,
+  hosts: [],
   probeInMs: null,
 };
 
@@ -126,6 +137,7 @@ describe('what members tell the group', () => {
       standbys: [],
       positions: new Map(),
       rack: null,
+      applicationServer: null,
       capacity: 1,
       repeats: 0,
       shapes: null,

@@ -5,7 +5,7 @@ import { silentLogger, systemClock } from '#libs/core';
 import type { TaskIdText } from '#libs/core';
 import { Serdes } from '#libs/serde';
 import { StreamsBuilder } from '#libs/topology';
-import { decodeAssignmentData, encodeMemberData } from '../../src/assignor/group-data.ts';
+import { decodeAssignmentData, encodeMemberData, identityOf } from '../../src/assignor/group-data.ts';
 import type { AssignmentData, MemberData } from '../../src/assignor/group-data.ts';
 import { topologyShapes } from '../../src/assignor/topology-shape.ts';
 import { ClusterLayout } from '../../src/cluster-layout.ts';
@@ -63,6 +63,7 @@ function subscription(
     standbys: [],
     positions: new Map(),
     rack: null,
+    applicationServer: null,
     capacity: 1,
     repeats: 0,
     shapes: topologyShapes(layout),
@@ -177,6 +178,40 @@ describe('the leader of the group', () => {
     expect(told.get('new')).toMatchObject({ active: [], expects: ALL });
     const after = await assigned(by, [subscription('old'), subscription('new', { expects: ALL }, renamed)]);
     expect(after.get('new')!.active).toEqual(ALL);
+  });
+
+  it('tells everybody who has which tasks, of those that have said where they are', async () => {
+    const { leader: by } = leader();
+    const told = await assigned(by, [
+      subscription('a', { tasks: [ALL[0]!], applicationServer: 'a:80' }),
+      subscription('b', { tasks: ALL.slice(1), applicationServer: 'b:80' }),
+      subscription('c', {}),
+    ]);
+    const hosts = told.get('c')!.hosts;
+    expect(hosts.map(({ host }) => host)).toEqual(['a:80', 'b:80']);
+    for (const { host, active } of hosts) expect(active).toEqual(told.get(host[0]!)!.active);
+    expect(told.get('a')!.hosts).toEqual(hosts);
+  });
+
+  it('says nothing of addresses where nobody has one, or where they would fill the record of the group', async () => {
+    const { leader: by } = leader();
+    const none = await assigned(by, [subscription('a'), subscription('b')]);
+    expect(none.get('a')!.hosts).toEqual([]);
+    const many = Array.from({ length: 200 }, (_, i) =>
+      subscription(`m${i}`, { applicationServer: `a-rather-long-name-of-a-host.example.org:${8_000 + i}` }),
+    );
+    const told = await assigned(by, many);
+    expect(told.get('m0')!.hosts).toEqual([]);
+    expect(told.get('m0')!.memberCount).toBe(200);
+  });
+
+  it('knows a static member that comes back with another address for another', () => {
+    const shapes = new Map([[0, 1]]);
+    const same = { transactionalId: 't', rack: null, capacity: 1, shapes };
+    const identities = [null, 'a:80', 'b:80'].map((applicationServer) =>
+      identityOf({ ...same, applicationServer }),
+    );
+    expect(new Set(identities).size).toBe(3);
   });
 
   it('refuses a group that another kind of client has joined', async () => {

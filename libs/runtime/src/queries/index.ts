@@ -1,0 +1,20 @@
+// What other libraries see of queries.
+export { StoreQueryError } from './query-error.ts';
+export { HostDirectory } from './host-directory.ts';
+export type { HostTasks } from './host-directory.ts';
+export { StoreQueries } from './store-queries.ts';
+export type { InstanceMetadata, KeyMetadata } from './store-queries.ts';
+export type { AnswerSource, ReadOptions, StoreQuery, StoreAnswer, StoreQueryPort } from './store-query.ts';
+export type { ChangeOptions, StoreChange } from './change-feed.ts';
+export { readPlaces, writePlaces } from './change-feed.ts';
+export { PAGE_ROWS_MAX, readCursor, writeCursor } from './store-reader.ts';
+export type { MissingPartition, PageOptions, RowPage } from './store-reader.ts';
+export { keyOfRow, storeShapes } from './store-shape.ts';
+export type { StoreKind, StoreShape } from './store-shape.ts';
+export type { KeyReadOptions, StorePage } from './store-handle.ts';
+export { QueryableStore } from './queryable-store.ts';
+export type { StoredEntry } from './queryable-store.ts';
+export { QueryableSessionStore, QueryableWindowStore } from './queryable-windows.ts';
+export type { TimeRange, WindowEntry } from './queryable-windows.ts';
+export { QueryableVersionedStore } from './queryable-versions.ts';
+export type { VersionEntry } from './queryable-versions.ts';
