@@ -4,7 +4,7 @@ import { RecordColumns } from '#libs/broker';
 import type { FetchedChunk, IsolationLevel, RecordReader } from '#libs/broker';
 import { FatalError, formatTopicPartition, silentLogger, systemClock } from '#libs/core';
 import type { Logger, RecordOrigin, TopicPartition } from '#libs/core';
-import { compileCodec, detachBinary } from '#libs/serde';
+import { SchemaPending, compileCodec, detachBinary } from '#libs/serde';
 import type { Codec, Serde } from '#libs/serde';
 import { connect } from './connect.ts';
 import type { KafkaConnection } from './connect.ts';
@@ -86,7 +86,7 @@ async function* drain<K, V>(
       continue;
     }
     const end = open.get(chunk.partition) ?? 0;
-    for (const record of decoder.decode(chunk)) if (record.offset < end) yield record;
+    for (const record of await decoder.decode(chunk)) if (record.offset < end) yield record;
     if (chunk.nextOffset >= end) {
       open.delete(chunk.partition);
       reader.unassign(chunk.topic, chunk.partition);
@@ -122,7 +122,18 @@ class RecordDecoder<K, V> {
     this.value = compileCodec(valueSerde);
   }
 
-  decode({ topic, partition, batches, startOffset }: FetchedChunk): TopicRecord<K, V>[] {
+  async decode(chunk: FetchedChunk): Promise<TopicRecord<K, V>[]> {
+    for (;;) {
+      try {
+        return this.decodeNow(chunk);
+      } catch (error) {
+        if (!(error instanceof SchemaPending)) throw error;
+        await error.ready;
+      }
+    }
+  }
+
+  private decodeNow({ topic, partition, batches, startOffset }: FetchedChunk): TopicRecord<K, V>[] {
     const records: TopicRecord<K, V>[] = [];
     const { columns, key, value } = this;
     for (const batch of batches) {

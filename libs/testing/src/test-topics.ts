@@ -1,7 +1,7 @@
 // Owns the two ends of a test: a topic that records are piped into, and one that records are read from. Names are those of Kafka
 // Streams' TestInputTopic and TestOutputTopic. What runs in between is the driver's.
 import type { BinaryString, RecordHeader } from '#libs/core';
-import { SchemaPending, compileCodec } from '#libs/serde';
+import { SchemaPending, compileCodec, prepareSerdes } from '#libs/serde';
 import type { Codec, Serde } from '#libs/serde';
 import { checkedObject, checkedSerde, checkedTime, invalid } from './checks.ts';
 import { inTopic, topicEmpty } from './errors.ts';
@@ -50,6 +50,8 @@ export class TestInputTopic<K, V> {
   readonly #port: InputPort;
   readonly #key: Codec<K>;
   readonly #value: Codec<V>;
+  readonly #prepare: () => Promise<void>;
+  #prepared: Promise<void> | undefined;
   readonly #autoAdvanceMs: number;
   #timeMs: number;
 
@@ -64,6 +66,12 @@ export class TestInputTopic<K, V> {
     this.#port = port;
     this.#key = compileCodec(checkedSerde(`key serde of the topic "${name}"`, keySerde));
     this.#value = compileCodec(checkedSerde(`value serde of the topic "${name}"`, valueSerde));
+    const use = { topic: name, kind: 'external', reads: false, writes: true } as const;
+    this.#prepare = () =>
+      prepareSerdes([
+        [keySerde as Serde<unknown>, { ...use, part: 'key' }],
+        [valueSerde as Serde<unknown>, { ...use, part: 'value' }],
+      ]);
     const { autoAdvanceMs = 0, startTimeMs = port.now() } = checkedObject(
       'The options of the topic',
       options,
@@ -107,6 +115,8 @@ export class TestInputTopic<K, V> {
    * of an epoch, and `driver.settle()` to the end.
    */
   async append(key: K | null, value: V | null, options: PipeOptions = {}): Promise<void> {
+    this.#prepared ??= this.#prepare();
+    await this.#prepared;
     const given = checkedObject('The options of the record', options).timestamp;
     const timestamp = given === undefined ? this.#timeMs : checkedTime('The timestamp of the record', given);
     this.#port.append(this.name, {
