@@ -11,6 +11,22 @@ export type { LogLevel } from './console-logger.ts';
 export type { KafkaConnection } from './connect.ts';
 export { SimulatedKafka } from './simulated-kafka.ts';
 export type { SimulatedConnection, SimulatedHost, SimulatedRecord } from './simulated-kafka.ts';
+export {
+  REDRIVE_COUNT_HEADER,
+  peekDeadLetters,
+  redriveDeadLetters,
+  summarizeDeadLetters,
+} from './dead-letters/index.ts';
+export type {
+  DeadLetter,
+  DeadLetterFilter,
+  DeadLetterOrigin,
+  DeadLetterSummary,
+  DeadLetterTopic,
+  RedriveOptions,
+  RedriveRefusal,
+  RedriveReport,
+} from './dead-letters/index.ts';
 export { readTopic } from './read-topic.ts';
 export type { ReadTopicOptions, TopicRecord } from './read-topic.ts';
 

@@ -17,9 +17,11 @@ export interface DeadLetterCause {
   readonly history: RecordHistory;
 }
 
+/** `failedAt`: milliseconds since the Unix epoch. */
 export function encodeDeadLetter(
   original: readonly RecordHeader[],
   { error, stage, node, history }: DeadLetterCause,
+  failedAt: number,
   withStack: boolean,
 ): BinaryString {
   const cause = error.cause instanceof Error ? error.cause : error;
@@ -37,5 +39,6 @@ export function encodeDeadLetter(
     ...(node === null ? [] : [text(NAMES.node, node)]),
     text(NAMES.timestamp, String(history.timestamp)),
     text(NAMES.attempts, String(history.attempts)),
+    text(NAMES.failedAt, String(failedAt)),
   ]);
 }

@@ -60,4 +60,5 @@ export const DEAD_LETTER_HEADERS = {
   node: 'millrace.errors.node',
   timestamp: 'millrace.errors.timestamp',
   attempts: 'millrace.errors.attempts',
+  failedAt: 'millrace.errors.failed-at',
 } as const;

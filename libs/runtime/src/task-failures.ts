@@ -266,16 +266,20 @@ export class TaskFailures {
   private sendDeadLetter(queue: RecordQueue, failed: Failed, topic: string): void {
     const { columns, index } = queue;
     const { collector } = this.parts;
+    const failedAt = this.parts.clock.now();
     const own = withoutRetryHeaders(columns.readHeaders(index));
     this.send(() => {
       const output = collector.topic(topic).choose(columns.key(index));
       collector.open(output);
       // The headers may take a record over the limit that just fitted without; the stack is the largest of them.
-      if (this.append(output, queue, encodeDeadLetter(own, failed, true)) <= collector.recordBytesMax) return;
+      if (
+        this.append(output, queue, encodeDeadLetter(own, failed, failedAt, true)) <= collector.recordBytesMax
+      )
+        return;
       collector.undoRecord();
       collector.beginRecord();
       collector.open(output);
-      collector.checkSize(output, this.append(output, queue, encodeDeadLetter(own, failed, false)));
+      collector.checkSize(output, this.append(output, queue, encodeDeadLetter(own, failed, failedAt, false)));
     });
   }
 
