@@ -2,23 +2,22 @@
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, afterEach, beforeEach, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { Kafka, Partitioners, logLevel } from 'kafkajs';
 import { formatTopicPartition, sleep, systemClock } from '#libs/core';
 import { Consumed, Produced, SchemaRegistryClient, Serdes, StreamsBuilder } from '#libs/millrace';
 import { createTopic, publish, runToEnd, textsOf } from '../../support/bad-input.ts';
 import { describeWithBroker, uniqueName } from '../../support/broker.ts';
-import { FaultRun, expectNoOpenTransactions, failureOf } from '../../support/fault-run.ts';
+import { failureOf, freshRuns } from '../../support/fault-run.ts';
+import type { FaultRun } from '../../support/fault-run.ts';
 import { startFaultProxy } from '../../support/proxy.ts';
 import { KEYS, PARTITIONS } from '../../support/sums-input.ts';
 
 describeWithBroker('an input', (broker) => {
   let run: FaultRun;
-  beforeEach(async () => {
-    run = await FaultRun.create(broker());
+  freshRuns(broker, (given) => {
+    run = given;
   });
-  afterEach(() => run.close());
-  afterAll(() => expectNoOpenTransactions(broker()));
 
   const kafka = (): Kafka =>
     new Kafka({ clientId: 'spec', brokers: [...broker().bootstrapServers], logLevel: logLevel.NOTHING });
@@ -154,13 +153,16 @@ describeWithBroker('a schema registry', (broker) => {
     status = 200;
     asked = 0;
     answer = schema;
-    server = createServer((_request, response) => {
+    server = createServer((request, response) => {
       asked++;
+      const schemaOf = request.url!.startsWith('/subjects') ? schema : answer;
       response.statusCode = status;
       response.setHeader('content-type', 'application/json');
       response.end(
         JSON.stringify(
-          status === 200 ? { schema: JSON.stringify(answer) } : { error_code: status, message: 'down' },
+          status === 200
+            ? { id: 1, version: 1, schema: JSON.stringify(schemaOf) }
+            : { error_code: status, message: 'down' },
         ),
       );
     });

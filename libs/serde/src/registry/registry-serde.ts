@@ -71,8 +71,12 @@ export class RegistrySerde<T> implements CompilableSerde<T> {
       const own = await resolveOwn(catalog, format, register);
       const checks = subjects.map((use) => new SubjectCheck(catalog, format, register, use));
       const ids = await Promise.all(checks.map((check) => check.check(own)));
-      // Nothing is registered unless all is well.
-      for (const [index, check] of checks.entries()) {
+      // Nothing is registered unless all is well: what will be refused goes first.
+      const order = [...checks.keys()].sort(
+        (a, b) => Number(checks[b]!.isRefused) - Number(checks[a]!.isRefused),
+      );
+      for (const index of order) {
+        const check = checks[index]!;
         const { subject, writes } = check.use;
         asked = `subject "${subject}"`;
         let id = ids[index]!;

@@ -19,6 +19,8 @@ export interface SubjectUse {
 
 export class SubjectCheck {
   readonly use: SubjectUse;
+  /** The registry says that it will refuse the schema, and does not say why before it does. */
+  isRefused = false;
   readonly #catalog: SchemaCatalog;
   readonly #format: SchemaFormat;
   readonly #policy: RegisterPolicy;
@@ -45,9 +47,9 @@ export class SubjectCheck {
     if (found !== null) return found.id;
     if (latest !== null) {
       const { compatible, reasons } = await api.isCompatible(subject, own);
-      // Where the registry gives no reason here, it gives one when it refuses to register.
       if (!compatible && (reasons.length > 0 || !this.#mayRegister))
         throw this.#incompatible(latest.version, reasons.join('; '));
+      this.isRefused = !compatible;
     }
     if (!this.#mayRegister) throw missing(this.#catalog.host, subject, latest?.version ?? null);
     return null;
