@@ -27,6 +27,34 @@ export type {
   RedriveRefusal,
   RedriveReport,
 } from './dead-letters/index.ts';
+export {
+  AnyStore,
+  QueryableSessionStore,
+  QueryableStore,
+  QueryableVersionedStore,
+  QueryableWindowStore,
+  StoreQueryError,
+} from '#libs/runtime';
+export type {
+  AnswerSource,
+  AnyEntry,
+  ChangeOptions,
+  InstanceMetadata,
+  KeyMetadata,
+  KeyReadOptions,
+  MissingPartition,
+  PageOptions,
+  ReadOptions,
+  StoreChange,
+  StoreKind,
+  StorePage,
+  StoreShape,
+  StoredEntry,
+  TimeRange,
+  VersionEntry,
+  WindowEntry,
+} from '#libs/runtime';
+export type { ApplicationStores } from './application-stores.ts';
 export { readTopic } from './read-topic.ts';
 export type { ReadTopicOptions, TopicRecord } from './read-topic.ts';
 

@@ -4,8 +4,20 @@
 //   start: slot ─► state backend ─► broker client ─► runtime        end: runtime ─► broker client ─► state backend ─► slot
 import { FatalError, MillraceError, asError, systemClock } from '#libs/core';
 import type { Clock, Logger, TaskIdText } from '#libs/core';
-import { Lifecycle, StreamsRuntime, noInsight, resolveRuntimeConfig } from '#libs/runtime';
+import {
+  AnyStore,
+  QueryableSessionStore,
+  QueryableStore,
+  QueryableVersionedStore,
+  QueryableWindowStore,
+  Lifecycle,
+  StreamsRuntime,
+  noInsight,
+  resolveRuntimeConfig,
+} from '#libs/runtime';
 import type {
+  InstanceMetadata,
+  KeyMetadata,
   LifecycleListener,
   LifecycleState,
   RestoreListener,
@@ -18,6 +30,7 @@ import type { StateBackend } from '#libs/state';
 import { checkPartitions } from '#libs/topology';
 import type { DescribedTopology, Topology } from '#libs/topology';
 import { connect } from './connect.ts';
+import { ApplicationStores } from './application-stores.ts';
 import { createConsoleLogger } from './console-logger.ts';
 import { claimInstance, claimSlot } from './instance-slot.ts';
 import type { InstanceSlot } from './instance-slot.ts';
@@ -62,6 +75,12 @@ export class StreamsApplication {
   private readonly ended: Promise<void>;
   private settleEnded!: () => void;
   private topology: Topology | null = null;
+  /** What handles of stores ask; also for those who serve queries to others. */
+  readonly stores: ApplicationStores = new ApplicationStores({
+    topology: () => this.builtTopology(),
+    queries: () => this.runtime?.queries ?? null,
+    state: () => this.state,
+  });
   private runtime: StreamsRuntime | null = null;
   private id: string | null = null;
   private failure: MillraceError | null = null;
@@ -165,6 +184,39 @@ export class StreamsApplication {
     const instanceId = this.id ?? resolved.instanceId ?? 'instance';
     const shown = shownConfiguration(resolved, resolveRuntimeConfig({ ...resolved.runtime, instanceId }));
     return { ...shown, instanceId: this.id ?? resolved.instanceId };
+  }
+
+  /**
+   * A handle to read a store by, as committed: a table, a key-value store, a global table. It can be had at any time, and stays good through
+   * rebalances; each of its calls says where the store cannot be read now. It reads what is on this instance. See docs/guide/queries.md.
+   */
+  store<K = unknown, V = unknown>(name: string): QueryableStore<K, V> {
+    return new QueryableStore<K, V>(this.stores, name);
+  }
+
+  /** As `store`, of an aggregation in windows, or a window store of a processor. */
+  windowStore<K = unknown, V = unknown>(name: string): QueryableWindowStore<K, V> {
+    return new QueryableWindowStore<K, V>(this.stores, name);
+  }
+
+  /** As `store`, of sessions. */
+  sessionStore<K = unknown, V = unknown>(name: string): QueryableSessionStore<K, V> {
+    return new QueryableSessionStore<K, V>(this.stores, name);
+  }
+
+  /** As `store`, of a versioned table or store. */
+  versionedStore<K = unknown, V = unknown>(name: string): QueryableVersionedStore<K, V> {
+    return new QueryableVersionedStore<K, V>(this.stores, name);
+  }
+
+  /** Instances that have partitions of a store, as far as this one knows: those with an `applicationServer`, and itself. @throws StoreQueryError */
+  metadataForStore(name: string): readonly InstanceMetadata[] {
+    return this.stores.metadataForStore(name);
+  }
+
+  /** Which instance has a key of a store. @throws StoreQueryError */
+  metadataForKey<K>(name: string, key: K): Promise<KeyMetadata> {
+    return new AnyStore<K>(this.stores, name).metadataForKey(key);
   }
 
   /** The topology in the layout of Kafka Streams' `TopologyDescription`. @throws MillraceError MILLRACE_INVALID_TOPOLOGY */

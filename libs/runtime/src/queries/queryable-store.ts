@@ -7,10 +7,9 @@ import { queryInvalid } from './query-error.ts';
 import { decoded, StoreHandle } from './store-handle.ts';
 import type { KeyReadOptions, StorePage } from './store-handle.ts';
 import type { EncodedRow } from './store-query.ts';
-import type { StoreQueries } from './store-queries.ts';
+import type { StoreAccess } from './store-queries.ts';
 import type { PageOptions, RowRange } from './store-reader.ts';
 import { rowOfKey } from './store-shape.ts';
-import type { StoreShape } from './store-shape.ts';
 
 export interface StoredEntry<K, V> {
   readonly key: K;
@@ -21,23 +20,16 @@ export interface StoredEntry<K, V> {
   readonly partition: number;
 }
 
-export interface RangeOptions<K> extends PageOptions {
-  /** First key, in the order of encoded keys. Default: all. */
-  readonly from?: never;
-  readonly lower?: K;
-  readonly upper?: K;
-}
-
 const ONE_GROUP = '' as BinaryString;
 
 /** A key-value store, read as committed. Keys are in the order of their encoded bytes. */
 export class QueryableStore<K = unknown, V = unknown> extends StoreHandle<K, StoredEntry<K, V>> {
-  private readonly valueCodec: Codec<V>;
+  constructor(access: StoreAccess, name: string) {
+    super(access, name, ['keyValue', 'global']);
+  }
 
-  constructor(queries: StoreQueries, shape: StoreShape) {
-    const ask = shape.kind === 'versioned' ? 'versionedStore' : `${shape.kind}Store`;
-    super(queries, shape, ['keyValue', 'global'], ask);
-    this.valueCodec = shape.valueCodec as Codec<V>;
+  private get valueCodec(): Codec<V> {
+    return this.shape.valueCodec as Codec<V>;
   }
 
   /** The committed value; `null`: no such key. @throws StoreQueryError */

@@ -9,10 +9,9 @@ import { queryInvalid } from './query-error.ts';
 import { decoded, StoreHandle } from './store-handle.ts';
 import type { KeyReadOptions, StorePage } from './store-handle.ts';
 import type { EncodedRow } from './store-query.ts';
-import type { StoreQueries } from './store-queries.ts';
+import type { StoreAccess } from './store-queries.ts';
 import type { PageOptions } from './store-reader.ts';
 import { END_OF_TIME } from './store-shape.ts';
-import type { StoreShape } from './store-shape.ts';
 
 export interface VersionEntry<K, V> {
   readonly key: K;
@@ -30,11 +29,12 @@ const NO_VALUE = 0;
 
 /** A versioned store, read as committed. */
 export class QueryableVersionedStore<K = unknown, V = unknown> extends StoreHandle<K, VersionEntry<K, V>> {
-  private readonly valueCodec: Codec<V>;
+  constructor(access: StoreAccess, name: string) {
+    super(access, name, ['versioned']);
+  }
 
-  constructor(queries: StoreQueries, shape: StoreShape) {
-    super(queries, shape, ['versioned'], shape.kind === 'keyValue' ? 'store' : `${shape.kind}Store`);
-    this.valueCodec = shape.valueCodec as Codec<V>;
+  private get valueCodec(): Codec<V> {
+    return this.shape.valueCodec as Codec<V>;
   }
 
   /** The version that is valid at a time; default: the newest. `null`: the key had no value then, or history does not reach so far back. */

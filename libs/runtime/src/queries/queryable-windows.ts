@@ -7,9 +7,8 @@ import { queryInvalid } from './query-error.ts';
 import { decoded, StoreHandle } from './store-handle.ts';
 import type { KeyReadOptions, StorePage } from './store-handle.ts';
 import type { EncodedRow } from './store-query.ts';
-import type { StoreQueries } from './store-queries.ts';
+import type { StoreAccess } from './store-queries.ts';
 import type { PageOptions } from './store-reader.ts';
-import type { StoreKind, StoreShape } from './store-shape.ts';
 
 export interface WindowEntry<K, V> {
   readonly key: K;
@@ -27,11 +26,8 @@ export interface TimeRange {
 }
 
 abstract class WindowedHandle<K, V> extends StoreHandle<K, WindowEntry<K, V>> {
-  protected readonly valueCodec: Codec<V>;
-
-  protected constructor(queries: StoreQueries, shape: StoreShape, kind: StoreKind) {
-    super(queries, shape, [kind], shape.kind === 'keyValue' ? 'store' : `${shape.kind}Store`);
-    this.valueCodec = shape.valueCodec as Codec<V>;
+  protected get valueCodec(): Codec<V> {
+    return this.shape.valueCodec as Codec<V>;
   }
 
   protected override decode(
@@ -88,8 +84,8 @@ abstract class WindowedHandle<K, V> extends StoreHandle<K, WindowEntry<K, V>> {
 
 /** A window store, read as committed: of an aggregation in windows, or one of a processor's. */
 export class QueryableWindowStore<K = unknown, V = unknown> extends WindowedHandle<K, V> {
-  constructor(queries: StoreQueries, shape: StoreShape) {
-    super(queries, shape, 'window');
+  constructor(access: StoreAccess, name: string) {
+    super(access, name, ['window']);
   }
 
   /** The value of a key in the window that begins at `windowStart`; `null`: there is none. Of cumulative windows give the end too. */
@@ -117,8 +113,8 @@ export class QueryableWindowStore<K = unknown, V = unknown> extends WindowedHand
 
 /** A session store, read as committed. */
 export class QueryableSessionStore<K = unknown, V = unknown> extends WindowedHandle<K, V> {
-  constructor(queries: StoreQueries, shape: StoreShape) {
-    super(queries, shape, 'session');
+  constructor(access: StoreAccess, name: string) {
+    super(access, name, ['session']);
   }
 
   /** The session of a key that begins and ends so; `null`: there is none. */

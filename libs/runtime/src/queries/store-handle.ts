@@ -7,7 +7,7 @@ import { groupEnd, groupPrefix } from '#libs/state';
 import type { ChangeOptions, StoreChange } from './change-feed.ts';
 import { elsewhere, queryInvalid } from './query-error.ts';
 import type { AnswerSource, EncodedRow, EncodedValue, ReadOptions } from './store-query.ts';
-import type { KeyMetadata, StoreQueries } from './store-queries.ts';
+import type { InstanceMetadata, KeyMetadata, StoreAccess } from './store-queries.ts';
 import { StoreReader } from './store-reader.ts';
 import type { MissingPartition, PageOptions, RowRange } from './store-reader.ts';
 import { keyOfRow } from './store-shape.ts';
@@ -45,23 +45,35 @@ export async function decoded<T>(decode: () => T): Promise<T> {
 
 export abstract class StoreHandle<K, E> {
   readonly name: string;
-  /** Rows as they are kept; for those who pass them on. */
-  readonly reader: StoreReader;
-  protected readonly queries: StoreQueries;
-  protected readonly keyCodec: Codec<K>;
+  /** Nothing is looked at before the first call: a handle may be had before its application knows its topology. */
+  protected readonly access: StoreAccess;
+  private readonly kinds: readonly StoreKind[];
+  private known: StoreReader | null = null;
 
-  protected constructor(queries: StoreQueries, shape: StoreShape, kinds: readonly StoreKind[], ask: string) {
-    if (!kinds.includes(shape.kind)) {
-      throw queryInvalid(shape.name, `it is a ${shape.kind} store`, `Ask for it with \`${ask}\`.`);
+  protected constructor(access: StoreAccess, name: string, kinds: readonly StoreKind[]) {
+    this.name = name;
+    this.access = access;
+    this.kinds = kinds;
+  }
+
+  /** Rows as they are kept; for those who pass them on. @throws StoreQueryError MILLRACE_STORE_UNKNOWN, MILLRACE_QUERY_INVALID another kind */
+  get reader(): StoreReader {
+    if (this.known !== null) return this.known;
+    const shape = this.access.shape(this.name);
+    if (!this.kinds.includes(shape.kind)) {
+      const method = METHODS[shape.kind];
+      throw queryInvalid(this.name, `it is a ${shape.kind} store`, `Ask for it with \`${method}\`.`);
     }
-    this.name = shape.name;
-    this.queries = queries;
-    this.reader = new StoreReader(shape, queries);
-    this.keyCodec = shape.keyCodec as Codec<K>;
+    this.known = new StoreReader(shape, this.access);
+    return this.known;
   }
 
   get shape(): StoreShape {
     return this.reader.shape;
+  }
+
+  protected get keyCodec(): Codec<K> {
+    return this.shape.keyCodec as Codec<K>;
   }
 
   /** @throws StoreQueryError, also where the key's instance is another: `owner` names it. */
@@ -83,7 +95,7 @@ export abstract class StoreHandle<K, E> {
       const { values } = await this.reader.many(candidate, rows, options);
       if (values.some((value) => value !== null)) return { values, partition: candidate };
     }
-    const { count } = this.queries.partitions(this.name);
+    const { count } = this.access.partitions(this.name);
     for (let candidate = 0; candidate < count; candidate++)
       if (!here.includes(candidate)) throw elsewhere(this.name, candidate, null);
     return { values: rows.map(() => null), partition: -1 };
@@ -91,7 +103,12 @@ export abstract class StoreHandle<K, E> {
 
   /** Which instance has a key. */
   async metadataForKey(key: K): Promise<KeyMetadata> {
-    return this.queries.metadataForKey(this.name, await this.encodedKey(key));
+    return this.access.metadataForKey(this.name, await this.encodedKey(key));
+  }
+
+  /** Instances that have partitions of the store, as far as this one knows; itself first. */
+  metadata(): readonly InstanceMetadata[] {
+    return this.access.metadataForStore(this.name);
   }
 
   /** About how many rows the partitions here have, cheaply; `null`: it is not known of one of them. */
@@ -113,7 +130,7 @@ export abstract class StoreHandle<K, E> {
 
   /** Committed changes as they come, of the partitions asked for. @throws StoreQueryError MILLRACE_CHANGES_LOST, MILLRACE_QUERY_INVALID */
   async *changes(options: ChangeOptions = {}): AsyncGenerator<StoreChange<E>> {
-    for await (const changes of this.queries.changes(this.shape, options)) {
+    for await (const changes of this.access.changes(this.shape, options)) {
       for (const { partition, offset, timestamp, key, value, resume } of changes) {
         const entry = await decoded(() =>
           this.decode({ key, value: value ?? ('' as BinaryString), timestamp }, partition, value === null),
@@ -165,8 +182,9 @@ export abstract class StoreHandle<K, E> {
   /** Also for a key that a text serde cannot write. @throws StoreQueryError MILLRACE_QUERY_INVALID */
   async encodedKey(key: K): Promise<BinaryString> {
     if (key === null || key === undefined) throw queryInvalid(this.name, 'the key is null');
+    const { keyCodec } = this;
     try {
-      return await decoded(() => this.keyCodec.toBinary(key));
+      return await decoded(() => keyCodec.toBinary(key));
     } catch (cause) {
       throw queryInvalid(
         this.name,
@@ -182,8 +200,18 @@ export abstract class StoreHandle<K, E> {
   }
 
   protected partitionOf(key: BinaryString, { partition }: KeyReadOptions): number | null {
-    return partition ?? this.queries.metadataForKey(this.name, key).partition;
+    return partition ?? this.access.metadataForKey(this.name, key).partition;
   }
 }
 
 const COUNT_ROWS = 10_000;
+
+/** How a handle of each kind is asked for. */
+const METHODS: Readonly<Record<StoreKind, string>> = {
+  keyValue: 'store',
+  global: 'store',
+  window: 'windowStore',
+  session: 'sessionStore',
+  versioned: 'versionedStore',
+  internal: 'store',
+};

@@ -15,7 +15,7 @@ import type { RuntimeConfig } from '../config.ts';
 import type { GlobalStores } from '../global-stores.ts';
 import { followChanges } from './change-feed.ts';
 import type { ChangeOptions, EncodedChange } from './change-feed.ts';
-import { elsewhere, notRunning, queryInvalid, rebalancing, storeUnknown, tooStale } from './query-error.ts';
+import { elsewhere, notRunning, queryInvalid, rebalancing, tooStale } from './query-error.ts';
 import type {
   AnswerSource,
   EncodedRow,
@@ -26,7 +26,7 @@ import type {
   StoreQueryPort,
 } from './store-query.ts';
 import type { QueryableTasks } from './queryable-tasks.ts';
-import { partitionOfKey, storeShapes } from './store-shape.ts';
+import { partitionOfKey, queryableShape, storeShapes } from './store-shape.ts';
 import type { StoreShape } from './store-shape.ts';
 
 /** Rows of a global store looked at between two turns for others. */
@@ -63,6 +63,16 @@ export interface KeyMetadata {
   readonly isLocal: boolean;
 }
 
+/** All that handles ask. */
+export interface StoreAccess extends StoreQueryPort {
+  /** @throws StoreQueryError MILLRACE_STORE_UNKNOWN, MILLRACE_QUERY_INVALID it is an operator's own */
+  shape(name: string): StoreShape;
+  changes(shape: StoreShape, options: ChangeOptions): AsyncGenerator<readonly EncodedChange[]>;
+  metadataForStore(store: string): readonly InstanceMetadata[];
+  /** `key`: as the store's serde encodes it. */
+  metadataForKey(store: string, key: BinaryString): KeyMetadata;
+}
+
 interface Found {
   readonly state: TaskState;
   readonly source: Omit<AnswerSource, 'position'>;
@@ -70,7 +80,7 @@ interface Found {
   readonly visibleFrom: number | undefined;
 }
 
-export class StoreQueries implements StoreQueryPort {
+export class StoreQueries implements StoreAccess {
   private readonly parts: StoreQueriesParts;
   private readonly shapes: ReadonlyMap<string, StoreShape>;
 
@@ -79,23 +89,8 @@ export class StoreQueries implements StoreQueryPort {
     this.shapes = storeShapes(parts.topology);
   }
 
-  /** Stores that can be queried. */
-  get stores(): readonly StoreShape[] {
-    return [...this.shapes.values()].filter(({ kind }) => kind !== 'internal');
-  }
-
-  /** @throws StoreQueryError MILLRACE_STORE_UNKNOWN, MILLRACE_QUERY_INVALID */
   shape(name: string): StoreShape {
-    const shape = this.shapes.get(name);
-    if (shape === undefined)
-      throw storeUnknown(
-        name,
-        this.stores.map((store) => store.name),
-      );
-    if (shape.kind === 'internal') {
-      throw queryInvalid(name, 'it is the working state of an operator', 'Query the store of its result.');
-    }
-    return shape;
+    return queryableShape(this.shapes, name);
   }
 
   partitions(store: string): StorePartitions {

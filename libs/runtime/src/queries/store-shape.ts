@@ -8,6 +8,8 @@ import type { Codec, Serde, Window } from '#libs/serde';
 import { groupOfKey, rowKey, suffixOfKey } from '#libs/state';
 import type { GlobalStoreSpec, StoreSpec, SubTopology, Topology } from '#libs/topology';
 
+import { queryInvalid, storeUnknown } from './query-error.ts';
+
 /** `internal`: buffers, timers and state of operators, whose rows are nobody else's business. */
 export type StoreKind = 'keyValue' | 'window' | 'session' | 'versioned' | 'global' | 'internal';
 
@@ -43,6 +45,20 @@ const TIME_BYTES = 8;
 const ONE_GROUP = '' as BinaryString;
 /** The suffix of the newest version of a versioned table. */
 export const END_OF_TIME = orderedTime(2 ** 52 - 1);
+
+/** @throws StoreQueryError MILLRACE_STORE_UNKNOWN, MILLRACE_QUERY_INVALID it is an operator's own */
+export function queryableShape(shapes: ReadonlyMap<string, StoreShape>, name: string): StoreShape {
+  const shape = shapes.get(name);
+  if (shape === undefined) {
+    const known = [...shapes.values()].filter(({ kind }) => kind !== 'internal');
+    throw storeUnknown(
+      name,
+      known.map((store) => store.name),
+    );
+  }
+  if (shape.kind !== 'internal') return shape;
+  throw queryInvalid(name, 'it is the working state of an operator', 'Query the store of its result.');
+}
 
 /** By name, in the order of the topology. */
 export function storeShapes(topology: Topology): ReadonlyMap<string, StoreShape> {
