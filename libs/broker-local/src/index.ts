@@ -27,3 +27,4 @@ export { startLocalRegistry, registryAvailability } from './start-local-registry
 export type { RegistryAvailability } from './start-local-registry.ts';
 export { DEFAULT_REGISTRY_VERSION } from './local-registry.ts';
 export type { LocalRegistry, LocalRegistryOptions, RegistryRoad } from './local-registry.ts';
+export { createCertificate } from './certificate.ts';
