@@ -219,10 +219,29 @@ export {
   Serdes,
   TimeWindow,
   WindowedSerdes,
+  avroLogicalTypes,
+  avroTypeScript,
   createSerde,
   createTextSerde,
+  prepareSerdes,
 } from '#libs/serde';
-export type { RegistrySerdeOptions, SchemaRegistryOptions, Serde, Windowed } from '#libs/serde';
+export type {
+  AvroLogicalTypes,
+  AvroSchema,
+  AvroTypeScriptOptions,
+  InnerSerde,
+  JsonSchemaSerdeOptions,
+  OwnReference,
+  ProtobufSerdeOptions,
+  RegisterPolicy,
+  RegistrySerdeOptions,
+  RegistryTlsOptions,
+  SchemaRegistryOptions,
+  Serde,
+  SerdeUse,
+  SubjectNaming,
+  Windowed,
+} from '#libs/serde';
 
 // How an application runs and fails.
 export { DEAD_LETTER_HEADERS, deadLetter, logAndContinue, logAndFail } from '#libs/runtime';

@@ -17,6 +17,9 @@ export {
 } from './binary.ts';
 export type { BinaryString } from './binary.ts';
 export type { AvroLogicalTypes, AvroSchema, AvroSchemaObject } from './avro.ts';
+export { avroLogicalTypes } from './avro-logical-types.ts';
+export { avroTypeScript } from './avro-typescript.ts';
+export type { AvroTypeScriptOptions } from './avro-typescript.ts';
 export { SchemaRegistryClient } from './registry/client.ts';
 export type {
   JsonSchemaSerdeOptions,
