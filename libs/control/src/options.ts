@@ -117,7 +117,7 @@ export function resolveControlOptions(options: ControlServerOptions): ControlSet
     token: token ?? null,
     tls: tls ?? null,
     allowActions,
-    hostNames: new Set([host, ...hostNames].map((name) => name.toLowerCase())),
+    hostNames: new Set([host, ...(hostNames as readonly string[])].map((name) => name.toLowerCase())),
     logger: given.logger ?? silentLogger,
     clock: given.clock ?? systemClock,
   };

@@ -127,7 +127,7 @@ describe('who may ask', () => {
       await using server = await startServer({ applications: [application], allowActions: true });
       const url = `${server.server.url}/v1/applications`;
       expect(
-        await statusWith(url, { authorization: `Bearer ${TOKEN}`, ...headers } as Record<string, string>),
+        await statusWith(url, { authorization: `Bearer ${TOKEN}`, ...headers }),
       ).toBe(403);
       expect(await statusWith(url, { authorization: `Bearer ${TOKEN}`, origin: server.server.url })).toBe(
         200,
@@ -157,7 +157,7 @@ describe('what is refused', () => {
     expect(answer.body.error).toEqual({
       code,
       message: expect.stringMatching(/\.$/),
-      where: `${method} ${path.split('?')[0]}`,
+      where: `${method} ${path.split('?')[0]!}`,
       remedy: expect.any(String),
     });
   });

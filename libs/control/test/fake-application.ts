@@ -47,9 +47,13 @@ export function fakeApplication(
   return fake as unknown as FakeApplication;
 }
 
+/** JSON of whatever shape: specs look at what they name. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- specs read answers as they come
+export type Answer = any;
+
 export interface TestServer extends AsyncDisposable {
   readonly server: ControlServer;
-  request(path: string, init?: RequestInit): Promise<{ status: number; headers: Headers; body: any }>;
+  request(path: string, init?: RequestInit): Promise<{ status: number; headers: Headers; body: Answer }>;
 }
 
 /** With a token, and all requests carry it unless they say otherwise. */

@@ -14,7 +14,7 @@ import {
 } from '#libs/millrace';
 import * as answers from '../src/schemas/answers.ts';
 import { fakeApplication, startServer } from './fake-application.ts';
-import type { TestServer } from './fake-application.ts';
+import type { Answer, TestServer } from './fake-application.ts';
 
 const text = Serdes.string();
 const number = Serdes.json<number>();
@@ -70,9 +70,7 @@ afterAll(async () => {
 /** The shape with nothing beside it, all the way down. */
 function strict(schema: z.ZodType): z.ZodType {
   return z.fromJSONSchema(
-    z.toJSONSchema(schema, { io: 'output', unrepresentable: 'any' }) as Parameters<
-      typeof z.fromJSONSchema
-    >[0],
+    z.toJSONSchema(schema, { io: 'output', unrepresentable: 'any' }),
   );
 }
 
@@ -88,7 +86,7 @@ describe('GET /openapi.json', () => {
 
   it('names every route, each with an operation of its own, and asks for the token', async () => {
     const { body } = await server.request('/openapi.json');
-    const operations = Object.entries<Record<string, any>>(body.paths).flatMap(([path, methods]) =>
+    const operations = Object.entries<Record<string, Answer>>(body.paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, { operationId }]) => `${method} ${path} ${operationId}`),
     );
     const of = '/v1/applications/{application}';
@@ -168,8 +166,8 @@ describe('the answers about a running application', () => {
 
   it('draw its topology with the names that topics have in Kafka', async () => {
     const { body } = await server.request('/v1/applications/orders/topology');
-    const topics = body.graph.subTopologies.flatMap((sub: any) =>
-      sub.nodes.flatMap((node: any) => [...node.topics, ...(node.topic === null ? [] : [node.topic])]),
+    const topics = body.graph.subTopologies.flatMap((sub: Answer) =>
+      sub.nodes.flatMap((node: Answer) => [...node.topics, ...(node.topic === null ? [] : [node.topic])]),
     );
     expect(topics).toEqual(['orders', 'orders-by-value-repartition', 'orders-by-value-repartition', 'sums']);
     expect(body.graph.subTopologies[1].stores).toEqual([
@@ -181,11 +179,13 @@ describe('the answers about a running application', () => {
 
   it('count its flows by source and topic, and tell what was dropped', async () => {
     const { body: flows } = await server.request('/v1/applications/orders/flows');
-    expect(flows.inputs.map(({ topic, records }: any) => [topic, records])).toEqual([
+    expect(flows.inputs.map(({ topic, records }: Answer) => [topic, records])).toEqual([
       ['orders', 3],
       ['orders-by-value-repartition', 2],
     ]);
-    const outputs = new Map(flows.outputs.map(({ topic, kind, records }: any) => [topic, [kind, records]]));
+    const outputs = new Map(
+      flows.outputs.map(({ topic, kind, records }: Answer) => [topic, [kind, records]]),
+    );
     expect(outputs.get('orders-by-value-repartition')).toEqual(['repartition', 2]);
     expect(outputs.get('orders-sums-changelog')).toEqual(['changelog', 2]);
     expect(outputs.get('sums')).toEqual(['topic', 2]);

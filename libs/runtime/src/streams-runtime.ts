@@ -151,7 +151,7 @@ export class StreamsRuntime {
 
   resume(): void {
     this.paused = false;
-    this.worker?.notify();
+    this.worker?.wake();
   }
 
   /**

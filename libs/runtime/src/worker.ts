@@ -293,11 +293,6 @@ export class Worker {
     if (!restarted) throw unknownTask(name, registry.assignedNames);
   }
 
-  /** Ends a wait: something has changed that the loop goes by. */
-  notify(): void {
-    this.wake();
-  }
-
   /** Runs until stopped or, with `until: latest`, until the input is processed. @throws what stopped it. */
   async run(): Promise<void> {
     try {
@@ -356,7 +351,8 @@ export class Worker {
     this.wake();
   }
 
-  private wake(): void {
+  /** Ends a wait: something has changed that the loop goes by. */
+  wake(): void {
     this.reader.wake();
     this.signal.notify();
   }

@@ -28,7 +28,7 @@ const METER = 'millrace';
 
 /** @throws MillraceError MILLRACE_INVALID_CONFIG */
 export function registerMetrics({ applications, meterProvider }: MetricsOptions): RegisteredMetrics {
-  if (!Array.isArray(applications) || applications.some((one) => typeof one?.insight !== 'function')) {
+  if (!areApplications(applications)) {
     throw new MillraceError({
       code: 'MILLRACE_INVALID_CONFIG',
       message: 'applications is no list of applications.',
@@ -60,4 +60,9 @@ export function registerMetrics({ applications, meterProvider }: MetricsOptions)
   const observables = [...instruments.values()];
   meter.addBatchObservableCallback(callback, observables);
   return { close: () => meter.removeBatchObservableCallback(callback, observables) };
+}
+
+function areApplications(given: unknown): boolean {
+  if (!Array.isArray(given)) return false;
+  return given.every((one: Partial<ObservedApplication> | null) => typeof one?.insight === 'function');
 }

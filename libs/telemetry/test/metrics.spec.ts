@@ -74,7 +74,7 @@ async function scrape(): Promise<Map<string, number>> {
       .split(/,(?=\w+=)/)
       .filter((label) => label !== '' && !/^(millrace_(application|instance)_id|otel_scope_)/.test(label))
       .sort();
-    samples.set(kept.length === 0 ? name! : `${name}{${kept.join(',')}}`, Number(value));
+    samples.set(kept.length === 0 ? name! : `${name!}{${kept.join(',')}}`, Number(value));
   }
   return samples;
 }

@@ -1,0 +1,42 @@
+// Owns a server with the query routes of one application and nothing else: for tests, and for services that want no more than that.
+import type { AddressInfo } from 'node:net';
+import Fastify from 'fastify';
+import type { FastifyInstance } from 'fastify';
+import type { QueriedApplication, QueryRouteOptions } from './query-options.ts';
+import { queryErrorHandler } from './query-refusal.ts';
+import { registerQueryRoutes } from './register-query-routes.ts';
+import { silentLogger } from '#libs/core';
+
+const BODY_BYTES_MAX = 1_024;
+const PARAMETER_LENGTH_MAX = 1_024;
+
+export interface QueryServerOptions extends QueryRouteOptions {
+  /** 0: any free one. Default 0. */
+  readonly port?: number;
+  /** Default 127.0.0.1. There is no authentication here: who reaches it reads. */
+  readonly host?: string;
+}
+
+export interface QueryServer {
+  readonly url: string;
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+export async function createQueryServer(
+  application: QueriedApplication,
+  options: QueryServerOptions = {},
+): Promise<QueryServer> {
+  const { port: wanted = 0, host = '127.0.0.1', ...routes } = options;
+  const server = Fastify({
+    bodyLimit: BODY_BYTES_MAX,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX },
+  } as object) as unknown as FastifyInstance;
+  server.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  server.setErrorHandler(queryErrorHandler(routes.logger ?? silentLogger));
+  await server.register(async (scope) => registerQueryRoutes(scope, application, routes));
+  await server.listen({ port: wanted, host });
+  const { port } = server.server.address() as AddressInfo;
+  return { url: `http://${host}:${port}`, port, close: () => server.close() };
+}
