@@ -1,9 +1,10 @@
 // Owns one application under a fault: its topics and folders, its input, and the check that nothing of it was lost, doubled or left
-// hanging. The application is the sums of sums-application.ts; how the fault comes about is the spec's.
+// hanging; and how suites get one for each test. The application is the sums of sums-application.ts; how the fault comes about is the
+// spec's.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from '@jest/globals';
 import type { BrokerClient } from '#libs/broker';
 import { javaTool } from '#libs/broker-local';
 import { formatTopicPartition, silentLogger, sleep, systemClock } from '#libs/core';
@@ -15,6 +16,8 @@ import { textsOf } from './bad-input.ts';
 import { uniqueName } from './broker.ts';
 import type { SharedBroker } from './broker.ts';
 import { createSilentOr } from './logging.ts';
+import { startFaultProxy } from './proxy.ts';
+import type { FaultProxy } from './proxy.ts';
 import { startSums, sumsTopology } from './sums-application.ts';
 import type { SumsApplication, SumsOptions } from './sums-application.ts';
 import { KEYS, PARTITIONS, committed, createTopics, produce } from './sums-input.ts';
@@ -22,6 +25,7 @@ import { spawnSums } from './sums-process.ts';
 import type { SumsProcess, SumsProcessOptions } from './sums-process.ts';
 
 type Addressed = Pick<SharedBroker, 'bootstrapServers' | 'version'>;
+type Proxied = Addressed & Pick<SharedBroker, 'proxyListener'>;
 
 /** Short, so that specs wait little; long enough for a busy machine. */
 export const SHORT_SESSION = { sessionTimeoutMs: 4_000, heartbeatIntervalMs: 300, commitIntervalMs: 20 };
@@ -212,4 +216,29 @@ export async function expectNoOpenTransactions(broker: Addressed): Promise<void>
       return;
     }
   }
+}
+
+/** For the tests of a suite: each has a run of its own, with `records` of input, and behind all of them no transaction is open. */
+export function freshRuns(broker: () => Addressed, take: (run: FaultRun) => void, records = 0): void {
+  let run: FaultRun | undefined;
+  beforeEach(async () => {
+    run = await FaultRun.create(broker(), records);
+    take(run);
+  });
+  afterEach(() => run?.close());
+  afterAll(() => expectNoOpenTransactions(broker()));
+}
+
+/** The same, with one proxy before the broker; behind each test it is as before. */
+export function freshRunsBehindProxy(
+  broker: () => Proxied,
+  take: (run: FaultRun, proxy: FaultProxy) => void,
+): void {
+  let proxy: FaultProxy;
+  beforeAll(async () => {
+    proxy = await startFaultProxy(broker());
+  });
+  freshRuns(broker, (run) => take(run, proxy));
+  afterEach(() => proxy.heal());
+  afterAll(() => proxy.close());
 }

@@ -1,11 +1,11 @@
 // Specifies what an application does when its broker is killed, forgets it, or ends its transactions: it goes on. On a broker of its own,
 // which is killed, and has small limits on all that it remembers.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { brokerAvailability, startLocalBroker } from '#libs/broker-local';
 import type { LocalBroker } from '#libs/broker-local';
 import { sleep, systemClock } from '#libs/core';
-import { FaultRun, expectNoOpenTransactions } from '../../support/fault-run.ts';
-import { startFaultProxy } from '../../support/proxy.ts';
+import { freshRunsBehindProxy } from '../../support/fault-run.ts';
+import type { FaultRun } from '../../support/fault-run.ts';
 import type { FaultProxy } from '../../support/proxy.ts';
 
 const available = await brokerAvailability({ roads: ['local'] });
@@ -32,20 +32,14 @@ describeHere(
           'transaction.abort.timed.out.transaction.cleanup.interval.ms': 300,
         },
       });
-      proxy = await startFaultProxy(broker);
     }, 60_000);
-    beforeEach(async () => {
-      run = await FaultRun.create(broker);
-    });
-    afterEach(async () => {
-      await run.close();
-      proxy.heal();
-    });
-    afterAll(async () => {
-      await expectNoOpenTransactions(broker);
-      await proxy.close();
-      await broker.stop();
-    }, 60_000);
+    freshRunsBehindProxy(
+      () => broker,
+      (...given) => {
+        [run, proxy] = given;
+      },
+    );
+    afterAll(() => broker.stop());
 
     it('goes on when the broker was killed and started again on its data', async () => {
       const application = await run.start({ requestTimeoutMs: 2_000 });

@@ -1,9 +1,9 @@
 // Specifies that commits and hand-overs survive what the network and the group do to them in between.
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { sleep, systemClock } from '#libs/core';
 import { describeWithBroker } from '../../support/broker.ts';
-import { FaultRun, expectNoOpenTransactions } from '../../support/fault-run.ts';
-import { startFaultProxy } from '../../support/proxy.ts';
+import { freshRunsBehindProxy } from '../../support/fault-run.ts';
+import type { FaultRun } from '../../support/fault-run.ts';
 import type { ApiName, FaultProxy } from '../../support/proxy.ts';
 import type { SumsApplication } from '../../support/sums-application.ts';
 import { PARTITIONS, publishPadding } from '../../support/sums-input.ts';
@@ -17,19 +17,8 @@ const ofClient =
 describeWithBroker('a worker', (broker) => {
   let proxy: FaultProxy;
   let run: FaultRun;
-  beforeAll(async () => {
-    proxy = await startFaultProxy(broker());
-  });
-  beforeEach(async () => {
-    run = await FaultRun.create(broker());
-  });
-  afterEach(async () => {
-    await run.close();
-    proxy.heal();
-  });
-  afterAll(async () => {
-    await proxy.close();
-    await expectNoOpenTransactions(broker());
+  freshRunsBehindProxy(broker, (...given) => {
+    [run, proxy] = given;
   });
 
   it.each<[ApiName, 'request' | 'answer']>([

@@ -2,10 +2,10 @@
 import { cpSync, readFileSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { describeWithBroker } from '../../support/broker.ts';
-import { FaultRun, expectNoOpenTransactions } from '../../support/fault-run.ts';
-import { startFaultProxy } from '../../support/proxy.ts';
+import { freshRunsBehindProxy } from '../../support/fault-run.ts';
+import type { FaultRun } from '../../support/fault-run.ts';
 import type { FaultProxy } from '../../support/proxy.ts';
 import { PARTITIONS, publishPadding } from '../../support/sums-input.ts';
 
@@ -15,19 +15,8 @@ const NEVER_MS = 600_000;
 describeWithBroker('a process that dies or is stopped', (broker) => {
   let proxy: FaultProxy;
   let run: FaultRun;
-  beforeAll(async () => {
-    proxy = await startFaultProxy(broker());
-  });
-  beforeEach(async () => {
-    run = await FaultRun.create(broker());
-  });
-  afterEach(async () => {
-    await run.close();
-    proxy.heal();
-  });
-  afterAll(async () => {
-    await proxy.close();
-    await expectNoOpenTransactions(broker());
+  freshRunsBehindProxy(broker, (...given) => {
+    [run, proxy] = given;
   });
 
   it('between a commit and the write of its state replays the tail of the changelog, and no more', async () => {

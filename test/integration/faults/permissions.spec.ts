@@ -1,5 +1,5 @@
 // Specifies that an application which may no longer do what it did stops and says what it lacks; and goes on where it was once it may.
-import { afterAll, afterEach, beforeEach, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import {
   AclOperationTypes,
   AclPermissionTypes,
@@ -10,7 +10,8 @@ import {
 } from 'kafkajs';
 import type { AclEntry } from 'kafkajs';
 import { describeWithBroker } from '../../support/broker.ts';
-import { FaultRun, expectNoOpenTransactions, failureOf } from '../../support/fault-run.ts';
+import { failureOf, freshRuns } from '../../support/fault-run.ts';
+import type { FaultRun } from '../../support/fault-run.ts';
 
 const USER = { name: 'ada', password: 'correct-horse-battery' };
 
@@ -18,11 +19,13 @@ describeWithBroker(
   'an application whose permission is taken while it runs',
   (broker) => {
     let run: FaultRun;
-    beforeEach(async () => {
-      run = await FaultRun.create(broker(), 500);
-    });
-    afterEach(() => run.close());
-    afterAll(() => expectNoOpenTransactions(broker()));
+    freshRuns(
+      broker,
+      (given) => {
+        run = given;
+      },
+      500,
+    );
 
     const asUser = () => ({
       brokers: [broker().endpoints.saslPlaintext!],
