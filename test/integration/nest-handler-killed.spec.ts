@@ -10,7 +10,7 @@ import { publish } from '../support/bad-input.ts';
 import { describeWithBroker, uniqueName } from '../support/broker.ts';
 import type { SharedBroker } from '../support/broker.ts';
 import type { RunningProcess } from '../support/child-process.ts';
-import { startNestProcess } from '../support/nest-process.ts';
+import { startNestProcess } from './nest-process.ts';
 import { createTopics } from '../support/topics.ts';
 
 const KEYS = 20;

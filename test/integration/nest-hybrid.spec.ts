@@ -3,8 +3,8 @@ import 'reflect-metadata';
 import { Controller, Injectable, Module } from '@nestjs/common';
 import type { INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { Ctx, EventPattern, KafkaContext, Payload, Transport } from '@nestjs/microservices';
-import type { MicroserviceOptions } from '@nestjs/microservices';
+import { Ctx, EventPattern, Payload, Transport } from '@nestjs/microservices';
+import type { KafkaContext, MicroserviceOptions } from '@nestjs/microservices';
 import { afterEach, expect, it } from '@jest/globals';
 import { Consumed, Materialized, Produced, Serdes, StreamsApplication } from '#libs/millrace';
 import type { StreamsBuilder } from '#libs/millrace';
@@ -73,8 +73,8 @@ describeWithBroker('a hybrid application', (broker) => {
       constructor(private readonly greeting: Greeting) {}
 
       @EventPattern(output)
-      onGreeting(@Payload() text: string, @Ctx() context: KafkaContext): void {
-        heard.push(`${String(context.getMessage().key)}: ${text}`);
+      onGreeting(@Payload() text: unknown, @Ctx() context: unknown): void {
+        heard.push(`${String((context as KafkaContext).getMessage().key)}: ${String(text)}`);
         expect(this.greeting).toBeDefined();
       }
     }
@@ -114,7 +114,7 @@ describeWithBroker('a hybrid application', (broker) => {
   it('may be two applications, one behind the other, each with its own group, state and health', async () => {
     const [orders, paid, totals] = [uniqueName('orders'), uniqueName('paid'), uniqueName('totals')];
     for (const topic of [orders, paid, totals])
-      await createTopics(broker().bootstrapServers[0]!, [{ topic: topic, numPartitions: 2 }]);
+      await createTopics(broker().bootstrapServers[0]!, [{ topic, numPartitions: 2 }]);
     const [salesId, billingId] = [uniqueName('sales'), uniqueName('billing')];
 
     @Injectable()

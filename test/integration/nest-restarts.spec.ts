@@ -9,8 +9,8 @@ import { Kafka, logLevel } from 'kafkajs';
 import { publish, textsOf } from '../support/bad-input.ts';
 import { describeWithBroker, uniqueName } from '../support/broker.ts';
 import type { RunningProcess } from '../support/child-process.ts';
-import { startNestProcess } from '../support/nest-process.ts';
-import type { NestProcessOptions } from '../support/nest-process.ts';
+import { startNestProcess } from './nest-process.ts';
+import type { NestProcessOptions } from './nest-process.ts';
 import { createTopics } from '../support/topics.ts';
 
 const SESSION_TIMEOUT_MS = 300_000;

@@ -6,6 +6,13 @@ export type { ShownValue } from './shown-configuration.ts';
 export type { StateKind, StreamsApplicationOptions, TopologySource } from './options.ts';
 export { configurationVariables, readConfiguration } from './configuration/index.ts';
 export type { ApplicationConfiguration, ReadConfigurationOptions } from './configuration/index.ts';
+export { RecordProducer } from './producer/index.ts';
+export type {
+  Outgoing,
+  OutgoingRecord,
+  ProducerTransaction,
+  RecordProducerOptions,
+} from './producer/index.ts';
 export { createConsoleLogger } from './console-logger.ts';
 export type { LogLevel } from './console-logger.ts';
 export type { KafkaConnection } from './connect.ts';
@@ -29,11 +36,15 @@ export type {
 } from './dead-letters/index.ts';
 export {
   AnyStore,
+  PAGE_ROWS_MAX,
   QueryableSessionStore,
   QueryableStore,
   QueryableVersionedStore,
   QueryableWindowStore,
   StoreQueryError,
+  readCursor,
+  readPlaces,
+  writeCursor,
 } from '#libs/runtime';
 export type {
   AnswerSource,
@@ -45,6 +56,8 @@ export type {
   MissingPartition,
   PageOptions,
   ReadOptions,
+  RowPage,
+  RowRange,
   StoreChange,
   StoreKind,
   StorePage,

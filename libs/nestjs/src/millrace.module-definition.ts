@@ -6,8 +6,15 @@ import { ApplicationRunner } from './application-runner.ts';
 import { MillraceHealthIndicator } from './health/millrace.health-indicator.ts';
 import type { MillraceModuleExtras, MillraceModuleOptions } from './millrace-module-options.ts';
 import { createNestLogger } from './nest-logger.ts';
+import { producerProviders } from './producer.providers.ts';
 import { storeProviders } from './store.providers.ts';
-import { APPLICATION_NAME, DEFAULT_APPLICATION, getStreamsApplicationToken } from './tokens.ts';
+import {
+  APPLICATION_NAME,
+  DEFAULT_APPLICATION,
+  getProducerToken,
+  getStreamsApplicationToken,
+  logContext,
+} from './tokens.ts';
 import { TopologyExplorer } from './topology.explorer.ts';
 
 export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
@@ -22,9 +29,15 @@ export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYN
         return {
           ...definition,
           global: extras.isGlobal ?? true,
-          providers: [...(definition.providers ?? []), ...applicationProviders(name), ...stores],
+          providers: [
+            ...(definition.providers ?? []),
+            ...applicationProviders(name),
+            ...producerProviders(name, MODULE_OPTIONS_TOKEN),
+            ...stores,
+          ],
           exports: [
             getStreamsApplicationToken(name),
+            getProducerToken(name),
             MillraceHealthIndicator,
             ...stores.map(({ provide }) => provide),
           ],
@@ -32,11 +45,6 @@ export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYN
       },
     )
     .build();
-
-/** The log's context of an application's lines. */
-export function logContext(name: string): string {
-  return name === DEFAULT_APPLICATION ? 'Millrace' : `Millrace:${name}`;
-}
 
 function applicationProviders(name: string): Provider[] {
   return [

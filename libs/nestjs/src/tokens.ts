@@ -22,3 +22,8 @@ export function getStoreToken(store: string, application: string = DEFAULT_APPLI
 export function getProducerToken(application: string = DEFAULT_APPLICATION): string {
   return `${application}RecordProducer`;
 }
+
+/** The log's context of an application's lines. */
+export function logContext(name: string): string {
+  return name === DEFAULT_APPLICATION ? 'Millrace' : `Millrace:${name}`;
+}

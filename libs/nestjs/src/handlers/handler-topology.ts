@@ -39,8 +39,7 @@ export function drawHandlers(builder: StreamsBuilder, handlers: readonly FoundHa
         .process<unknown, unknown>(
           (record, context) => {
             const { topic: to, key, value, timestamp, headers } = record.value;
-            if (to === topic)
-              context.forward({ key, value, timestamp, headers });
+            if (to === topic) context.forward({ key, value, timestamp, headers });
           },
           `${nameOf(handler)}-to-${topic}`,
         )

@@ -2,3 +2,5 @@
 export { MillraceTestingModule, getTestDriver } from './millrace-testing.module.ts';
 export type { MillraceTestingOptions, OverridableModule } from './millrace-testing.module.ts';
 export { DriverApplication } from './driver-application.ts';
+export { RecordedProducer } from './recorded-producer.ts';
+export type { RecordedRecord } from './recorded-producer.ts';

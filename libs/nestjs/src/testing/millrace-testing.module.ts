@@ -9,12 +9,19 @@ import type { TopologyTestDriver, TopologyTestDriverOptions } from '#libs/testin
 import { ApplicationRunner } from '../application-runner.ts';
 import { MillraceHealthIndicator } from '../health/millrace.health-indicator.ts';
 import type { MillraceModuleOptions } from '../millrace-module-options.ts';
-import { MODULE_OPTIONS_TOKEN, logContext } from '../millrace.module-definition.ts';
+import { MODULE_OPTIONS_TOKEN } from '../millrace.module-definition.ts';
 import { createNestLogger } from '../nest-logger.ts';
 import { storeProviders } from '../store.providers.ts';
-import { APPLICATION_NAME, DEFAULT_APPLICATION, getStreamsApplicationToken } from '../tokens.ts';
+import {
+  APPLICATION_NAME,
+  DEFAULT_APPLICATION,
+  getProducerToken,
+  getStreamsApplicationToken,
+  logContext,
+} from '../tokens.ts';
 import { TopologyExplorer } from '../topology.explorer.ts';
 import { DriverApplication } from './driver-application.ts';
+import { RecordedProducer } from './recorded-producer.ts';
 
 export interface MillraceTestingOptions extends TopologyTestDriverOptions {
   /** The application that is meant. Default: the unnamed one. */
@@ -53,6 +60,7 @@ export class MillraceTestingModule {
       TopologyExplorer,
       MillraceHealthIndicator,
       ...handles,
+      { provide: getProducerToken(name), useFactory: () => new RecordedProducer() },
       {
         provide: token,
         inject: [TopologyExplorer],
@@ -74,7 +82,12 @@ export class MillraceTestingModule {
       module: MillraceTestingModule,
       global: true,
       providers,
-      exports: [token, MillraceHealthIndicator, ...handles.map(({ provide }) => provide)],
+      exports: [
+        token,
+        getProducerToken(name),
+        MillraceHealthIndicator,
+        ...handles.map(({ provide }) => provide),
+      ],
     };
   }
 
@@ -93,6 +106,7 @@ export class MillraceTestingModule {
       factory: (explorer: TopologyExplorer, given: MillraceModuleOptions) =>
         new DriverApplication(() => explorer.build(name), { ...driverOptions(given), ...driver }),
     });
+    builder.overrideProvider(getProducerToken(name)).useFactory({ factory: () => new RecordedProducer() });
     return builder;
   }
 }
