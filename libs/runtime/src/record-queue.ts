@@ -9,6 +9,13 @@ import type { InputCounter } from './insight/flows.ts';
 import { shortHash } from './offset-metadata.ts';
 import type { RetryWait } from './retry-wait.ts';
 
+/**
+ * What is decoded at once to be read ahead for: enough to share out among the threads that read, and no more. Much of a backlog would
+ * keep its first output waiting, and a batch of a single record takes columns as large as any.
+ */
+const PIECE_RECORDS = 4_000;
+const PIECE_BATCHES = 256;
+
 export class RecordQueue {
   readonly source: SourceSpec;
   readonly sourceIndex: number;
@@ -47,8 +54,9 @@ export class RecordQueue {
   /** Decoded batches of the chunk in work; the arrays are kept and used again. */
   private readonly pool: RecordColumns[] = [];
   private batchIndex = 0;
-  /** Batches of the chunk that lie decoded in `pool`. */
-  private decodedCount = 0;
+  /** Batches of the chunk that lie decoded in `pool`, and the first of them. */
+  private pieceCount = 0;
+  private pieceFrom = 0;
   private nextOffset: number;
   private lastLeaderEpoch = -1;
 
@@ -105,22 +113,23 @@ export class RecordQueue {
   }
 
   /**
-   * Moves on to the next batch with records. Without `onChunk` batches are decoded one at a time; with it a new chunk is decoded
-   * whole and `onChunk` sees its columns before any of it is processed. Returns false when nothing is left.
+   * Moves on to the next batch with records. Without `onPiece` batches are decoded one at a time; with it several are, and `onPiece`
+   * sees their columns before any of them is processed. Returns false when nothing is left.
    */
-  prepare(onChunk: ((batches: readonly RecordColumns[], count: number) => void) | null): boolean {
+  prepare(onPiece: ((batches: readonly RecordColumns[], count: number) => void) | null): boolean {
     while (!this.hasRecord) {
       if (this.chunk !== null && this.batchIndex + 1 < this.chunk.batches.length) {
         this.batchIndex++;
-        if (this.batchIndex < this.decodedCount) this.columns = this.pool[this.batchIndex]!;
-        else this.decode(this.chunk, this.batchIndex, this.columns);
+        const inPiece = this.batchIndex - this.pieceFrom;
+        if (inPiece < this.pieceCount) this.columns = this.pool[inPiece]!;
+        else this.decodePiece(this.chunk, onPiece);
         this.index = 0;
         continue;
       }
       this.finishChunk();
       const chunk = this.waiting.shift();
       if (chunk === undefined) return false;
-      this.beginChunk(chunk, onChunk);
+      this.beginChunk(chunk, onPiece);
     }
     return true;
   }
@@ -149,19 +158,37 @@ export class RecordQueue {
 
   private beginChunk(
     chunk: FetchedChunk,
-    onChunk: ((batches: readonly RecordColumns[], count: number) => void) | null,
+    onPiece: ((batches: readonly RecordColumns[], count: number) => void) | null,
   ): void {
     this.chunk = chunk;
     this.lastLeaderEpoch = chunk.leaderEpoch;
     this.batchIndex = 0;
     this.index = 0;
     this.columns = this.pool[0]!;
-    if (chunk.batches.length === 0) return;
-    const eager = onChunk === null ? 1 : chunk.batches.length;
-    while (this.pool.length < eager) this.pool.push(new RecordColumns());
-    for (let i = 0; i < eager; i++) this.decode(chunk, i, this.pool[i]!);
-    this.decodedCount = eager;
-    if (onChunk !== null) onChunk(this.pool, eager);
+    if (chunk.batches.length > 0) this.decodePiece(chunk, onPiece);
+  }
+
+  /** From the batch at `batchIndex` on. */
+  private decodePiece(
+    chunk: FetchedChunk,
+    onPiece: ((batches: readonly RecordColumns[], count: number) => void) | null,
+  ): void {
+    const { pool, batchIndex } = this;
+    const most = onPiece === null ? 1 : Math.min(PIECE_BATCHES, chunk.batches.length - batchIndex);
+    let count = 0;
+    let records = 0;
+    while (count < most && records < PIECE_RECORDS) {
+      if (count === pool.length) pool.push(new RecordColumns());
+      const columns = pool[count]!;
+      this.decode(chunk, batchIndex + count, columns);
+      records += columns.count;
+      count++;
+    }
+    for (let i = count; i < this.pieceCount; i++) pool[i]!.clear();
+    this.pieceFrom = batchIndex;
+    this.pieceCount = count;
+    this.columns = pool[0]!;
+    if (onPiece !== null) onPiece(pool, count);
   }
 
   private finishChunk(): void {
@@ -169,8 +196,9 @@ export class RecordQueue {
     this.nextOffset = this.chunk.nextOffset;
     this.bufferedBytes -= this.chunk.byteLength;
     this.chunk = null;
-    for (let i = 0; i < this.decodedCount; i++) this.pool[i]!.clear();
-    this.decodedCount = 0;
+    for (let i = 0; i < this.pieceCount; i++) this.pool[i]!.clear();
+    this.pieceCount = 0;
+    this.pieceFrom = 0;
     this.batchIndex = 0;
     this.columns = this.pool[0]!;
     this.index = 0;

@@ -14,7 +14,8 @@ import type { RecordBatchView } from './record-batch-view.ts';
 import { decodeHeaders } from './record-headers.ts';
 
 const EMPTY = Buffer.alloc(0);
-const INITIAL_RECORDS = 1024;
+/** Columns are used again and grow with their batches; many stay small, where a producer sends each record by itself. */
+const INITIAL_RECORDS = 64;
 
 /** Where `readLongVarint` stopped: a second result without an object per call. */
 let cursor = 0;
