@@ -5,6 +5,7 @@ import type * as Avsc from 'avsc';
 import type { Type } from 'avsc';
 import { MillraceError } from '#libs/core';
 import type { BinaryString } from '#libs/core';
+import { exactLong } from './avro-long.ts';
 import { binaryFromBytes, withBytesOf } from './binary.ts';
 import { COMPILE } from './codec.ts';
 import type { Codec, CompilableSerde } from './codec.ts';
@@ -53,10 +54,22 @@ export function parseAvro(schema: AvroSchema, { logicalTypes, references = [] }:
   // Shared by the schemas, so that the later find the names of the earlier.
   const options = {
     registry: {},
+    typeHook: (part: unknown) => {
+      const { type, logicalType } =
+        typeof part === 'object' && part !== null ? (part as AvroSchemaObject) : {};
+      if (part !== 'long' && (type !== 'long' || isKnown(logicalTypes, logicalType))) return undefined;
+      return (long ??= exactLong(avsc));
+    },
     ...(logicalTypes === undefined ? {} : { logicalTypes: { ...logicalTypes } }),
   } as never;
   for (const reference of references) avsc.Type.forSchema(reference as never, options);
   return avsc.Type.forSchema(schema as never, options);
+}
+
+let long: Type | undefined;
+
+function isKnown(logicalTypes: AvroLogicalTypes | undefined, name: unknown): boolean {
+  return typeof name === 'string' && logicalTypes?.[name] !== undefined;
 }
 
 export function avroSerde<T>(
