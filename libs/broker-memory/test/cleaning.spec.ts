@@ -112,6 +112,44 @@ describe('compaction', () => {
       ]);
     });
 
+    it('tells readers of no aborted transaction whose marker may go: what its producer wrote since is committed', async () => {
+      let numbers = await bench.client.initPatiently('id');
+      await write(numbers, 'a', 'aborted');
+      numbers = await end(numbers, false);
+      await write(numbers, 'a', 'committed');
+      await end(numbers, true);
+      append(['z', '1']);
+      bench.cluster.topics.clean();
+      const { topicId } = await bench.client.metadata('t');
+      const fetched = await bench.client.call('Fetch', {
+        maxWaitMs: 0,
+        minBytes: 1,
+        maxBytes: 1_000_000,
+        isolation: 'read_committed',
+        sessionId: 0,
+        sessionEpoch: -1,
+        topics: [
+          {
+            name: 't',
+            topicId,
+            partitions: [
+              {
+                partition: 0,
+                currentLeaderEpoch: 0,
+                fetchOffset: 0,
+                lastFetchedEpoch: -1,
+                logStartOffset: -1,
+                partitionMaxBytes: 1_000_000,
+              },
+            ],
+          },
+        ],
+        forgottenTopics: [],
+        rackId: '',
+      });
+      expect(fetched.topics[0]!.partitions[0]).toMatchObject({ errorCode: 0, abortedTransactions: [] });
+    });
+
     it('drops a marker in the end that has no data left', async () => {
       let numbers = await bench.client.initPatiently('id');
       await write(numbers, 'a', '1');

@@ -2,7 +2,8 @@
 // their bytes.
 //
 // 1. Nothing at or behind the last stable offset is touched, and never the last batch: readers find the end of the log by it.
-// 2. Aborted records go, and hide no older ones.
+// 2. Aborted records go, and hide no older ones. Whole transactions go from the index of aborted ones, too: readers told of one whose
+//    marker goes later would take what its producer wrote since for aborted.
 // 3. A tombstone stays for `delete.retention.ms` after it was first met here, and so does a marker whose transaction has left nothing.
 import { RecordBatchView, RecordColumns } from '#libs/broker';
 import type { BinaryString } from '#libs/core';
@@ -40,6 +41,8 @@ export function compact(log: PartitionLog, config: TopicConfig, nowMs: number): 
     if (!batch.isControl && batch.isTransactional) withData.add(batch.producerId);
     kept.push(stays);
   }
+  const cleanedTo = log.batches[end - 1]?.lastOffset ?? -1;
+  log.aborted = log.aborted.filter(({ lastOffset }) => lastOffset > cleanedTo);
   if (changed) log.batches = [...kept, ...log.batches.slice(end)];
   return changed;
 }
