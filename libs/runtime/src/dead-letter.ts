@@ -1,6 +1,7 @@
 // Owns the headers of a dead letter: the record's own, then what went wrong and where.
 import { encodeHeaders } from '#libs/broker';
-import type { BinaryString, MillraceError, RecordHeader } from '#libs/core';
+import { MillraceError } from '#libs/core';
+import type { BinaryString, RecordHeader } from '#libs/core';
 import { DEAD_LETTER_HEADERS as NAMES } from './failure-policy.ts';
 import type { FailureStage } from './failure-policy.ts';
 import type { RecordHistory } from './retry-headers.ts';
@@ -13,8 +14,15 @@ export interface DeadLetterCause {
   readonly stage: FailureStage;
   /** `null`: not known. */
   readonly node: string | null;
-  /** Where the record lay at first. */
+  /** Where the record lay at first; topic '': it is of no input, and its headers do not say. */
   readonly history: RecordHistory;
+}
+
+/** What our errors are about, where they say it. */
+function thrownBehind(error: MillraceError): Error {
+  let thrown: Error = error;
+  while (thrown instanceof MillraceError && thrown.cause instanceof Error) thrown = thrown.cause;
+  return thrown;
 }
 
 /** `failedAt`: milliseconds since the Unix epoch. */
@@ -24,16 +32,20 @@ export function encodeDeadLetter(
   failedAt: number,
   withStack: boolean,
 ): BinaryString {
-  const cause = error.cause instanceof Error ? error.cause : error;
+  const cause = thrownBehind(error);
   const text = (key: string, value: string): RecordHeader => ({ key, value: Buffer.from(value) });
   return encodeHeaders([
     ...original,
     text(NAMES.exception, cause.name),
     text(NAMES.message, cause.message.slice(0, MESSAGE_CHARACTERS_MAX)),
     ...(withStack ? [text(NAMES.stacktrace, (cause.stack ?? '').slice(0, STACK_CHARACTERS_MAX))] : []),
-    text(NAMES.topic, history.topic),
-    text(NAMES.partition, String(history.partition)),
-    text(NAMES.offset, String(history.offset)),
+    ...(history.topic === ''
+      ? []
+      : [
+          text(NAMES.topic, history.topic),
+          text(NAMES.partition, String(history.partition)),
+          text(NAMES.offset, String(history.offset)),
+        ]),
     text(NAMES.code, error.code),
     text(NAMES.stage, stage),
     ...(node === null ? [] : [text(NAMES.node, node)]),

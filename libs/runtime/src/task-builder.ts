@@ -75,7 +75,7 @@ export function buildTask(
     clock: (operator, onAdvance, own) => clocks.add(operator, shortHash(operator), onAdvance, own),
     alarm: (kind, fire) => alarms.add(kind, fire),
     wallTime: () => clock.now(),
-    post: (deliver, skip) => mailbox.post(deliver, skip),
+    post: (deliver, skip, record) => mailbox.post(deliver, skip, record),
     intake: {
       hold: (holder) => mailbox.hold(holder),
       release: (holder) => mailbox.release(holder),
@@ -132,6 +132,7 @@ export function buildTask(
     clock,
     logger,
     latency: parts.insight.epochs.latency,
+    traces: parts.insight.epochs.traces,
     onDrop: (error) => dropped.record(name, error.code, error.message),
     resolveTopic: parts.resolveTopic,
     epochId: Math.max(start.epochId, state?.reached.epochId ?? -1) + 1,

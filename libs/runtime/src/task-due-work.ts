@@ -88,10 +88,10 @@ export class TaskDueWork {
 
   private deliver(): ScopeEnd {
     const { scopes, mailbox, context, failures, taskName } = this.parts;
-    const { deliver, skip } = mailbox.peek()!;
+    const { deliver, skip, record } = mailbox.peek()!;
     const time = context.streamTime;
     const onError = (error: unknown): FailureEnd =>
-      failures.onScope(deliver, `A delivery in task ${taskName}`, time, error);
+      failures.onScope(deliver, `A delivery in task ${taskName}`, time, error, true, record);
     const onSkipError = (error: unknown): FailureEnd =>
       failures.onScope(deliver, `The skipping of a delivery in task ${taskName}`, time, error, false);
     let end = scopes.run(time, deliver, onError);

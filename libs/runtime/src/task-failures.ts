@@ -6,7 +6,7 @@
 import { FatalError, MillraceError, asError } from '#libs/core';
 import type { BinaryString, Clock, Logger } from '#libs/core';
 import { SerdeError } from '#libs/serde';
-import type { FailurePolicy, RetryOn, SourceSpec } from '#libs/topology';
+import type { FailurePolicy, PostedRecord, RetryOn, SourceSpec } from '#libs/topology';
 import type { DroppedRecords } from './dropped-records.ts';
 import { encodeDeadLetter } from './dead-letter.ts';
 import type { DeadLetterCause } from './dead-letter.ts';
@@ -51,8 +51,10 @@ interface Failed extends DeadLetterCause {
   readonly thrown: unknown;
   /** What its tries are counted by. */
   readonly what: object;
-  /** `null`: there is no record. */
+  /** `null`: there is no record of an input. */
   readonly queue: RecordQueue | null;
+  /** Of a delivery: what it is about. */
+  readonly record?: PostedRecord | null;
 }
 
 export class TaskFailures {
@@ -100,18 +102,25 @@ export class TaskFailures {
   }
 
   /**
-   * An alarm or a delivery failed. There is no record to be sent anywhere: a policy that would do so continues too. `what` tells it
-   * from others. `mayRetry`: false where trying again is not what is left to do.
+   * An alarm or a delivery failed. There is no record of an input to be sent anywhere: a policy that would do so continues too, but for a delivery about a
+   * record, which may become a dead letter. `what` tells it from others. `mayRetry`: false where trying again is not what is left to do.
    * @throws MillraceError under the policy `fail`.
    */
-  onScope(what: object, text: string, timestamp: number, error: unknown, mayRetry = true): FailureEnd {
+  onScope(
+    what: object,
+    text: string,
+    timestamp: number,
+    error: unknown,
+    mayRetry = true,
+    record: PostedRecord | null = null,
+  ): FailureEnd {
     const stage: FailureStage = isOfTheRecord(error) ? 'production' : 'processing';
     const node = this.nodeOf(error);
     const failure = this.describe(error, stage, text, {}, node);
     const attempts = this.retries.failed(what, -1);
     const { partition } = this.parts;
     const history = { topic: '', partition, offset: -1, timestamp, attempts };
-    const failed = { error: failure, stage, node, history, thrown: error, what, queue: null };
+    const failed = { error: failure, stage, node, history, thrown: error, what, queue: null, record };
     const end = this.settle(failed, mayRetry);
     if (end === 'SETTLED') this.retries.settled(what);
     return end;
@@ -177,20 +186,12 @@ export class TaskFailures {
     }
     const verdict = this.verdictOf(policy, failed);
     if (verdict.kind === 'fail') throw error;
-    if (queue !== null && (verdict.kind === 'deadLetter' || verdict.kind === 'retryTopic')) {
-      try {
-        if (verdict.kind === 'deadLetter') this.sendDeadLetter(queue, failed, verdict.topic);
-        else this.sendToRetry(queue, failed, verdict.source);
-      } catch (problem) {
-        if (problem instanceof TopicPending) this.retries.uncount(failed.what);
-        throw problem;
-      }
-    }
-    if (verdict.kind === 'retryTopic' && queue !== null) {
+    if (verdict.kind === 'retryTopic') {
+      this.sendToRetry(queue!, failed, verdict.source);
       counts.sentToRetryTopics++;
       return 'SETTLED';
     }
-    const isDeadLetter = verdict.kind === 'deadLetter' && queue !== null;
+    const isDeadLetter = verdict.kind === 'deadLetter' && this.sendDeadLetter(failed, verdict.topic);
     if (isDeadLetter) counts.deadLettered++;
     else counts.skipped++;
     const where = node === null ? taskId : `${taskId} ${node}`;
@@ -226,7 +227,7 @@ export class TaskFailures {
   }
 
   private isWorthRetrying(retryOn: RetryOn | null, { thrown, stage }: Failed): boolean {
-    if (retryOn === null) return stage === 'processing' && !isOfTheRecord(thrown);
+    if (retryOn === null) return stage === 'processing' && !isOfTheRecord(thrown) && !isOutcomeOfCall(thrown);
     try {
       return retryOn(asError(thrown)) === true;
     } catch (problem) {
@@ -262,58 +263,74 @@ export class TaskFailures {
       : { kind: 'deadLetter', topic: response.deadLetterTopic };
   }
 
-  /** Appends the original record with the error in its headers. @throws TopicPending */
-  private sendDeadLetter(queue: RecordQueue, failed: Failed, topic: string): void {
-    const { columns, index } = queue;
-    const { collector } = this.parts;
-    const failedAt = this.parts.clock.now();
-    const own = withoutRetryHeaders(columns.readHeaders(index));
-    this.send(() => {
-      const output = collector.topic(topic).choose(columns.key(index));
+  /** Appends the original record with the error in its headers. False: there is none. @throws TopicPending */
+  private sendDeadLetter(failed: Failed, topic: string): boolean {
+    const letter = failed.queue === null ? (failed.record ?? null) : recordOf(failed.queue);
+    if (letter === null) return false;
+    const { collector, clock } = this.parts;
+    const failedAt = clock.now();
+    const own = withoutRetryHeaders(letter.headers);
+    this.send(failed, () => {
+      const output = collector.topic(topic).choose(letter.keyBytes);
       collector.open(output);
       // The headers may take a record over the limit that just fitted without; the stack is the largest of them.
-      if (
-        this.append(output, queue, encodeDeadLetter(own, failed, failedAt, true)) <= collector.recordBytesMax
-      )
+      if (append(output, letter, encodeDeadLetter(own, failed, failedAt, true)) <= collector.recordBytesMax)
         return;
       collector.undoRecord();
       collector.beginRecord();
       collector.open(output);
-      collector.checkSize(output, this.append(output, queue, encodeDeadLetter(own, failed, failedAt, false)));
+      collector.checkSize(output, append(output, letter, encodeDeadLetter(own, failed, failedAt, false)));
     });
+    return true;
   }
 
   /** Appends the original record with its history in its headers, in its own partition: its key's state is that of this task. @throws TopicPending */
-  private sendToRetry(queue: RecordQueue, { history }: Failed, source: SourceSpec): void {
+  private sendToRetry(queue: RecordQueue, failed: Failed, source: SourceSpec): void {
     const { collector, clock, topicOf } = this.parts;
-    const own = withoutRetryHeaders(queue.columns.readHeaders(queue.index));
+    const letter = recordOf(queue);
+    const own = withoutRetryHeaders(letter.headers);
     const notBefore = clock.now() + source.retry!.delayMs;
-    this.send(() => {
+    this.send(failed, () => {
       const output = collector.topic(topicOf(source)).partitions[queue.partition]!;
       collector.open(output);
-      collector.checkSize(output, this.append(output, queue, encodeRetryHeaders(own, history, notBefore)));
+      collector.checkSize(output, append(output, letter, encodeRetryHeaders(own, failed.history, notBefore)));
     });
   }
 
-  private append(output: PartitionOutput, { columns, index }: RecordQueue, headers: BinaryString): number {
-    return output.encoder.append(
-      columns.timestamps[index]!,
-      columns.key(index),
-      columns.value(index),
-      headers,
-    );
-  }
-
-  private send(action: () => void): void {
+  /** What fails leaves nothing. A topic not known yet: the record is run again, and this try has not been one. */
+  private send({ what }: Failed, action: () => void): void {
     const { collector } = this.parts;
     collector.beginRecord();
     try {
       action();
     } catch (failure) {
       collector.undoRecord();
+      if (failure instanceof TopicPending) this.retries.uncount(what);
       throw failure;
     }
   }
+}
+
+function recordOf({ columns, index }: RecordQueue): PostedRecord {
+  return {
+    keyBytes: columns.key(index),
+    valueBytes: columns.value(index),
+    timestamp: columns.timestamps[index]!,
+    headers: columns.readHeaders(index),
+  };
+}
+
+function append(
+  { encoder }: PartitionOutput,
+  { timestamp, keyBytes, valueBytes }: PostedRecord,
+  headers: BinaryString,
+): number {
+  return encoder.append(timestamp, keyBytes, valueBytes, headers);
+}
+
+/** A call to the outside has tries of its own; when it is delivered, they are over. */
+function isOutcomeOfCall(error: unknown): boolean {
+  return error instanceof MillraceError && error.code === 'MILLRACE_ASYNC_CALL_FAILED';
 }
 
 /** What fails the same way each time: waiting heals nothing. */

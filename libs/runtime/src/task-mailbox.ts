@@ -1,5 +1,6 @@
 // Owns what operators ask of the task besides time: deliveries to be run between records, and whether records are taken at all.
 // What is asked for in a scope counts once the scope is done; a scope that is undone has asked for nothing.
+import type { PostedRecord } from '#libs/topology';
 
 /** Deliveries that are done with and still in the list. */
 const TAKEN_MAX = 1_024;
@@ -8,6 +9,8 @@ export interface Delivery {
   readonly deliver: () => void;
   /** Runs instead when `deliver` failed and the failure policy says to go on. */
   readonly skip: (() => void) | null;
+  /** What a dead letter of it would hold. */
+  readonly record: PostedRecord | null;
 }
 
 export class TaskMailbox {
@@ -47,9 +50,13 @@ export class TaskMailbox {
   }
 
   /** Nothing comes of it when the task is closed. */
-  post(deliver: () => void, skip: (() => void) | undefined): void {
+  post(deliver: () => void, skip: (() => void) | undefined, record: PostedRecord | undefined): void {
     if (this.closed) return;
-    (this.inScope ? this.scopeDeliveries : this.deliveries).push({ deliver, skip: skip ?? null });
+    (this.inScope ? this.scopeDeliveries : this.deliveries).push({
+      deliver,
+      skip: skip ?? null,
+      record: record ?? null,
+    });
     this.onChange();
   }
 

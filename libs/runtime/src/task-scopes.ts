@@ -56,15 +56,25 @@ export class TaskScopes {
       const error = this.awaited ?? thrown;
       this.undo();
       if (this.canWaitFor(error)) return 'AGAIN';
-      const end = onError(error);
-      if (end === 'SETTLED') return 'FAILED';
-      this.suspended = end.wait;
-      return 'AGAIN';
+      return this.afterFailure(error, onError);
     }
     mailbox.inScope = false;
     mailbox.keep();
     if (collector.recordHasOutput || state?.recordChanged === true) this.touched = true;
     return 'DONE';
+  }
+
+  private afterFailure(error: unknown, onError: (error: unknown) => FailureEnd): ScopeEnd {
+    let end: FailureEnd;
+    try {
+      end = onError(error);
+    } catch (failure) {
+      if (this.canWaitFor(failure)) return 'AGAIN';
+      throw failure;
+    }
+    if (end === 'SETTLED') return 'FAILED';
+    this.suspended = end.wait;
+    return 'AGAIN';
   }
 
   /** What the present scope has to wait for, whatever the operators made of the signal. */

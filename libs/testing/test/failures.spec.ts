@@ -383,6 +383,36 @@ describe('retrying through topics', () => {
   });
 });
 
+describe('a call to the outside', () => {
+  it('that failed for good leaves a dead letter with its record, once', async () => {
+    const builder = new StreamsBuilder();
+    builder
+      .stream<string, string>('in', Consumed.with(text, text))
+      .mapAsync(
+        (value) =>
+          value === 'bad' ? Promise.reject(new RangeError('no such thing')) : Promise.resolve(value),
+        { name: 'call', resultSerde: text, failurePolicy: FailurePolicy.deadLetter('dead') },
+      )
+      .to('out', Produced.with(text, text));
+    await using driver = await TopologyTestDriver.start(builder);
+    const input = driver.inputTopic('in', text, text);
+    await input.pipe('k', 'bad', { headers: { trace: 'abc' }, timestamp: START });
+    await input.pipe('k', 'good');
+    expect(driver.outputTopic('out', text, text).readValues()).toEqual(['good']);
+    const [letter, ...others] = driver.outputTopic('dead', text, text).readAll();
+    expect(others).toEqual([]);
+    expect(letter).toMatchObject({ key: 'k', value: 'bad', timestamp: START });
+    const headers = headersOf(letter!.headers);
+    expect(headers).toMatchObject({
+      trace: 'abc',
+      [DEAD_LETTER_HEADERS.exception]: 'RangeError',
+      [DEAD_LETTER_HEADERS.node]: 'call',
+    });
+    // It is the record that the operator was given, which may be another than the one that was read.
+    expect(headers[DEAD_LETTER_HEADERS.topic]).toBeUndefined();
+  });
+});
+
 describe('the application’s handlers', () => {
   it('see where the record lay at first, the node, and how often it was tried', async () => {
     const seen: unknown[] = [];

@@ -146,13 +146,23 @@ export interface TaskPorts {
   /**
    * Runs `deliver` in a scope of its own between two records. May be called at any time, also from outside a scope, while the task is open.
    * What is posted in a scope that is undone is forgotten, as are holds and releases.
-   * `skip` runs instead, in a scope too, when `deliver` failed in the user's code and the failure policy says to go on.
+   * `skip` runs instead, in a scope too, when `deliver` failed in the user's code and the failure policy says to go on. `record`: what is sent
+   * where the policy says that it goes to a dead-letter topic; without it nothing is.
    */
-  post(deliver: () => void, skip?: () => void): void;
+  post(deliver: () => void, skip?: () => void, record?: PostedRecord): void;
   /** While at least one holder holds, the task takes no further record; alarms and posted deliveries go on. */
   readonly intake: { hold(holder: object): void; release(holder: object): void };
   /** Says whether work that the operator began is under way outside of scopes: a bounded run does not end before it is done. */
   unfinished?(holder: object, isUnderWay: boolean): void;
+}
+
+/** The record that a delivery is about, encoded. */
+export interface PostedRecord {
+  readonly keyBytes: BinaryString | null;
+  readonly valueBytes: BinaryString | null;
+  /** Milliseconds since the Unix epoch. */
+  readonly timestamp: number;
+  readonly headers: readonly RecordHeader[];
 }
 
 /** Runs one record of one source through the sub-topology, depth first, synchronously. */

@@ -50,6 +50,7 @@ export function asyncOperator(options: AsyncStageOptions): Operator {
 /** A record that was taken up from its row. */
 interface Taken extends CallInput {
   readonly keyBytes: BinaryString | null;
+  readonly valueBytes: BinaryString | null;
   outcome: Outcome | null;
 }
 
@@ -134,6 +135,7 @@ class AsyncStage {
     const taken: Taken = {
       sequence,
       keyBytes,
+      valueBytes,
       key: keyBytes === null ? null : compileCodec(keySerde).fromBinary(keyBytes, false),
       value: valueBytes === null ? null : compileCodec(valueSerde).fromBinary(valueBytes, false),
       timestamp,
@@ -174,6 +176,7 @@ class AsyncStage {
     this.site.post(
       () => this.deliver(taken, true),
       () => this.deliver(taken, false),
+      taken,
     );
   }
 

@@ -228,8 +228,8 @@ function siteOf(
     globalStore: (store) => ports.globalStore(store),
     alarm: (kind, fire) => ports.alarm(kind, (now, skip) => scopes.run(() => fire(now, skip))),
     wallTime: () => ports.wallTime(),
-    post: (deliver, skip) =>
-      ports.post(() => scopes.run(deliver), skip === undefined ? undefined : () => scopes.run(skip)),
+    post: (deliver, skip, record) =>
+      ports.post(() => scopes.run(deliver), skip === undefined ? undefined : () => scopes.run(skip), record),
     intake: ports.intake,
     unfinished: (holder, isUnderWay) => ports.unfinished?.(holder, isUnderWay),
     keyEncoder: (keySerde) => ({
