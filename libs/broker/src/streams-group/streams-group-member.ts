@@ -5,7 +5,8 @@
 //    likes, and is not called again before it has resolved.
 // 2. What is owned is said once a hook has resolved, at once, and again after every answer that was lost.
 // 3. The coordinator sends an assignment in the answer that changes it and never again, not even under a new epoch. So an answer that
-//    was lost leaves a doubt, which the next one does not lift unless it carries an assignment: the group is described then.
+//    was lost leaves a doubt, which the next one does not lift unless it carries an assignment: the group is described then. And the
+//    heartbeat itself may be late rather than lost, and change the assignment when nobody listens: so for a while it is described again.
 // 4. What it says to own is never less than the handler may hold: what is not named is given to others. So it includes what a hook
 //    that runs is taking.
 // 5. Joining again (epoch 0) says that nothing is owned. So it is done after a loss alone, when the handler has dropped everything.
@@ -43,6 +44,10 @@ const REBALANCE_TIMEOUT_MS_DEFAULT = 300_000;
 const MAX_BLOCKED_MS_DEFAULT = 300_000;
 /** Until the first answer names another. */
 const HEARTBEAT_INTERVAL_MS_DEFAULT = 5_000;
+/** For so many session timeouts a heartbeat that was not answered may still reach the coordinator. */
+const LATE_SESSIONS = 3;
+/** How often the group is described in each of them. */
+const LOOKS_PER_SESSION = 3;
 /** How long `leave` waits for the coordinator: the session timeout does the same later. */
 const LEAVE_MS = 5_000;
 
@@ -78,6 +83,9 @@ export class KafkaStreamsGroupMember implements StreamsGroupMember {
   #told: StreamsTasks | null = null;
   /** An answer was lost, and an assignment may have been in it. */
   #doubt = false;
+  /** Monotonic milliseconds until which a heartbeat may arrive that was given up here, and when to look next whether one did. */
+  #lateUntil = -Infinity;
+  #nextLook = -Infinity;
   #ready = true;
   #topicsMissingSince: number | null = null;
   #shutdown: 'no' | 'asked' | 'told' = 'no';
@@ -285,7 +293,12 @@ export class KafkaStreamsGroupMember implements StreamsGroupMember {
       ({ answer, nodeId } = outcome);
     } catch (error) {
       if (!isRpcFailure(error)) throw error;
-      if (error.kind === 'unknown') this.#doubt = true;
+      if (error.kind === 'unknown') {
+        this.#doubt = true;
+        const now = this.#cluster.clock.monotonic();
+        this.#lateUntil = now + LATE_SESSIONS * this.#sessionTimeoutMs;
+        this.#nextLook = now + this.#sessionTimeoutMs / LOOKS_PER_SESSION;
+      }
       return this.#unanswered(error.message);
     }
     if (this.#ended || this.#loss !== undefined) return 'interval';
@@ -365,10 +378,16 @@ export class KafkaStreamsGroupMember implements StreamsGroupMember {
     if (activeTasks !== null && standbyTasks !== null && warmupTasks !== null) {
       this.#doubt = false;
       this.#onTarget(streamsTasks({ activeTasks, standbyTasks, warmupTasks }));
-    } else if (this.#doubt && this.#epoch > 0) {
+    } else if ((this.#doubt || this.#shouldLook) && this.#epoch > 0) {
       return this.#resolveDoubt();
     }
     return 'interval';
+  }
+
+  /** A heartbeat that is late may have been heard since the last look. */
+  get #shouldLook(): boolean {
+    const now = this.#cluster.clock.monotonic();
+    return now < this.#lateUntil && now >= this.#nextLook;
   }
 
   /** Whether the guard has sent anything since: the answer is not to be had here. */
@@ -411,6 +430,7 @@ export class KafkaStreamsGroupMember implements StreamsGroupMember {
   /** The assignment that a lost answer may have carried, as the group holds it between two heartbeats. */
   async #resolveDoubt(): Promise<Pace> {
     const { groupId } = this.#settings;
+    this.#nextLook = this.#cluster.clock.monotonic() + this.#sessionTimeoutMs / LOOKS_PER_SESSION;
     try {
       const group = await describeStreamsGroup(this.#cluster, groupId, this.#cluster.requestTimeoutMs);
       if (group === null || group instanceof Again) return 'backoff';

@@ -198,6 +198,21 @@ describe('a lost answer', () => {
     expect(rpc.callsOf('StreamsGroupDescribe')).toEqual([]);
   });
 
+  it('may be of a heartbeat that is only late: for three sessions what it was assigned is asked for', async () => {
+    const { clock, rpc, events } = await stableStreams();
+    rpc.next('StreamsGroupHeartbeat', 'lost', assigning(3, ['0_1']));
+    await clock.advance(HEARTBEAT_MS + 500);
+    expect(events.at(-1)).toBe('assigned 3: 0_1');
+    // It arrives now, and nobody hears what is assigned in its answer.
+    rpc.on('StreamsGroupDescribe', describing(3, ['0_1', '0_2']));
+    await clock.advance(4 * HEARTBEAT_MS);
+    expect(events.at(-1)).toBe('assigned 3: 0_1,0_2');
+    await clock.advance(27_000);
+    const asked = rpc.callsOf('StreamsGroupDescribe').length;
+    await clock.advance(27_000);
+    expect(rpc.callsOf('StreamsGroupDescribe')).toHaveLength(asked);
+  });
+
   it('is repeated until the session is over, and then the tasks are lost', async () => {
     const { clock, rpc, events, member } = await stableStreams();
     rpc.on('StreamsGroupHeartbeat', 'lost');
