@@ -3,9 +3,10 @@
 import { RecordColumns } from '#libs/broker';
 import type { BrokerClient, FetchedChunk, RecordReader, RecordReaderOptions } from '#libs/broker';
 import { formatTopicPartition, sleep, yieldToIo } from '#libs/core';
-import type { Clock, TopicPartition } from '#libs/core';
+import type { Clock, TaskIdText, TopicPartition } from '#libs/core';
 import { SchemaPending } from '#libs/serde';
 import type { RestoreBatch, TaskState } from '#libs/state';
+import { tooOld } from './local-state.ts';
 import { LookUps } from './look-ups.ts';
 import type { SourceTopicRestore } from './source-topic-restore.ts';
 
@@ -246,6 +247,7 @@ export class ChangelogFeed {
           this.park(feeding);
           break;
         }
+        this.refuseTooOld(task);
         this.columns.decode(batch, chunk.startOffset);
         // The state copies the columns before it returns, so the same columns serve the next batch.
         const records =
@@ -259,6 +261,16 @@ export class ChangelogFeed {
       if (error instanceof SchemaPending) this.pumpAfter(feeding, this.lookUps.wait(error.ready));
       else this.fail(store, error);
     }
+  }
+
+  /**
+   * Whoever stood still reads on in a log that may have dropped deletions meanwhile. Before the records are in the state: what goes
+   * on from there would be a store that no changelog makes.
+   * @throws TaskCorruptedError
+   */
+  private refuseTooOld({ name, state }: FedTask): void {
+    const old = tooOld(name as TaskIdText, state.reached, this.parts.clock.now());
+    if (old !== null) throw old;
   }
 
   private rest(feeding: Feeding): void {
@@ -340,8 +352,13 @@ export class ChangelogFeed {
       if (chunks.length > 0 || parked) continue;
       const position = this.reader.position(store.topic, store.partition);
       if (position <= store.position) continue;
-      store.position = position;
-      store.task.events.onAdvance(store);
+      try {
+        this.refuseTooOld(store.task);
+        store.position = position;
+        store.task.events.onAdvance(store);
+      } catch (error) {
+        this.fail(store, error);
+      }
     }
   }
 

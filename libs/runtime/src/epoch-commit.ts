@@ -33,7 +33,8 @@ import type { Task } from './task.ts';
 interface SealedTask {
   readonly task: Task;
   readonly epochId: number;
-  readonly streamTime: number;
+  /** As of the seal: the answer to the commit may be read long after others have gone on. */
+  readonly stateMetadata: Readonly<Record<string, unknown>>;
   readonly expireBefore: ReadonlyMap<string, number>;
   /** Input offsets, by the stores that have a source topic as their changelog. */
   readonly sourceOffsets: ReadonlyMap<string, number>;
@@ -79,7 +80,13 @@ export function sealEpoch(
         metadata,
       });
     }
-    sealed.push({ task, epochId, streamTime, expireBefore, sourceOffsets: task.sourceOffsets });
+    sealed.push({
+      task,
+      epochId,
+      stateMetadata: task.stateMetadata(streamTime),
+      expireBefore,
+      sourceOffsets: task.sourceOffsets,
+    });
   }
   collector.cutAll();
   return { batches: collector.takeBatches(), offsets, tasks: sealed };
@@ -208,7 +215,7 @@ function appendAll(writer: Pick<TransactionalWriter, 'append'>, batches: readonl
 
 /** Step 5. */
 export function settleEpoch(epoch: SealedEpoch, endOffsets: ReadonlyMap<string, number>): void {
-  for (const { task, epochId, streamTime, expireBefore, sourceOffsets } of epoch.tasks) {
+  for (const { task, epochId, stateMetadata, expireBefore, sourceOffsets } of epoch.tasks) {
     task.onCommitted();
     if (task.state === null) continue;
     const changelogOffsets = new Map(sourceOffsets);
@@ -220,7 +227,7 @@ export function settleEpoch(epoch: SealedEpoch, endOffsets: ReadonlyMap<string, 
     }
     task.state.commit(epochId, {
       changelogOffsets,
-      metadata: task.stateMetadata(streamTime),
+      metadata: stateMetadata,
       expireBefore,
     });
   }

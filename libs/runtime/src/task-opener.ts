@@ -88,8 +88,10 @@ export class TaskOpener {
       committedOffset: committedOffset(start, changelog),
       position: positions.get(changelog.store) ?? 0,
     }));
+    // As of when the ends are asked for, not as of now: whoever stands still in between has what the changelogs held then.
+    const writtenAtMs = clock.now();
     await this.parts.restorer.restore(name, state, targets, signal);
-    await state.restored({ streamTime: start.streamTime, changelogs, writtenAtMs: clock.now() });
+    await state.restored({ streamTime: start.streamTime, changelogs, writtenAtMs });
     logPhase(this.parts, 'restored', name);
   }
 }

@@ -56,19 +56,27 @@ function clientOf(instanceId: string): { client: BrokerClient; clock: Clock; pro
   };
 }
 
-async function startApplication(topology: Topology): Promise<void> {
+async function startApplication(topology: Topology): Promise<MemoryStateBackend> {
+  const backend = await launch(topology);
+  await clock.runUntil(() => running.lifecycle.state === 'RUNNING', 60_000);
+  return backend;
+}
+
+/** As `startApplication`, and does not wait until it runs. */
+async function launch(topology: Topology): Promise<MemoryStateBackend> {
   const { client, clock: own } = clientOf('owner');
+  const backend = createMemoryStateBackend({ clock: own, survivesReopen: true });
   running = new StreamsRuntime({
     topology,
     config: config('owner'),
     client,
-    backend: createMemoryStateBackend({ clock: own }),
+    backend,
     checkPartitions: (built, counts) => checkPartitions(built, counts).repartitionCounts,
     clock: own,
     logger: silentLogger,
   });
   await clock.run(running.start());
-  await clock.runUntil(() => running.lifecycle.state === 'RUNNING', 60_000);
+  return backend;
 }
 
 interface Keeper {
@@ -285,6 +293,32 @@ describe('a standby copy', () => {
     await clock.run(kept.copies.close());
   });
 
+  it('takes nothing over a gap in which deletions may be gone, not even until it notices at the end', async () => {
+    await startApplication(topology);
+    append(['a', '1'], ['b', '1']);
+    await committed(2);
+    const kept = await keeper(topology);
+    kept.copies.assign([TASK], [], []);
+    await clock.advance(2_000);
+    const before = kept.backend.disk('app', TASK)!;
+    const reached = before.checkpoint.changelogOffsets.get('last')!;
+    // It stands still: its task deletes `a`, and of that nothing is left when the cleaner has come by after a day.
+    kept.restoring = true;
+    await clock.advance(1_000);
+    append(['a', null]);
+    await committed(3);
+    append(['b', '2']);
+    await committed(4);
+    cluster.topics.clean();
+    clock.jumpWallClock(24 * 3_600_000 + 1);
+    cluster.topics.clean();
+    kept.restoring = false;
+    await clock.advance(10_000);
+    expect(before.checkpoint.changelogOffsets.get('last')).toBe(reached);
+    expect(kept.backend.disk('app', TASK)).not.toBe(before);
+    expect(await contentOf(await clock.run(kept.copies.take(TASK)))).toEqual({ b: '2' });
+  });
+
   it('goes on from where it stood when it is kept again', async () => {
     await startApplication(topology);
     append(...many(10, '1'));
@@ -338,6 +372,47 @@ describe('a standby copy', () => {
     await clock.run(held.close());
     await clock.advance(10_000);
     expect(kept.copies.figures[0]).toMatchObject({ phase: 'following', lag: 0 });
+  });
+});
+
+describe('the state of a task', () => {
+  const topology = handMade(last, { stores: [keyValueStore('last')] });
+  const writtenAtMs = (): number =>
+    Number(backend.disk('app', TASK)?.checkpoint.metadata['writtenAtMs'] ?? 0);
+  let backend: MemoryStateBackend;
+
+  it('is as of its commit, however late the answer to that is read', async () => {
+    backend = await startApplication(topology);
+    append(['a', '1']);
+    await committed(1);
+    const held = cluster.fault({ api: 'EndTxn', on: 'answer', action: 'hold', clientId: 'owner' });
+    append(['a', '2']);
+    await clock.run(held.hit());
+    const sealedBefore = clock.now();
+    clock.jumpWallClock(24 * 3_600_000);
+    held.release();
+    await clock.runUntil(() => writtenAtMs() > sealedBefore - 100, 60_000);
+    await clock.advance(2_000);
+    expect(backend.disk('app', TASK)!.checkpoint.changelogOffsets.get('last')).toBeGreaterThan(0);
+    expect(writtenAtMs()).toBeLessThanOrEqual(sealedBefore);
+  });
+
+  it('is as of when the ends of its changelogs were asked for, however long it is restored', async () => {
+    await startApplication(topology);
+    append(['a', '1']);
+    await committed(1);
+    cluster.kill('owner');
+    const read = cluster.fault({ api: 'Fetch', on: 'answer', action: 'hold', clientId: 'owner' });
+    cluster.fault({ api: 'EndTxn', on: 'request', action: 'hold', clientId: 'owner' });
+    backend = await launch(topology);
+    await clock.run(read.hit());
+    const askedBefore = clock.now();
+    clock.jumpWallClock(3_600_000);
+    read.release();
+    await clock.advance(2_000);
+    expect(backend.disk('app', TASK)!.checkpoint.changelogOffsets.get('last')).toBeGreaterThan(0);
+    expect(writtenAtMs()).toBeGreaterThan(askedBefore - 60_000);
+    expect(writtenAtMs()).toBeLessThanOrEqual(askedBefore);
   });
 });
 
