@@ -220,6 +220,20 @@ describe('putting dead letters back', () => {
     expect([all.length, new Set(all).size]).toEqual([30_000, 30_000]);
   }, 60_000);
 
+  it('is ended by another one, and nothing is put back twice', async () => {
+    const kafka = clusterWith(Array.from({ length: 4 }, (_, i) => ({ id: `r${i}` })));
+    const options = { ...of(kafka), batchRecords: 1 };
+    let other: Promise<unknown> = Promise.resolve();
+    const first = redriveDeadLetters({
+      ...options,
+      rate: 10,
+      onProgress: () => (other = redriveDeadLetters(options)),
+    });
+    await expect(first).rejects.toMatchObject({ code: 'MILLRACE_PRODUCER_FENCED' });
+    await other;
+    expect((await idsIn(kafka, 'in')).sort()).toEqual(['r0', 'r1', 'r2', 'r3']);
+  });
+
   it('refuses options that say nothing', async () => {
     const kafka = clusterWith([]);
     await expect(redriveDeadLetters({ ...of(kafka), applicationId: '', limit: 0 })).rejects.toMatchObject({
