@@ -31,4 +31,5 @@ export type {
   RestoringLimits,
 } from './health/millrace.health-indicator.ts';
 export type { LagFigures, RestoringFigures } from './health/figures.ts';
+export type { StoreKindName, StoreReference } from './store.providers.ts';
 export { createNestLogger } from './nest-logger.ts';

@@ -1,6 +1,7 @@
 // Owns what `MillraceModule.forRoot` and `forFeature` take.
 import type { InjectionToken, ModuleMetadata, Type } from '@nestjs/common';
 import type { MillraceError, StreamsApplicationOptions } from '#libs/millrace';
+import type { StoreReference } from './store.providers.ts';
 import type { TopologyClass } from './decorators/topology.decorator.ts';
 
 /**
@@ -31,7 +32,7 @@ export interface MillraceModuleExtras {
   /** Default true. False: who injects the application imports this module. */
   readonly isGlobal?: boolean;
   /** Stores that `@InjectStore()` is asked for, by name. `forFeature` may name them as well. */
-  readonly stores?: readonly string[];
+  readonly stores?: readonly StoreReference[];
 }
 
 /** For `forRootAsync({ useClass })`. */
@@ -49,7 +50,7 @@ export interface MillraceFeature extends ForFeatureOptions {
   /** Classes marked with `@Topology()`, or with handlers. */
   readonly topologies?: readonly Type<TopologyClass | object>[];
   /** Stores that `@InjectStore()` is asked for, by name. */
-  readonly stores?: readonly string[];
+  readonly stores?: readonly StoreReference[];
   /** What of `providers` others may inject; the topologies and the stores always. */
   readonly exports?: readonly InjectionToken[];
 }

@@ -5,7 +5,7 @@ import { Test } from '@nestjs/testing';
 import type { TestingModule } from '@nestjs/testing';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Consumed, Materialized, Produced, Serdes, StreamsApplication, logAndContinue } from '#libs/millrace';
-import type { StreamsBuilder } from '#libs/millrace';
+import type { QueryableStore, StreamsBuilder } from '#libs/millrace';
 import { InjectStore, MillraceHealthIndicator, MillraceModule, Topology } from '#libs/nestjs';
 import type { TopologyClass } from '#libs/nestjs';
 import { MillraceTestingModule, getTestDriver } from '../src/testing/index.ts';
@@ -35,9 +35,7 @@ class RevenueTopology implements TopologyClass {
 
 @Injectable()
 class Revenue {
-  constructor(
-    @InjectStore('revenue') private readonly store: { get(key: string): Promise<number | undefined> },
-  ) {}
+  constructor(@InjectStore('revenue') private readonly store: QueryableStore<string, number>) {}
 
   async of(customer: string): Promise<number> {
     return (await this.store.get(customer)) ?? 0;

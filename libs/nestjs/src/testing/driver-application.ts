@@ -3,7 +3,8 @@
 import { MillraceError } from '#libs/millrace';
 import type { ApplicationSnapshot, LifecycleState, StreamsApplication, StreamsBuilder } from '#libs/millrace';
 import { TopologyTestDriver } from '#libs/testing';
-import type { TestStore, TopologyTestDriverOptions } from '#libs/testing';
+import type { TopologyTestDriverOptions } from '#libs/testing';
+import { DriverStore } from './driver-store.ts';
 
 /** What of a `StreamsApplication` it offers. */
 type Offered = Pick<
@@ -87,14 +88,20 @@ export class DriverApplication implements Offered {
   }
 
   /** A store's committed state, over all tasks. It may be asked for before the driver runs. */
-  store(name: string): Pick<TestStore, 'get' | 'entry' | 'entries' | 'all'> {
-    const store = (): TestStore => this.driver.store(name);
-    return {
-      get: async (key) => store().get(key),
-      entry: async (key) => store().entry(key),
-      entries: async () => store().entries(),
-      all: async () => store().all(),
-    };
+  store(name: string): DriverStore {
+    return new DriverStore(name, () => this.driver.store(name));
+  }
+
+  windowStore(name: string): DriverStore {
+    return this.store(name);
+  }
+
+  sessionStore(name: string): DriverStore {
+    return this.store(name);
+  }
+
+  versionedStore(name: string): DriverStore {
+    return this.store(name);
   }
 
   async start(): Promise<void> {

@@ -12,6 +12,7 @@ import type { MillraceModuleOptions } from '../millrace-module-options.ts';
 import { MODULE_OPTIONS_TOKEN } from '../millrace.module-definition.ts';
 import { createNestLogger } from '../nest-logger.ts';
 import { storeProviders } from '../store.providers.ts';
+import type { StoreReference } from '../store.providers.ts';
 import {
   APPLICATION_NAME,
   DEFAULT_APPLICATION,
@@ -27,7 +28,7 @@ export interface MillraceTestingOptions extends TopologyTestDriverOptions {
   /** The application that is meant. Default: the unnamed one. */
   readonly name?: string;
   /** Stores that `@InjectStore()` is asked for, by name; those of `forFeature` need not be named. */
-  readonly stores?: readonly string[];
+  readonly stores?: readonly StoreReference[];
 }
 
 /** The part of `TestingModuleBuilder` of `@nestjs/testing` that is needed. */
