@@ -3,6 +3,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { StreamsApplication } from '#libs/millrace';
 import type { ControlSettings } from './options.ts';
+import { registerQueryRoutes } from './queries/index.ts';
 
 export type ExtensionOptions = Pick<ControlSettings, 'allowActions' | 'clock' | 'logger' | 'token' | 'tls'>;
 
@@ -12,4 +13,4 @@ export type Extension = (
   options: ExtensionOptions,
 ) => void | Promise<void>;
 
-export const EXTENSIONS: readonly Extension[] = [];
+export const EXTENSIONS: readonly Extension[] = [registerQueryRoutes];

@@ -6,3 +6,10 @@ export type { ControlServerOptions, ControlTls, ControlledApplication } from './
 export { ControlError } from './control-error.ts';
 export type { ErrorBody } from './control-error.ts';
 export type { Rate, RatedFlows } from './rates.ts';
+export { createQueryServer, registerQueryRoutes } from './queries/index.ts';
+export type {
+  QueriedApplication,
+  QueryRouteOptions,
+  QueryServer,
+  QueryServerOptions,
+} from './queries/index.ts';

@@ -69,9 +69,7 @@ afterAll(async () => {
 
 /** The shape with nothing beside it, all the way down. */
 function strict(schema: z.ZodType): z.ZodType {
-  return z.fromJSONSchema(
-    z.toJSONSchema(schema, { io: 'output', unrepresentable: 'any' }),
-  );
+  return z.fromJSONSchema(z.toJSONSchema(schema, { io: 'output', unrepresentable: 'any' }));
 }
 
 describe('GET /openapi.json', () => {
@@ -90,8 +88,18 @@ describe('GET /openapi.json', () => {
       Object.entries(methods).map(([method, { operationId }]) => `${method} ${path} ${operationId}`),
     );
     const of = '/v1/applications/{application}';
+    const stores = '/v1/applications/orders/stores';
     expect(operations.sort()).toEqual([
       'get /v1/applications listApplications',
+      // Queries have paths of their own for each application.
+      `get ${stores} orders_listStores`,
+      `get ${stores}/{store} orders_getStore`,
+      `get ${stores}/{store}/changes orders_streamChanges`,
+      `get ${stores}/{store}/count orders_countEntries`,
+      `get ${stores}/{store}/entries orders_listEntries`,
+      `get ${stores}/{store}/keys/{key} orders_getEntry`,
+      `get ${stores}/{store}/keys/{key}/entries orders_listEntriesOfKey`,
+      `get ${stores}/{store}/keys/{key}/metadata orders_getKeyMetadata`,
       `get ${of} getApplication`,
       `get ${of}/assignments getAssignments`,
       `get ${of}/configuration getConfiguration`,

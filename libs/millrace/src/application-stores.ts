@@ -61,6 +61,16 @@ export class ApplicationStores implements StoreAccess {
     return this.running(store).metadataForKey(store, key);
   }
 
+  /** Which instance has a partition. @throws StoreQueryError MILLRACE_QUERY_INVALID there is none of that number */
+  metadataForPartition(store: string, partition: number): KeyMetadata {
+    return this.running(store).metadataForPartition(store, partition);
+  }
+
+  /** `applicationServer` of this instance; `null`: it has none, or does not run. */
+  get ownHost(): string | null {
+    return this.parts.queries()?.ownHost ?? null;
+  }
+
   private running(store: string): StoreQueries {
     this.shape(store);
     const queries = this.parts.queries();

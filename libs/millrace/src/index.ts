@@ -261,6 +261,7 @@ export { DEAD_LETTER_HEADERS, deadLetter, logAndContinue, logAndFail } from '#li
 export type {
   DropCount,
   EpochFigures,
+  EpochListener,
   ExceptionHandler,
   ExceptionHandlers,
   FailureFigures,
@@ -279,6 +280,7 @@ export type {
   StoreFigures,
   TaskFigures,
   TaskPhase,
+  TracedRecord,
   CopyFigures,
   CopyRole,
   LifecycleState,

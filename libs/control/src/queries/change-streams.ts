@@ -8,7 +8,7 @@ import { StoreQueryError, readPlaces } from '#libs/millrace';
 import { messageOf, toJson } from './query-json.ts';
 import type { QueriedApplication, QueryRouteOptions } from './query-options.ts';
 import { refusalOf } from './query-refusal.ts';
-import { CHANGES_ANSWER, CHANGES_QUERY, STORE_PARAMS } from './query-schemas.ts';
+import { CHANGES_ANSWER, CHANGES_QUERY, STORE_PARAMS, operationOf } from './query-schemas.ts';
 import { handleOf } from './store-plans.ts';
 import type { AnyHandle } from './store-plans.ts';
 
@@ -41,7 +41,7 @@ export class ChangeStreams {
       '/stores/:store/changes',
       {
         schema: {
-          operationId: 'streamChanges',
+          operationId: operationOf(this.application.applicationId, 'streamChanges'),
           summary: 'Committed changes of a store as server-sent events of the type "change"',
           tags: ['queries'],
           params: STORE_PARAMS,

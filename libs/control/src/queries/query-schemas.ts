@@ -1,6 +1,11 @@
 // Owns the shapes of query requests and answers, for checks of what comes in and for the OpenAPI document.
 import { PAGE_ROWS_MAX } from '#libs/millrace';
 
+/** Unique in a document that shows several applications. */
+export function operationOf(applicationId: string, name: string): string {
+  return `${applicationId.replace(/[^a-zA-Z0-9]/g, '_')}_${name}`;
+}
+
 const text = (description: string): object => ({ type: 'string', maxLength: 8_192, description });
 const time = (description: string): object => ({ type: 'integer', description });
 

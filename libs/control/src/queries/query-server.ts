@@ -2,10 +2,10 @@
 import type { AddressInfo } from 'node:net';
 import Fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
+import { silentLogger } from '#libs/core';
 import type { QueriedApplication, QueryRouteOptions } from './query-options.ts';
 import { queryErrorHandler } from './query-refusal.ts';
 import { registerQueryRoutes } from './register-query-routes.ts';
-import { silentLogger } from '#libs/core';
 
 const BODY_BYTES_MAX = 1_024;
 const PARAMETER_LENGTH_MAX = 1_024;
@@ -32,6 +32,7 @@ export async function createQueryServer(
     bodyLimit: BODY_BYTES_MAX,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX },
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: true, allowUnionTypes: true } },
   } as object) as unknown as FastifyInstance;
   server.setSerializerCompiler(() => (data) => JSON.stringify(data));
   server.setErrorHandler(queryErrorHandler(routes.logger ?? silentLogger));

@@ -83,7 +83,13 @@ class QueryRoutes {
       response: object,
       more: object,
     ): { schema: object } => ({
-      schema: { operationId, summary, tags: TAGS, response, ...more },
+      schema: {
+        operationId: schemas.operationOf(application.applicationId, operationId),
+        summary,
+        tags: TAGS,
+        response,
+        ...more,
+      },
     });
     const params = schemas.STORE_PARAMS;
     const keyParams = schemas.KEY_PARAMS;

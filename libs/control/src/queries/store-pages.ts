@@ -78,15 +78,16 @@ function merged(
   store: string,
   parts: readonly GatheredPage[],
   failed: readonly MissingPartition[],
-  { limit = Infinity, reverse = false }: PageOptions,
+  { limit = Infinity, reverse = false, cursor }: PageOptions,
 ): GatheredPage {
-  const places = new Map<number, string | null>();
-  const feeds = parts.map((part) => ({ part, at: 0 }));
-  for (const { cursor, sources } of parts) {
-    for (const { partition } of sources) places.set(partition, null);
-    if (cursor !== null)
-      for (const [partition, next] of readCursor(store, cursor)) places.set(partition, next);
+  const before = typeof cursor === 'string' ? readCursor(store, cursor) : new Map<number, string | null>();
+  const places = new Map<number, string | null>(before);
+  for (const part of parts) {
+    const after = part.cursor === null ? null : readCursor(store, part.cursor);
+    // Of others' partitions it only repeats what it was asked with.
+    for (const { partition } of part.sources) places.set(partition, after?.get(partition) ?? null);
   }
+  const feeds = parts.map((part) => ({ part, at: 0 }));
   const entries: OrderedEntry[] = [];
   while (entries.length < limit) {
     let first: (typeof feeds)[number] | null = null;
@@ -113,6 +114,8 @@ function merged(
   }
   const sources = parts.flatMap((part) => part.sources).sort((a, b) => a.partition - b.partition);
   const answered = new Set(sources.map(({ partition }) => partition));
+  // What the pages before have read to its end nobody was asked for.
+  for (const [partition, next] of before) if (next === null) answered.add(partition);
   const missing = new Map<number, MissingPartition>();
   // What an instance says of others' partitions counts for less than what became of asking those.
   for (const one of [...parts.flatMap((part) => part.missing), ...failed])

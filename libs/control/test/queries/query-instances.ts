@@ -96,10 +96,10 @@ export class QueryInstances {
     await until(() =>
       this.all.every(({ application }) => {
         if (application.state !== 'RUNNING') return false;
-        const known = application
-          .metadataForStore('last')
-          .flatMap(({ activePartitions }) => activePartitions);
-        return new Set(known).size === partitions;
+        const others = application.metadataForStore('last');
+        const known = others.flatMap(({ activePartitions }) => activePartitions);
+        const isSpread = others.every(({ activePartitions }) => activePartitions.length > 0);
+        return isSpread && others.length === this.all.length && new Set(known).size === partitions;
       }),
     );
   }

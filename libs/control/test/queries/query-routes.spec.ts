@@ -115,7 +115,7 @@ describe('two instances', () => {
     ['/stores/last/entries?limit=100000', 400, 'MILLRACE_QUERY_INVALID'],
     ['/stores/last/entries?cursor=xyz', 400, 'MILLRACE_QUERY_INVALID'],
     ['/stores/last/entries?fromTime=1', 400, 'MILLRACE_QUERY_INVALID'],
-    ['/stores/last/entries?unheard=1', 200, undefined],
+    ['/stores/last/entries?unheard=1', 400, 'MILLRACE_QUERY_INVALID'],
     ['/stores/last/keys/a?partition=77', 400, 'MILLRACE_QUERY_INVALID'],
     ['/stores/last/keys/a/entries', 400, 'MILLRACE_QUERY_INVALID'],
     ['/stores/per-minute/keys/a', 400, 'MILLRACE_QUERY_INVALID'],

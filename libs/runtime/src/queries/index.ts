@@ -10,7 +10,7 @@ export type { AnswerSource, ReadOptions, StoreQuery, StoreAnswer, StoreQueryPort
 export type { ChangeOptions, StoreChange } from './change-feed.ts';
 export { readPlaces, writePlaces } from './change-feed.ts';
 export { PAGE_ROWS_MAX, readCursor, writeCursor } from './store-reader.ts';
-export type { MissingPartition, PageOptions, RowPage } from './store-reader.ts';
+export type { MissingPartition, PageOptions, RowPage, RowRange } from './store-reader.ts';
 export { keyOfRow, queryableShape, storeShapes } from './store-shape.ts';
 export type { StoreKind, StoreShape } from './store-shape.ts';
 export type { KeyReadOptions, StorePage } from './store-handle.ts';

@@ -106,7 +106,8 @@ export class QueryableStore<K = unknown, V = unknown> extends StoreHandle<K, Sto
     yield* this.pages(prefix === undefined ? await this.bounds(options) : this.prefixRange(prefix), options);
   }
 
-  private async bounds({ lower, upper }: { readonly lower?: K; readonly upper?: K }): Promise<RowRange> {
+  /** Both included; left out: no bound. */
+  async bounds({ lower, upper }: { readonly lower?: K; readonly upper?: K }): Promise<RowRange> {
     const low = lower === undefined ? null : rowOfKey(this.shape, await this.encodedKey(lower));
     const high = upper === undefined ? null : rowOfKey(this.shape, await this.encodedKey(upper));
     return {
@@ -116,7 +117,7 @@ export class QueryableStore<K = unknown, V = unknown> extends StoreHandle<K, Sto
     };
   }
 
-  private prefixRange(prefix: string | Uint8Array): RowRange {
+  prefixRange(prefix: string | Uint8Array): RowRange {
     if (prefix.length === 0) throw queryInvalid(this.name, 'the prefix is empty', 'Ask for all entries.');
     const bytes = typeof prefix === 'string' ? binaryFromUtf8(prefix) : binaryFromBytes(prefix);
     const from = rowOfKey(this.shape, bytes);

@@ -10,7 +10,7 @@ import { decoded, StoreHandle } from './store-handle.ts';
 import type { KeyReadOptions, StorePage } from './store-handle.ts';
 import type { EncodedRow } from './store-query.ts';
 import type { StoreAccess } from './store-queries.ts';
-import type { PageOptions } from './store-reader.ts';
+import type { PageOptions, RowRange } from './store-reader.ts';
 import { END_OF_TIME } from './store-shape.ts';
 
 export interface VersionEntry<K, V> {
@@ -63,8 +63,12 @@ export class QueryableVersionedStore<K = unknown, V = unknown> extends StoreHand
 
   /** All versions of a key that are kept, oldest first. */
   async history(key: K, options: PageOptions & KeyReadOptions = {}): Promise<StorePage<VersionEntry<K, V>>> {
+    return this.page(await this.keyRange(key), await this.pageOfKey(key, options));
+  }
+
+  async keyRange(key: K): Promise<RowRange> {
     const { from, to } = await this.groupOf(key);
-    return this.page({ from, to }, await this.pageOfKey(key, options));
+    return { from, to };
   }
 
   /** The versions of all keys, by key (its length first), then by time. */

@@ -8,7 +8,7 @@ import { decoded, StoreHandle } from './store-handle.ts';
 import type { KeyReadOptions, StorePage } from './store-handle.ts';
 import type { EncodedRow } from './store-query.ts';
 import type { StoreAccess } from './store-queries.ts';
-import type { PageOptions } from './store-reader.ts';
+import type { PageOptions, RowRange } from './store-reader.ts';
 
 export interface WindowEntry<K, V> {
   readonly key: K;
@@ -52,28 +52,32 @@ abstract class WindowedHandle<K, V> extends StoreHandle<K, WindowEntry<K, V>> {
   }
 
   /** Rows of a key whose suffix begins with a time of the range. */
-  protected async rowsOfKey(
-    key: K,
-    { fromTime, toTime }: TimeRange,
-    options: PageOptions & KeyReadOptions,
-  ): Promise<StorePage<WindowEntry<K, V>>> {
+  async keyRange(key: K, { fromTime, toTime }: TimeRange): Promise<RowRange> {
     const { prefix, from, to } = await this.groupOf(key);
-    const range = {
+    return {
       from: fromTime === undefined ? from : ((prefix + orderedTime(this.time(fromTime))) as BinaryString),
       to: toTime === undefined ? to : ((prefix + orderedTime(this.time(toTime) + 1)) as BinaryString),
     };
-    return this.page(range, await this.pageOfKey(key, options));
   }
 
-  protected rowsOfAll(
-    { fromTime, toTime }: TimeRange,
-    options: PageOptions,
-  ): Promise<StorePage<WindowEntry<K, V>>> {
-    const range = {
+  /** Rows of all keys whose suffix begins with a time of the range. */
+  timeRange({ fromTime, toTime }: TimeRange): RowRange {
+    return {
       ...(fromTime === undefined ? {} : { fromTime: this.time(fromTime) }),
       ...(toTime === undefined ? {} : { toTime: this.time(toTime) + 1 }),
     };
-    return this.page(range, options);
+  }
+
+  protected async rowsOfKey(
+    key: K,
+    times: TimeRange,
+    options: PageOptions & KeyReadOptions,
+  ): Promise<StorePage<WindowEntry<K, V>>> {
+    return this.page(await this.keyRange(key, times), await this.pageOfKey(key, options));
+  }
+
+  protected async rowsOfAll(times: TimeRange, options: PageOptions): Promise<StorePage<WindowEntry<K, V>>> {
+    return this.page(this.timeRange(times), options);
   }
 
   protected time(time: number): number {

@@ -140,6 +140,11 @@ export abstract class StoreHandle<K, E> {
     }
   }
 
+  /** A row as the handle shows it. */
+  entryOf(row: EncodedRow, partition: number): Promise<E> {
+    return decoded(() => this.decode(row, partition, false));
+  }
+
   /** `deleted`: there is a key only. */
   protected abstract decode(row: EncodedRow, partition: number, deleted: boolean): E;
 

@@ -289,8 +289,23 @@ export class StoreQueries implements StoreAccess {
     return { partition, ...this.whereIs(shape, partition) };
   }
 
+  get ownHost(): string | null {
+    return this.parts.config.applicationServer;
+  }
+
+  /** @throws StoreQueryError MILLRACE_QUERY_INVALID there is none of that number */
+  metadataForPartition(store: string, partition: number): KeyMetadata {
+    const shape = this.shape(store);
+    if (shape.subTopology === null)
+      return { partition: 0, active: this.ownHost, standbys: [], isLocal: true };
+    const count = this.running(store).layout.taskCount(shape.subTopology);
+    if (!Number.isSafeInteger(partition) || partition < 0 || partition >= count)
+      throw queryInvalid(store, `it has no partition ${partition}, but 0 to ${count - 1}`);
+    return { partition, ...this.whereIs(shape, partition) };
+  }
+
   /** Who has a partition. */
-  whereIs(shape: StoreShape, partition: number): Omit<KeyMetadata, 'partition'> {
+  private whereIs(shape: StoreShape, partition: number): Omit<KeyMetadata, 'partition'> {
     const tasks = this.running(shape.name);
     const { directory } = tasks;
     const name = formatTaskId({ subTopology: shape.subTopology!.id, partition });

@@ -22,8 +22,10 @@ export interface PageOptions extends ReadOptions {
   readonly cursor?: string | null;
   /** From the highest key down. */
   readonly reverse?: boolean;
-  /** Default: all that are here. */
+  /** Default: all that are here. One that is not is refused. */
   readonly partitions?: readonly number[];
+  /** Of those that are here no others; one that is not is named as missing. */
+  readonly only?: readonly number[];
 }
 
 export interface RowRange {
@@ -102,7 +104,7 @@ export class StoreReader {
     const places = cursor === null ? new Map<number, BinaryString | null>() : readCursor(name, cursor);
     const missing: MissingPartition[] = [];
     const sources = new Map<number, AnswerSource>();
-    const chosen = partitions ?? this.here(options);
+    const chosen = partitions ?? this.here(options).filter((one) => options.only?.includes(one) !== false);
     const share = Math.min(limit, Math.max(SHARE_MIN, Math.ceil((2 * limit) / Math.max(1, chosen.length))));
     const asked = chosen.filter((partition) => places.get(partition) !== null);
     const ask = async (feed: Feed): Promise<void> => {
@@ -171,7 +173,8 @@ export class StoreReader {
   /** About how many rows the partitions here have; `null`: it is not known of one of them. */
   async size(options: PageOptions = {}): Promise<number | null> {
     let sum: number | null = 0;
-    for (const partition of options.partitions ?? this.here(options)) {
+    const here = options.partitions ?? this.here(options);
+    for (const partition of here.filter((one) => options.only?.includes(one) !== false)) {
       const { size } = await this.port.ask({
         kind: 'size',
         store: this.shape.name,
@@ -197,7 +200,7 @@ export class StoreReader {
     const { count } = this.port.partitions(this.shape.name);
     const absent: MissingPartition[] = [];
     for (let partition = 0; partition < count; partition++) {
-      if (here.has(partition)) continue;
+      if (here.has(partition) || options.only?.includes(partition) === false) continue;
       absent.push({
         partition,
         code: 'MILLRACE_STORE_ELSEWHERE',

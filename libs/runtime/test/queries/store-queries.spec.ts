@@ -12,6 +12,7 @@ import {
 } from '#libs/topology';
 import type { Processor, ProcessorContext, ProcessorRecord, Topology } from '#libs/topology';
 import { StoreQueryError } from '../../src/index.ts';
+import type { StorePage, StoredEntry } from '../../src/index.ts';
 import { any, QueryCluster, sessions, table, versions, windows } from './query-cluster.ts';
 import type { QueryInstance } from './query-cluster.ts';
 
@@ -133,7 +134,9 @@ describe('a key-value store', () => {
       const found: string[] = [];
       let cursor: string | null = null;
       do {
-        const page = await at.cluster.run(store.all({ limit, cursor, reverse }));
+        const page: StorePage<StoredEntry<string, string>> = await at.cluster.run(
+          store.all({ limit, cursor, reverse }),
+        );
         expect(page.entries.length).toBeLessThanOrEqual(limit);
         found.push(...page.entries.map(({ key }) => key));
         ({ cursor } = page);
