@@ -16,6 +16,7 @@ import {
   resolveRuntimeConfig,
 } from '#libs/runtime';
 import type {
+  EpochListener,
   InstanceMetadata,
   KeyMetadata,
   LifecycleListener,
@@ -70,6 +71,8 @@ export class StreamsApplication {
   private readonly logger: Logger;
   private readonly lifecycle = new Lifecycle();
   private readonly restoreListeners = new Set<RestoreListener>();
+  private readonly epochListeners = new Set<EpochListener>();
+  private stopEpochs: (() => void) | null = null;
   private readonly toClose: { readonly name: string; close(): Promise<void> }[] = [];
   private readonly exitProcess: () => void;
   private readonly ended: Promise<void>;
@@ -255,6 +258,31 @@ export class StreamsApplication {
     return this.lifecycle.onChange(listener);
   }
 
+  /**
+   * Called as each epoch ends, with those of its records whose producers' traces are sampled (W3C `traceparent` in the headers; 32 per epoch).
+   * Called in the worker's loop: be short. While somebody listens, the headers of records are looked at. Returns how to stop it.
+   */
+  onEpoch(listener: EpochListener): () => void {
+    this.epochListeners.add(listener);
+    this.stopEpochs ??= this.runtime?.onEpoch(this.tellEpoch) ?? null;
+    return () => {
+      this.epochListeners.delete(listener);
+      if (this.epochListeners.size > 0) return;
+      this.stopEpochs?.();
+      this.stopEpochs = null;
+    };
+  }
+
+  private readonly tellEpoch: EpochListener = (epoch, traced) => {
+    for (const listener of this.epochListeners) {
+      try {
+        listener(epoch, traced);
+      } catch (error) {
+        this.logger.error('A listener of epochs threw', { error: asError(error).message });
+      }
+    }
+  };
+
   /** Called as stores are restored. Returns how to stop it. */
   onRestore(listener: RestoreListener): () => void {
     this.restoreListeners.add(listener);
@@ -284,6 +312,7 @@ export class StreamsApplication {
       });
       this.runtime = runtime;
       if (this.pauseRequested) void runtime.pause();
+      if (this.epochListeners.size > 0) this.stopEpochs = runtime.onEpoch(this.tellEpoch);
       if (this.stopRequested) {
         await this.end(null);
         return;

@@ -38,6 +38,8 @@ export type {
   TaskPhase,
   WorkerFigures,
 } from './insight/figures.ts';
+export type { EpochListener } from './insight/epoch-log.ts';
+export type { TracedRecord } from './insight/trace-log.ts';
 export { noInsight } from './insight/insight-log.ts';
 export type { WorkerFailure, WorkerFailureHandler, WorkerFailureResponse } from './worker-failure.ts';
 export { changelogTopic, repartitionTopic, sourceTopic, transactionalId } from './names.ts';

@@ -11,6 +11,7 @@ import type { RuntimeConfig } from './config.ts';
 import { NOTHING_WAITS, NO_FAILURES, addFailures } from './failure-counts.ts';
 import { GlobalStores } from './global-stores.ts';
 import type { RuntimeFigures, RuntimeInsight } from './insight/figures.ts';
+import type { EpochListener } from './insight/epoch-log.ts';
 import { InsightLog } from './insight/insight-log.ts';
 import type { ClusterLayout } from './cluster-layout.ts';
 import { LookUps } from './look-ups.ts';
@@ -129,6 +130,11 @@ export class StreamsRuntime {
       tasks: this.lifecycle.ended ? [] : (worker?.tasks ?? []),
       ...this.insightLog.figures,
     };
+  }
+
+  /** Called as each epoch ends, in the loop: be short. Returns how to stop it. While somebody listens, headers are looked at for traces. */
+  onEpoch(listener: EpochListener): () => void {
+    return this.insightLog.epochs.onEpoch(listener);
   }
 
   get isPaused(): boolean {

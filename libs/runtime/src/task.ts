@@ -14,6 +14,7 @@ import type { CompiledTask, SourceFunction, StoreSpec } from '#libs/topology';
 import type { EventTime } from './event-time.ts';
 import type { FailureStage } from './failure-policy.ts';
 import type { CommitLatency } from './insight/latency.ts';
+import type { TraceLog } from './insight/trace-log.ts';
 import type { OperatorClocks } from './operator-clocks.ts';
 import type { OutputCollector } from './output-collector.ts';
 import type { PartitionGroup } from './partition-group.ts';
@@ -58,6 +59,7 @@ export interface TaskParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly latency: CommitLatency;
+  readonly traces: TraceLog;
   /** A record left out by rule. */
   readonly onDrop: (error: MillraceError) => void;
   /** Finds out the partition count of a topic that a sink or the dead-letter queue needs. */
@@ -279,16 +281,14 @@ export class Task {
     return done;
   }
 
-  private onProcessed(
-    queue: RecordQueue,
-    { timestamps }: RecordColumns,
-    first: number,
-    records: number,
-  ): void {
+  private onProcessed(queue: RecordQueue, columns: RecordColumns, first: number, records: number): void {
+    const { timestamps } = columns;
     this.touched = true;
     this.recordCount += records;
     queue.flow.records += records;
     this.parts.latency.processed(timestamps[first]!, timestamps[first + records - 1]!, records);
+    const { traces } = this.parts;
+    if (traces.enabled) traces.processed(this.name, queue, columns, first, records);
   }
 
   /** One record that has waited in a retry topic; returns 0 where it has to wait once more. */

@@ -7,8 +7,13 @@ import { EpochOutput } from './flows.ts';
 import type { Flows } from './flows.ts';
 import { CommitLatency } from './latency.ts';
 import { Ring } from './ring.ts';
+import { TraceLog } from './trace-log.ts';
+import type { TracedRecord } from './trace-log.ts';
 
 const EPOCHS_KEPT = 256;
+
+/** Called when an epoch has ended, with those of its records whose traces are sampled; of an aborted one there are none. */
+export type EpochListener = (epoch: EpochFigures, traced: readonly TracedRecord[]) => void;
 
 /** An epoch from its seal to its end. `-1`: not reached. */
 class SealedNote {
@@ -27,6 +32,8 @@ class SealedNote {
 
 export class EpochLog {
   readonly latency = new CommitLatency();
+  readonly traces: TraceLog;
+  private readonly listeners = new Set<EpochListener>();
   private readonly clock: Clock;
   private readonly flows: Flows;
   private readonly ended = new Ring<EpochFigures>(EPOCHS_KEPT);
@@ -44,8 +51,20 @@ export class EpochLog {
   constructor(clock: Clock, flows: Flows) {
     this.clock = clock;
     this.flows = flows;
+    this.traces = new TraceLog(clock);
     this.openedAt = clock.monotonic();
     this.openedWall = clock.now();
+  }
+
+  /** Returns how to stop it. What a listener throws is its own. */
+  onEpoch(listener: EpochListener): () => void {
+    this.listeners.add(listener);
+    this.traces.enabled = true;
+    return () => {
+      this.listeners.delete(listener);
+      this.traces.enabled = this.listeners.size > 0;
+      if (!this.traces.enabled) this.traces.abandon();
+    };
   }
 
   /** Batches of the open epoch are on their way. */
@@ -71,6 +90,7 @@ export class EpochLog {
       now,
     );
     this.latency.seal();
+    this.traces.seal();
     this.begin(now, sealedAt, recordsIn);
   }
 
@@ -103,6 +123,7 @@ export class EpochLog {
   onAbandoned(): void {
     this.onAborted('the worker began anew from the committed offsets');
     this.latency.abandoned();
+    this.traces.abandon();
     this.begin(this.clock.monotonic(), this.clock.now(), this.flows.recordsIn);
   }
 
@@ -134,8 +155,17 @@ export class EpochLog {
     reason: string | null,
     now: number,
   ): void {
-    this.ended.push(this.describe(sealed, outcome, reason, now));
+    const epoch = this.describe(sealed, outcome, reason, now);
+    this.ended.push(epoch);
     this.sealed = null;
+    const traced = this.traces.take();
+    for (const listener of this.listeners) {
+      try {
+        listener(epoch, outcome === 'committed' ? traced : []);
+      } catch {
+        // Whoever looks on has no say.
+      }
+    }
   }
 
   private describe(
