@@ -1,31 +1,34 @@
 // Specifies `npm run chaos` itself, by short runs of it: a sound application is found sound, one with a guarantee switched off is not. It
 // brings a broker of its own from Kafka's jars, since nobody else's may be killed.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { brokerAvailability } from '#libs/broker-local';
+import { startNode } from '../support/child-process.ts';
+import type { RunningProcess } from '../support/child-process.ts';
 
 const RUN = join(import.meta.dirname, '../chaos/run.ts');
 const TIMEOUT_MS = 300_000;
 
 interface Ended {
-  readonly code: number | null;
+  readonly code: number | NodeJS.Signals;
   readonly output: string;
   /** The last line, where it is JSON. */
   readonly summary: unknown;
 }
 
+let running: RunningProcess | null = null;
+// One that did not end in time takes what it started with it.
+afterEach(() => running?.child.kill('SIGKILL'));
+
 async function chaos(...args: readonly string[]): Promise<Ended> {
-  const child = spawn(
-    process.execPath,
-    ['--conditions=millrace-source', '--disable-warning=ExperimentalWarning', RUN, ...args],
-    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NODE_OPTIONS: '' } },
-  );
-  let output = '';
-  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  const [code] = (await once(child, 'close')) as [number | null];
+  running = startNode([
+    '--conditions=millrace-source',
+    '--disable-warning=ExperimentalWarning',
+    RUN,
+    ...args,
+  ]);
+  const code = await running.ended();
+  const output = running.output();
   const last = output.trim().split('\n').at(-1)!;
   return { code, output, summary: last.startsWith('{') ? JSON.parse(last) : null };
 }

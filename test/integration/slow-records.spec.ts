@@ -131,6 +131,7 @@ describeWithBroker('a record that blocks the event loop', (broker) => {
     const copy = start({ ...options, groupProtocol: 'streams' });
     await copy.until(/RUNNING/);
     const feeding = await feed(broker(), input);
+    await pause(1_000);
     // The session of these groups is the broker's: 6 s here.
     feeding.addSlow(0, 9_000);
     await copy.until(/SLOW/);

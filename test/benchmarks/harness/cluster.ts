@@ -48,7 +48,7 @@ export class BenchCluster {
       { name: 'compression.type', value: 'producer' },
     ];
     const topics = [{ topic, numPartitions: partitions, configEntries }];
-    await this.#admin.createTopics({ topics, waitForLeaders: false });
+    await this.#admin.createTopics({ topics, waitForLeaders: false, timeout: 20_000 });
     // KafkaJS's own waiting fails when the first broker asked has not heard of the topic yet.
     for (let attempt = 1; ; attempt++) {
       try {
