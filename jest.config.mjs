@@ -1,8 +1,9 @@
 // Jest in ESM mode over the TypeScript sources. Owns how specs are found and transformed; never what they need to run.
-// Two projects: `unit` needs nothing but Node; `integration` may start a real broker and runs one spec at a time.
+// Two projects: `unit` needs nothing but Node; `integration` may start a real broker, one for each worker.
 
 const shared = {
   rootDir: import.meta.dirname,
+  cacheDirectory: '<rootDir>/.cache/jest',
   testEnvironment: 'node',
   // `#libs/*` resolves to the sources, as it does for `node --conditions=millrace-source`.
   testEnvironmentOptions: { customExportConditions: ['millrace-source', 'node', 'node-addons'] },
@@ -29,7 +30,7 @@ const shared = {
 
 export default {
   rootDir: import.meta.dirname,
-  cacheDirectory: '.cache/jest',
+  testSequencer: '<rootDir>/test/support/longest-first.mjs',
   projects: [
     {
       ...shared,
