@@ -96,7 +96,7 @@ describeWithBrokerAndRegistry('an application with Avro, a real registry', (brok
     const newId = await rest.register(`${topics.input}-value`, flight);
     const after = flights(60, ['JFK', 'SFO'], 60);
     // Of both versions, in turn.
-    await send(after.slice(0, 30), newId, flight as never);
+    await send(after.slice(0, 30), newId, flight);
     await send(after.slice(30));
     expect((await runToEnd(options(delaysTopology(topics, client(), { flight, delays })))).error).toBeNull();
     const total = expected([...before, ...after]);

@@ -27,7 +27,7 @@ function make({ types }: typeof Avsc): AvroLogicalTypes {
   abstract class Converted extends types.LogicalType {
     protected override _resolve(type: Type): ((value: unknown) => unknown) | undefined {
       if (this.isLike(type)) return (value) => value;
-      return this.reads(type.typeName) ? (value) => this._fromValue(value) : undefined;
+      return this.reads(type.typeName) ? (value) => this._fromValue(value) as unknown : undefined;
     }
     /** Is what `type` reads a value of this type already? */
     protected isLike(type: Type): boolean {
@@ -75,7 +75,7 @@ function make({ types }: typeof Avsc): AvroLogicalTypes {
     readonly #scale: number;
 
     constructor(schema: Avsc.Schema, options?: unknown) {
-      super(schema, options as never);
+      super(schema, options);
       const { precision, scale = 0 } = schema as unknown as { precision?: number; scale?: number };
       const sound =
         Number.isInteger(precision) &&

@@ -76,7 +76,7 @@ class TypeWriter {
       case 'array':
         return `${bracketed(this.write((type as types.ArrayType).itemsType))}[]`;
       case 'map':
-        return `Record<string, ${this.write((type as types.MapType).valuesType)}>`;
+        return `Record<string, ${this.write((type as types.MapType).valuesType as Type)}>`;
       case 'union:unwrapped':
         return (type as types.UnwrappedUnionType).types.map((each) => this.write(each)).join(' | ');
       case 'union:wrapped':

@@ -55,8 +55,9 @@ export function parseAvro(schema: AvroSchema, { logicalTypes, references = [] }:
   const options = {
     registry: {},
     typeHook: (part: unknown) => {
-      const { type, logicalType } =
-        typeof part === 'object' && part !== null ? (part as AvroSchemaObject) : {};
+      const { type, logicalType } = (
+        typeof part === 'object' && part !== null ? part : {}
+      ) as Partial<AvroSchemaObject>;
       if (part !== 'long' && (type !== 'long' || isKnown(logicalTypes, logicalType))) return undefined;
       return (long ??= exactLong(avsc));
     },
@@ -138,6 +139,11 @@ function misfit(serde: string, type: Type, value: unknown): Error {
   });
 }
 
+interface Decoded {
+  readonly value: unknown;
+  readonly offset: number;
+}
+
 /** @throws SerdeError unless the value takes all of `[at, end)`. */
 export function decodeAvro(
   serde: string,
@@ -148,11 +154,8 @@ export function decodeAvro(
   end: number,
 ): unknown {
   try {
-    const { value, offset } = type.decode(bytes, at, resolver as Avsc.Resolver) as {
-      value: unknown;
-      offset: number;
-    };
-    if (offset === end) return value;
+    const decoded: Decoded = type.decode(bytes, at, resolver);
+    if (decoded.offset === end) return decoded.value;
   } catch {
     // What it reads beyond the end, or what a logical type makes of it, is not worth telling apart.
   }

@@ -1,4 +1,5 @@
 // Owns the walk over serdes and the serdes inside them that prepares each for all it is used for.
+import { asError } from '#libs/core';
 import type { Serde, SerdeUse } from './serde.ts';
 
 /**
@@ -17,7 +18,7 @@ export async function prepareSerdes(uses: Iterable<readonly [Serde<unknown>, Ser
     const reason: unknown = outcome.reason;
     if (failure === undefined || isRetriable(failure)) failure = reason;
   }
-  if (failure !== undefined) throw failure;
+  if (failure !== undefined) throw asError(failure);
 }
 
 function collect(serde: Serde<unknown>, use: SerdeUse, into: Map<Serde<unknown>, SerdeUse[]>): void {

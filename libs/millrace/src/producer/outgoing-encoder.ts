@@ -4,7 +4,7 @@ import { RecordBatchEncoder, encodeHeaders, partitionForKey } from '#libs/broker
 import type { BrokerClient, EncodedBatch } from '#libs/broker';
 import { FatalError, MillraceError, asError } from '#libs/core';
 import type { BinaryString, Clock, RecordHeader } from '#libs/core';
-import { compileCodec } from '#libs/serde';
+import { compileCodec, prepareSerdes } from '#libs/serde';
 import type { Serde } from '#libs/serde';
 
 export interface OutgoingRecord<K, V> {
@@ -50,6 +50,7 @@ export class OutgoingEncoder {
   async encode<K, V>(outgoing: Outgoing<K, V>, client: BrokerClient): Promise<OutgoingBatch[]> {
     const { topic, records } = outgoing;
     if (records.length === 0) return [];
+    await this.prepare(outgoing);
     const count = await client.partitionCount(topic);
     const turn = this.turns.get(topic) ?? 0;
     this.turns.set(topic, turn + 1);
@@ -76,6 +77,18 @@ export class OutgoingEncoder {
     }
     for (const [partition, encoder] of encoders) finish(partition, encoder);
     return batches;
+  }
+
+  /** Serdes that look something up, such as a schema, do so before the first record of a topic. */
+  private async prepare<K, V>({ topic, keySerde, valueSerde }: Outgoing<K, V>): Promise<void> {
+    const use = { topic, kind: 'external', reads: false, writes: true } as const;
+    for (const [serde, part] of [
+      [keySerde as Serde<unknown>, 'key'],
+      [valueSerde as Serde<unknown>, 'value'],
+    ] as const) {
+      if (serde.prepare !== undefined || serde.inner !== undefined)
+        await prepareSerdes([[serde, { ...use, part }]]);
+    }
   }
 
   private serialised(topic: string, part: 'key' | 'value', encode: () => BinaryString): BinaryString {

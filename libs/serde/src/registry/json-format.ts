@@ -93,7 +93,8 @@ function misfit(check: Check): string {
 
 /** Formats such as `date-time` are not checked: ajv itself has none. */
 function compile(schema: object, references: readonly { name: string; schema: object }[]): Check {
-  const draft = String((schema as { $schema?: unknown }).$schema ?? '');
+  const { $schema } = schema as { $schema?: unknown };
+  const draft = typeof $schema === 'string' ? $schema : '';
   const path = draft.includes('2020-12')
     ? 'ajv/dist/2020'
     : draft.includes('2019-09')
