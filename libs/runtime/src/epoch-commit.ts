@@ -24,6 +24,7 @@ import {
   sleep,
 } from '#libs/core';
 import type { BinaryString, Clock } from '#libs/core';
+import type { Claim } from './early-claims.ts';
 import { encodeOffsetMetadata } from './offset-metadata.ts';
 import type { OutputCollector, PendingBatch } from './output-collector.ts';
 import type { Ownership } from './ownership.ts';
@@ -44,6 +45,8 @@ export interface SealedEpoch {
   readonly batches: readonly PendingBatch[];
   readonly offsets: readonly CommittableOffset[];
   readonly tasks: readonly SealedTask[];
+  /** Of tasks that do not run yet; their offsets are among `offsets`. */
+  readonly claims: readonly Claim[];
 }
 
 /** Step 1. Nothing is awaited: the loop goes on with the next epoch at once. */
@@ -51,6 +54,7 @@ export function sealEpoch(
   tasks: Iterable<Task>,
   collector: OutputCollector,
   transactionalId: string,
+  claims: readonly Claim[],
 ): SealedEpoch {
   const sealed: SealedTask[] = [];
   const offsets: CommittableOffset[] = [];
@@ -88,8 +92,9 @@ export function sealEpoch(
       sourceOffsets: task.sourceOffsets,
     });
   }
+  for (const claim of claims) offsets.push(...claim.offsets);
   collector.cutAll();
-  return { batches: collector.takeBatches(), offsets, tasks: sealed };
+  return { batches: collector.takeBatches(), offsets, tasks: sealed, claims };
 }
 
 function sealChangelog(task: Task, epochId: number, collector: OutputCollector): void {

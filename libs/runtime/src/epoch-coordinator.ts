@@ -2,6 +2,7 @@
 // The five steps of a commit are in epoch-commit.ts; what to do when one fails is the worker's.
 import { asError } from '#libs/core';
 import type { Clock } from '#libs/core';
+import { EarlyClaims } from './early-claims.ts';
 import { sealEpoch, settleEpoch } from './epoch-commit.ts';
 import type { CommitTarget, SealedEpoch } from './epoch-commit.ts';
 import type { EpochLog } from './insight/epoch-log.ts';
@@ -21,6 +22,8 @@ export class EpochCoordinator {
   /** Set by a failed commit until the worker has recovered. */
   failure: unknown = null;
   committedEpochs = 0;
+  /** Of tasks that are being opened. */
+  readonly claims = new EarlyClaims();
 
   private readonly tasks: () => Iterable<Task>;
   private readonly collector: OutputCollector;
@@ -90,9 +93,9 @@ export class EpochCoordinator {
     return unwritten >= 4 * this.limits.epochBytesMax;
   }
 
-  /** A task waits for its first commit before it may process. */
-  private get hasClaims(): boolean {
-    for (const task of this.tasks()) if (task.claimPending) return true;
+  /** A task waits for its first commit before it may process, or its output has paused since another worker had it. */
+  private get isAwaited(): boolean {
+    for (const task of this.tasks()) if (task.claimPending || task.awaitsFirstCommit) return true;
     return false;
   }
 
@@ -108,13 +111,15 @@ export class EpochCoordinator {
   turn(idle: boolean, careful = false): void {
     this.owned();
     if (this.committing !== null || this.failure !== null) return;
+    const hasClaims = !this.claims.isEmpty;
     const due =
+      hasClaims ||
       (idle && this.limits.commitWhenIdle) ||
       this.dueInMs <= 0 ||
       this.isFull ||
-      this.hasClaims ||
+      this.isAwaited ||
       (careful && this.streamedBytes > 0);
-    if (due && this.hasWork) {
+    if (due && (hasClaims || this.hasWork)) {
       this.begin();
       return;
     }
@@ -145,8 +150,10 @@ export class EpochCoordinator {
 
   /** Resolves when no commit is under way that holds a task outside `claimed`: whoever joins without it gives it up. */
   async settledBeyond(claimed: readonly string[]): Promise<void> {
-    const holdsMore = this.inCommit?.tasks.some(({ task }) => !claimed.includes(task.name)) ?? false;
-    if (holdsMore) await this.settled();
+    if (this.inCommit === null) return;
+    const { tasks, claims } = this.inCommit;
+    const held = [...tasks.map(({ task }) => task.name), ...claims.map(({ task }) => task)];
+    if (held.some((name) => !claimed.includes(name))) await this.settled();
   }
 
   /** Forgets the open epoch and the failure; the tasks are closed, the writer is initialised anew. */
@@ -156,6 +163,7 @@ export class EpochCoordinator {
     this.collector.clear();
     this.failure = null;
     this.committing = null;
+    for (const claim of this.inCommit?.claims ?? []) claim.settle(false);
     this.inCommit = null;
     this.streamedBytes = 0;
     this.openedAt = this.clock.monotonic();
@@ -169,7 +177,7 @@ export class EpochCoordinator {
   }
 
   private begin(): void {
-    const epoch = sealEpoch(this.tasks(), this.collector, this.transactionalId);
+    const epoch = sealEpoch(this.tasks(), this.collector, this.transactionalId, this.claims.take());
     this.insight.onSealed(epoch.batches, epoch.tasks.length);
     this.openedAt = this.clock.monotonic();
     this.streamedBytes = 0;
@@ -189,6 +197,7 @@ export class EpochCoordinator {
       })
       .finally(() => {
         if (ownership.isOver) return;
+        for (const claim of epoch.claims) claim.settle(this.failure === null);
         this.committing = null;
         this.inCommit = null;
         if (this.failure === null) this.insight.onCommitted();

@@ -20,6 +20,8 @@ export interface StartingPoint {
   readonly clocks: ReadonlyMap<string, number>;
   /** What stores were written as that the topology no longer has. */
   readonly goneStores: string;
+  /** What each input's committed offset says that the stores were written as; by `formatTopicPartition`. */
+  readonly stores: ReadonlyMap<string, string>;
   /** The committed offsets do not name this worker yet. */
   readonly needsClaim: boolean;
 }
@@ -45,7 +47,7 @@ export async function readStartingPoint(parts: StartingPointParts, name: TaskIdT
   const committed = new Set<string>();
   const leaderEpochs = new Map<string, number>();
   const clocks = new Map<string, number>();
-  const written: string[] = [];
+  const written = new Map<string, string>();
   let epochId = -1;
   let streamTime = -1;
   let eventTime = -1;
@@ -65,15 +67,26 @@ export async function readStartingPoint(parts: StartingPointParts, name: TaskIdT
     needsClaim ||= metadata?.transactionalId !== parts.transactionalId;
     if (metadata === null) continue;
     refuseIncompatibleStores(name, stores, metadata.stores);
-    written.push(metadata.stores);
+    written.set(key, metadata.stores);
     epochId = Math.max(epochId, metadata.epochId);
     streamTime = Math.max(streamTime, metadata.streamTime);
     eventTime = Math.max(eventTime, metadata.eventTime);
     for (const [id, time] of metadata.clocks) clocks.set(id, Math.max(time, clocks.get(id) ?? -1));
   }
   needsClaim &&= config.processingGuarantee === 'exactly_once';
-  const goneStores = fingerprintsOfGone(stores, written);
-  return { offsets, committed, leaderEpochs, epochId, streamTime, eventTime, clocks, goneStores, needsClaim };
+  const goneStores = fingerprintsOfGone(stores, [...written.values()]);
+  return {
+    offsets,
+    committed,
+    leaderEpochs,
+    epochId,
+    streamTime,
+    eventTime,
+    clocks,
+    goneStores,
+    stores: written,
+    needsClaim,
+  };
 }
 
 async function resetOffset(

@@ -1,6 +1,7 @@
 // Owns the names of the steps in which a task comes to run here, and their line in the log (debug): which of them a pause is made of.
 //
-//   told → joined → assigned → settled → offsets → opened → restored → admitted → claimed → committed
+//   told → joined → assigned → settled → offsets → opened → restored → admitted → committed
+//                                              ╰──→ claimed ───────────╯
 //
 // `atMs` is on the monotonic clock of the process, so two lines of one process can be subtracted.
 import type { Clock, Logger } from '#libs/core';

@@ -8,6 +8,8 @@ import { TaskCorruptedError, formatTopicPartition } from '#libs/core';
 import type { TaskIdText } from '#libs/core';
 import type { StateBackend, TaskState } from '#libs/state';
 import type { StoreChangelog } from './cluster-layout.ts';
+import { claimOffsets } from './early-claims.ts';
+import type { EarlyClaims } from './early-claims.ts';
 import { openLocalState, refuseUntrusted, restoringMetadata } from './local-state.ts';
 import type { StandbyCopies } from './standby-copies.ts';
 import { readStartingPoint } from './starting-point.ts';
@@ -26,6 +28,7 @@ export interface TaskOpenerParts extends Omit<TaskBuilderParts, 'resolveTopic'> 
   readonly backend: StateBackend;
   readonly restorer: StoreRestorer;
   readonly copies: StandbyCopies;
+  readonly claims: () => EarlyClaims;
 }
 
 export class TaskOpener {
@@ -45,6 +48,7 @@ export class TaskOpener {
     // Reading offsets may wait for a transaction of somebody else; a stop need not.
     const start = await unlessAborted(readStartingPoint(this.parts, name), signal, name);
     logPhase(this.parts, 'offsets', name);
+    const claimed = this.claim(name, start, signal);
     for (let attempt = 1; ; attempt++) {
       // As late as can be: until now a copy has read on.
       const taken = await this.parts.copies.take(name);
@@ -54,8 +58,9 @@ export class TaskOpener {
         logPhase(this.parts, 'opened', name);
         if (state !== null) await this.restore(name, state, taken?.positions ?? new Map(), start, signal);
         await unlessAborted(this.parts.globals.ready, signal, name);
+        const point = await unlessAborted(claimed, signal, name);
         if (signal.aborted) throw cancelled(name);
-        return buildTask(this.parts, name, state, start);
+        return buildTask(this.parts, name, state, point);
       } catch (error) {
         await state?.closeDirty();
         if (!(error instanceof TaskCorruptedError) || attempt === OPEN_ATTEMPTS_MAX) throw error;
@@ -70,6 +75,19 @@ export class TaskOpener {
   /** Gives a task's open restore up, if there is one. */
   cancel(name: TaskIdText): void {
     this.parts.restorer.cancel(name);
+  }
+
+  /** Beside the opening of its state. Resolves to where the task starts then. */
+  private async claim(name: TaskIdText, start: StartingPoint, signal: AbortSignal): Promise<StartingPoint> {
+    if (!start.needsClaim) return start;
+    const { claims, layout, transactionalId, wake } = this.parts;
+    const offsets = claimOffsets(start, layout.inputs(name), transactionalId);
+    if (offsets === null) return start;
+    const committed = claims().make(name, offsets, signal);
+    wake();
+    if (!(await committed)) return start;
+    logPhase(this.parts, 'claimed', name);
+    return { ...start, epochId: start.epochId + 1, needsClaim: false };
   }
 
   private async restore(

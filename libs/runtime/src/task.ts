@@ -83,8 +83,8 @@ export class Task {
   /** Ascending per task; the id under which the open epoch will be sealed. */
   epochId: number;
   /**
-   * True until the group's offsets name this worker as the task's owner: its first commit, before any record. Should the worker
-   * die in a later transaction, its successor finds out whose hangs.
+   * True until the group's offsets name this worker as the task's owner: by its first commit, before any record, where that was not done
+   * while it was opened (early-claims.ts). Should the worker die in a later transaction, its successor finds out whose hangs.
    */
   claimPending: boolean;
   /** Until its first epoch with records is committed. */
@@ -151,6 +151,11 @@ export class Task {
 
   set touched(touched: boolean) {
     this.scopes.touched = touched;
+  }
+
+  /** Records of it are processed, and none of them is committed yet. */
+  get awaitsFirstCommit(): boolean {
+    return this.isFresh && this.touched && !this.claimPending;
   }
 
   /** Pending read that the next scope waits for. */

@@ -160,6 +160,7 @@ export class Worker {
     });
     const opener = new TaskOpener({
       copies: this.copies,
+      claims: () => this.epochs.claims,
       config,
       layout,
       client,
