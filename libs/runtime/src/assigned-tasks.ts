@@ -12,6 +12,10 @@ import { distrust } from './local-state.ts';
 import type { StandbyCopies } from './standby-copies.ts';
 import type { TaskRegistry } from './task-registry.ts';
 
+/** Since the last look at what other workers left open, for tasks that are still being opened. Each look doubles it. */
+const SETTLE_AGAIN_MS = 1_000;
+const SETTLE_AGAIN_MS_MAX = 30_000;
+
 export interface AssignedTasksParts {
   readonly registry: TaskRegistry;
   readonly epochs: EpochCoordinator;
@@ -58,6 +62,7 @@ export interface AssignmentChange {
 export class AssignedTasks {
   private readonly parts: AssignedTasksParts;
   private probing: Timer | null = null;
+  private settlingAgain: Timer | null = null;
 
   constructor(parts: AssignedTasksParts) {
     this.parts = parts;
@@ -98,7 +103,9 @@ export class AssignedTasks {
     this.parts.copies.assign(standby, warmup, active, options.expects ?? []);
     if (added.length > 0) {
       // Beside the loop: tasks that stay go on meanwhile.
-      registry.openAll(added, this.parts.onFailed, options.settle(added));
+      const settled = options.settle(added);
+      registry.openAll(added, this.parts.onFailed, settled);
+      this.settleAgain(options.settle, settled, SETTLE_AGAIN_MS);
     }
     this.probe(options.probeInMs ?? null);
     return { revoked, added };
@@ -131,6 +138,26 @@ export class AssignedTasks {
   /** Nothing of what was asked for later happens any more. */
   close(): void {
     this.probe(null);
+    this.settlingAgain?.cancel();
+    this.settlingAgain = null;
+  }
+
+  /**
+   * A worker that died counts as alive until its session is over. Whoever gets a task of it before then finds nobody to settle after, and
+   * reads its changelog no further than to where the dead one's transaction begins.
+   */
+  private settleAgain(settle: ApplyOptions['settle'], settled: Promise<void>, pauseMs: number): void {
+    this.settlingAgain?.cancel();
+    const timer = this.parts.clock.schedule(pauseMs, () => {
+      const look = (): void => {
+        const opening = this.parts.registry.openingNames;
+        if (this.settlingAgain !== timer || opening.length === 0) return;
+        this.settleAgain(settle, settle(opening), Math.min(2 * pauseMs, SETTLE_AGAIN_MS_MAX));
+      };
+      // What fails is told by those that wait to be opened.
+      settled.then(look, look);
+    });
+    this.settlingAgain = timer;
   }
 
   /** Copies go on with the state of tasks that ran here, without closing it. */

@@ -48,7 +48,8 @@ export class StandbyCopies {
   private readonly closing = new Map<TaskIdText, Promise<void>>();
   /** When a copy that is warm has asked last, and how long it waits before it asks again. */
   private readonly asked = new Map<TaskIdText, { readonly at: number; readonly pauseMs: number }>();
-  private expected: ReadonlySet<TaskIdText> = new Set();
+  /** Tasks that are to run here once a copy is warm. One that runs here, and only waits to take its copy, is none of them. */
+  private awaited: ReadonlySet<TaskIdText> = new Set();
   private turnedAt = -Infinity;
   private committedAt = -Infinity;
   private askingCommitted = false;
@@ -108,7 +109,7 @@ export class StandbyCopies {
     expected: readonly TaskIdText[] = [],
   ): void {
     if (this.closed) return;
-    this.expected = new Set(expected);
+    this.awaited = new Set([...warmup, ...expected]);
     const roles = new Map<TaskIdText, CopyRole>();
     for (const name of standby) roles.set(name, 'standby');
     for (const name of warmup) roles.set(name, 'warmup');
@@ -117,7 +118,7 @@ export class StandbyCopies {
       const role = roles.get(name);
       if (role !== undefined) copy.role = role;
       else if (!running.has(name)) this.drop(name);
-      if (role !== 'warmup' && !this.expected.has(name)) this.asked.delete(name);
+      if (!this.awaited.has(name)) this.asked.delete(name);
     }
     for (const [name, role] of roles) {
       if (this.copies.has(name) || running.has(name)) continue;
@@ -203,7 +204,7 @@ export class StandbyCopies {
     this.turnedAt = now;
     for (const copy of this.copies.values()) {
       copy.turn();
-      if (copy.role === 'warmup' || this.expected.has(copy.name)) this.askWhenWarm(copy, now);
+      if (this.awaited.has(copy.name)) this.askWhenWarm(copy, now);
     }
     if (now - this.committedAt >= COMMITTED_INTERVAL_MS) this.askCommitted(now);
   }

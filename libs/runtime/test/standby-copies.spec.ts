@@ -429,6 +429,22 @@ describe('a warm-up copy', () => {
     await clock.advance(60_000);
     expect(kept.warm.length).toBeLessThan(5);
   });
+
+  // Each round begins the sessions of all members anew: of a static member that is dead, too.
+  it('asks for no round once its task runs here, and only waits to be taken', async () => {
+    const topology = handMade(last, { stores: [keyValueStore('last')] });
+    await startApplication(topology);
+    append(...many(10, '1'));
+    await committed(10);
+    const kept = await keeper(topology);
+    kept.copies.assign([], [TASK], []);
+    await clock.advance(5_000);
+    for (let generation = 0; generation < 5; generation++) {
+      kept.copies.assign([], [], [TASK]);
+      await clock.advance(5_000);
+    }
+    expect(kept.warm).toEqual([TASK]);
+  });
 });
 
 describe('a copy of a store that has a source topic as its changelog', () => {

@@ -1,24 +1,14 @@
 // Owns what a member of a streams group says in a heartbeat: everything as it joins, later what changed, last that it leaves.
 // The coordinator of Kafka 4.3 refuses task offsets, warm-up tasks and instance ids, so none is ever sent.
 import type { StreamsTasks } from '../contracts/streams-group-member.ts';
-import type { StreamsGroupHeartbeatRequest, StreamsEndpoint, StreamsTopology } from '../rpc/index.ts';
+import type { StreamsGroupHeartbeatRequest } from '../rpc/index.ts';
+import type { StreamsMemberSettings } from './member-settings.ts';
 import { NO_TASKS, tasksToWire } from './tasks.ts';
 
 export const EPOCH_JOIN = 0;
 export const EPOCH_LEAVE = -1;
 /** -1: nothing is known of the others' endpoints. */
 export const ENDPOINTS_UNKNOWN = -1;
-
-export interface StreamsMemberSettings {
-  readonly groupId: string;
-  readonly memberId: string;
-  readonly processId: string;
-  readonly topology: StreamsTopology;
-  readonly rebalanceTimeoutMs: number;
-  readonly rackId: string | null;
-  readonly userEndpoint: StreamsEndpoint | null;
-  readonly clientTags: Readonly<Record<string, string>>;
-}
 
 function bare(settings: StreamsMemberSettings, memberEpoch: number): StreamsGroupHeartbeatRequest {
   return {

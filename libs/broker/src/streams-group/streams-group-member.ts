@@ -10,7 +10,7 @@
 // 4. What it says to own is never less than the handler may hold: what is not named is given to others. So it includes what a hook
 //    that runs is taking.
 // 5. Joining again (epoch 0) says that nothing is owned. So it is done after a loss alone, when the handler has dropped everything.
-import { asError, MillraceError, parseTaskId } from '#libs/core';
+import { asError, parseTaskId } from '#libs/core';
 import type { Timer } from '#libs/core';
 import { Again, Backoff } from '../cluster/index.ts';
 import type { Cluster } from '../cluster/index.ts';
@@ -34,7 +34,8 @@ import {
   joinRequest,
   leaveRequest,
 } from './heartbeat-request.ts';
-import type { StreamsMemberSettings } from './heartbeat-request.ts';
+import { randomId, validateSettings } from './member-settings.ts';
+import type { StreamsMemberSettings } from './member-settings.ts';
 import { heartbeatRefused, isReady, statusFailure, StreamsStatus } from './refusals.ts';
 import { NO_TASKS, endpointPartitions, sameTasks, streamsTasks, unionOf } from './tasks.ts';
 
@@ -129,7 +130,7 @@ export class KafkaStreamsGroupMember implements StreamsGroupMember {
       userEndpoint: options.userEndpoint ?? null,
       clientTags: options.clientTags ?? {},
     };
-    validate(this.#settings);
+    validateSettings(this.#settings);
   }
 
   get state(): StreamsGroupMemberState {
@@ -583,33 +584,4 @@ export class KafkaStreamsGroupMember implements StreamsGroupMember {
   #wakeLoop(): void {
     this.#wake?.();
   }
-}
-
-/** 16 random bytes in Kafka's spelling. */
-function randomId(random: () => number): string {
-  const bytes = Buffer.alloc(16);
-  for (let index = 0; index < bytes.length; index++) bytes[index] = Math.floor(random() * 256);
-  // Never a dash first: command line tools would take it for an option.
-  bytes[0] = bytes[0]! & 0x7f;
-  return bytes.toString('base64url');
-}
-
-function validate({ groupId, memberId, processId, topology }: StreamsMemberSettings): void {
-  const problem =
-    groupId === ''
-      ? '`groupId` is empty'
-      : memberId === ''
-        ? '`memberId` is empty'
-        : processId === ''
-          ? '`processId` is empty'
-          : topology.subtopologies.length === 0
-            ? 'the topology has no sub-topologies'
-            : undefined;
-  if (problem === undefined) return;
-  throw new MillraceError({
-    code: 'MILLRACE_INVALID_CONFIG',
-    message: `The options of the streams group are not usable: ${problem}.`,
-    remedy: 'Give the group an id and a topology that reads at least one topic.',
-    context: { groupId },
-  });
 }
