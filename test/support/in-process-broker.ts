@@ -1,7 +1,13 @@
 // Owns a broker client without a broker: logs in memory behind the contracts of libs/broker, for specs and profiles of the
 // runtime alone. It has one member per group and no faults; what a broker does is tested on a broker.
 import { EventEmitter, once } from 'node:events';
-import { RecordBatchEncoder, RecordColumns, readRecordBatches, stampBatch } from '#libs/broker';
+import {
+  RecordBatchEncoder,
+  RecordColumns,
+  encodeHeaders,
+  readRecordBatches,
+  stampBatch,
+} from '#libs/broker';
 import type {
   BrokerAdmin,
   BrokerClient,
@@ -20,7 +26,7 @@ import type {
   WriterState,
 } from '#libs/broker';
 import { EpochAbortedError, formatTopicPartition, MillraceError } from '#libs/core';
-import type { BinaryString, TopicPartition } from '#libs/core';
+import type { BinaryString, RecordHeader, TopicPartition } from '#libs/core';
 
 const CHUNK_BYTES = 1024 * 1024;
 
@@ -68,13 +74,19 @@ export class InProcessBroker {
   produce(
     topic: string,
     partition: number,
-    records: readonly { key: string | null; value: string | null; timestamp: number }[],
+    records: readonly {
+      key: string | null;
+      value: string | null;
+      timestamp: number;
+      headers?: readonly RecordHeader[];
+    }[],
   ): void {
     const encoder = new RecordBatchEncoder();
-    for (const { key, value, timestamp } of records) {
+    for (const { key, value, timestamp, headers = [] } of records) {
+      const encoded = encodeHeaders(headers);
       const bytes = key === null ? null : (Buffer.from(key).toString('latin1') as BinaryString);
-      if (value === null) encoder.append(timestamp, bytes, null);
-      else encoder.appendText(timestamp, bytes, value);
+      if (value === null) encoder.append(timestamp, bytes, null, encoded);
+      else encoder.appendText(timestamp, bytes, value, encoded);
     }
     this.append(topic, partition, encoder.finish()!);
     this.events.emit('data');

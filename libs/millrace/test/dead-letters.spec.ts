@@ -227,7 +227,9 @@ describe('putting dead letters back', () => {
     const first = redriveDeadLetters({
       ...options,
       rate: 10,
-      onProgress: () => (other = redriveDeadLetters(options)),
+      onProgress: () => {
+        other = redriveDeadLetters(options);
+      },
     });
     await expect(first).rejects.toMatchObject({ code: 'MILLRACE_PRODUCER_FENCED' });
     await other;

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { createMemoryStateBackend } from '#libs/state';
 import { Serdes } from '#libs/serde';
+import { FailurePolicy } from '#libs/topology';
 import type { SourceSpec, TaskPorts, Topology } from '#libs/topology';
 import { logAndContinue } from '../src/index.ts';
 import { InProcessBroker } from '../../../test/support/in-process-broker.ts';
@@ -85,6 +86,25 @@ describe('a source topic that serves as changelog', () => {
     produce(['a', '"2"', 5], ['b', '"8"', 6]);
     await runToEnd(broker, handMade(table, { stores: [json], source }), options);
     expect(outputs().slice(-2)).toEqual(['a=1@101', 'b=nothing']);
+  });
+
+  it('leaves out what the policy of the source let go, whatever the application’s handler says', async () => {
+    const source: Partial<SourceSpec> = {
+      valueSerde: Serdes.json<string>(),
+      failurePolicy: FailurePolicy.retry({
+        attempts: 2,
+        backoff: 0,
+        retryOn: () => true,
+        then: FailurePolicy.skip(),
+      }),
+    };
+    const json = { ...keyValueStore('table', { sourceTopic: 'in' }), valueSerde: source.valueSerde! };
+    const topology = handMade(table, { stores: [json], source });
+    produce(['a', '"1"', 1], ['a', 'not json', 2], ['b', '"7"', 3]);
+    await runToEnd(broker, topology);
+    produce(['a', '"2"', 5], ['b', '"8"', 6]);
+    await runToEnd(broker, topology);
+    expect(outputs().slice(-2)).toEqual(['a=1@1', 'b=7@3']);
   });
 
   it.each([
