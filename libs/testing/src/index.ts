@@ -9,3 +9,5 @@ export { TestStore } from './test-store.ts';
 export type { StoreEntry } from './test-store.ts';
 export { streamMatchers } from './matchers.ts';
 export type { ExpectedRecord, ExpectedState, MatcherContext, MatcherOutcome } from './matchers.ts';
+export { startKafka } from './start-kafka.ts';
+export type { KafkaFixture, KafkaFixtureOptions, StartableKafkaContainer } from './start-kafka.ts';
