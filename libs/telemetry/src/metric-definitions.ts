@@ -28,13 +28,14 @@ export const ATTRIBUTES = {
   outcome: 'millrace.epoch.outcome',
   source: 'millrace.source',
   store: 'millrace.store',
+  retry: 'millrace.retry',
   upperBound: 'le',
   topic: 'messaging.destination.name',
   partition: 'messaging.destination.partition.id',
   error: 'error.type',
 } as const;
 
-const { task, phase, state, outcome, source, store, upperBound, topic, partition, error } = ATTRIBUTES;
+const { task, phase, state, outcome, source, store, retry, upperBound, topic, partition, error } = ATTRIBUTES;
 
 const kafka = (group: string, name: string): MetricDefinition['kafka'] => ({ group, name });
 
@@ -170,6 +171,14 @@ export const METRICS = {
     [task, error],
     null,
     'Records that went to a dead-letter topic',
+  ),
+  retries: define(
+    'counter',
+    'millrace.task.retries',
+    '{record}',
+    [retry],
+    null,
+    'Tries in place after a failure, records sent to a retry topic, and records tried again out of one',
   ),
   cacheBytes: define(
     'gauge',

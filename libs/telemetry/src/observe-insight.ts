@@ -85,7 +85,7 @@ function observeTasks({ tasks }: ApplicationInsight, observe: Observe): void {
   }
 }
 
-function observeDrops({ drops }: ApplicationInsight, observe: Observe): void {
+function observeDrops({ drops, figures }: ApplicationInsight, observe: Observe): void {
   // Nodes of one task together: two observations of the same attributes would be one.
   const sums = new Map<string, { metric: MetricName; labels: Labels; records: number }>();
   for (const { code, kind, where, records } of drops) {
@@ -97,6 +97,10 @@ function observeDrops({ drops }: ApplicationInsight, observe: Observe): void {
     else sums.set(key, { metric, labels: { [NAME.task]: taskId, [NAME.error]: code }, records });
   }
   for (const { metric, labels, records } of sums.values()) observe(metric, records, labels);
+  const { retriedInPlace = 0, sentToRetryTopics = 0, takenFromRetryTopics = 0 } = figures?.failures ?? {};
+  observe('retries', retriedInPlace, { [NAME.retry]: 'in_place' });
+  observe('retries', sentToRetryTopics, { [NAME.retry]: 'to_topic' });
+  observe('retries', takenFromRetryTopics, { [NAME.retry]: 'from_topic' });
 }
 
 function observeLatency({ latency }: ApplicationInsight, observe: Observe): void {

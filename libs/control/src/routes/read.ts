@@ -113,8 +113,8 @@ export function registerReadRoutes(
     'Failures, dropped records and dead letters',
     answers.errors,
     ({ application }) => {
-      const { error, issues, drops } = application.insight();
-      return { error, issues, drops };
+      const { error, issues, drops, figures } = application.insight();
+      return { error, issues, drops, retries: figures?.failures ?? null };
     },
   );
   show(

@@ -62,6 +62,7 @@ export const errors = z.object({
   error: z.object({ code: z.string(), message: z.string() }).nullable(),
   issues: z.array(shapes.issue),
   drops: z.array(shapes.drop),
+  retries: shapes.retries.nullable(),
 });
 
 export const configuration = z.object({ configuration: z.record(z.string(), z.unknown()) });

@@ -154,6 +154,16 @@ export const drop = z.object({
   records: count,
 }) satisfies z.ZodType<DropCount>;
 
+export const retries = z.object({
+  retriedInPlace: count,
+  sentToRetryTopics: count,
+  takenFromRetryTopics: count,
+  deadLettered: count,
+  skipped: count,
+  waiting: names.describe('Tasks that wait before they try a record again.'),
+  delayed: z.array(z.object({ topic: z.string(), partition: count, dueAt: at })),
+}) satisfies z.ZodType<RuntimeFigures['failures']>;
+
 export const rebalance = z.object({
   at,
   kind: z.enum(['assigned', 'lost']),
