@@ -41,6 +41,7 @@ import { createMembership } from './membership.ts';
 import type { Membership, WorkerMember } from './membership.ts';
 import { transactionalId } from './names.ts';
 import { OutputCollector } from './output-collector.ts';
+import { migratedIfOvertaken } from './overtaken.ts';
 import { RecoveryLimits } from './recovery-limits.ts';
 import { QueryableTasks } from './queries/queryable-tasks.ts';
 import { RepartitionTrimmer } from './repartition-trimmer.ts';
@@ -405,7 +406,9 @@ export class Worker {
         await this.controls.runAll();
         if (this.epochs.failure !== null) throw asError(this.epochs.failure);
         if (await this.turn()) return;
-      } catch (error) {
+      } catch (thrown) {
+        const { client, config } = this.parts;
+        const error = await migratedIfOvertaken(thrown, client.admin, config.applicationId);
         if (!isRecoverable(error)) throw error;
         await this.recover(error);
       }
