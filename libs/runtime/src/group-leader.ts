@@ -34,6 +34,7 @@ export class GroupLeader {
   private readonly clock: Clock;
   private readonly logger: Logger;
   private readonly shapes: ReadonlyMap<number, number>;
+  private readonly ownId: string;
   /** Transactional ids of the generation this leader assigned last. */
   private assigned: readonly string[] = [];
 
@@ -41,12 +42,14 @@ export class GroupLeader {
     config: RuntimeConfig,
     layout: ClusterLayout,
     admin: BrokerAdmin,
+    ownId: string,
     clock: Clock,
     logger: Logger,
   ) {
     this.config = config;
     this.layout = layout;
     this.admin = admin;
+    this.ownId = ownId;
     this.clock = clock;
     this.logger = logger;
     this.shapes = topologyShapes(layout);
@@ -91,12 +94,14 @@ export class GroupLeader {
     for (const { subscription, data } of members) {
       const answer = answers.get(subscription.memberId)!;
       const gains = answer.active.some((task) => !data.tasks.includes(task));
+      // One at least hears of them: nobody need gain of whom was still counted among the living when its tasks moved.
+      const settles = gains || data.transactionalId === this.ownId;
       const userData = encodeAssignmentData(
         {
           ...answer,
           // Version 1 fences whom it is not told to be alive.
           live: isSmall || data.version < 2 ? live : [],
-          departed: gains ? departed : [],
+          departed: settles ? departed : [],
           handover: isHandover,
           memberCount: members.length,
           seen: identityOf(data),

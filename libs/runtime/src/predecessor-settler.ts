@@ -21,7 +21,7 @@
 // 7. A worker that only slept has nothing open, and would write when it wakes, where nobody looks any more. So if all members are known,
 //    whoever committed our tasks last and is none of them loses its identity, provided a transaction was ended under it: a worker that
 //    began anew has not used its own yet.
-import type { BrokerClient, TransactionView } from '#libs/broker';
+import type { BrokerClient, CommittedOffset, TransactionView } from '#libs/broker';
 import { asError, sleep } from '#libs/core';
 import type { Clock, Logger, TaskIdText, TopicPartition } from '#libs/core';
 import type { ClusterLayout } from './cluster-layout.ts';
@@ -77,7 +77,7 @@ export class PredecessorSettler {
 
   /**
    * Resolves once no offset of the tasks is pending and nothing is left open, or when all has been tried: reading the offsets then waits for the
-   * transaction's timeout. `departed`: ids that the group's leader knows to be gone. Besides them, ids named by the tasks' last
+   * transaction's timeout. Never rejects. Without tasks, only what `departed` left open is ended. `departed`: ids that the group's leader knows to be gone. Besides them, ids named by the tasks' last
    * committed offsets. `live`: ids of present members, as far as they are known.
    */
   async settle(tasks: readonly TaskIdText[], departed: readonly string[], live: Live): Promise<void> {
@@ -205,9 +205,12 @@ export class PredecessorSettler {
   ): Promise<Candidates> {
     const ids = new Set(departed);
     const owners = new Set<string>();
-    const committed = await this.client.admin.committedOffsets(this.config.applicationId, inputs, {
-      requireStable: false,
-    });
+    const committed =
+      inputs.length === 0
+        ? new Map<string, CommittedOffset>()
+        : await this.client.admin.committedOffsets(this.config.applicationId, inputs, {
+            requireStable: false,
+          });
     for (const { metadata } of committed.values()) {
       const decoded = decodeOffsetMetadata(metadata);
       if (decoded === null) continue;
@@ -225,6 +228,7 @@ export class PredecessorSettler {
   }
 
   private pending(inputs: readonly TopicPartition[]): Promise<readonly TopicPartition[]> {
+    if (inputs.length === 0) return Promise.resolve([]);
     return this.client.admin.pendingOffsets(this.config.applicationId, inputs);
   }
 }

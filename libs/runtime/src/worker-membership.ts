@@ -87,7 +87,14 @@ export class WorkerMembership implements GroupMemberHandler {
       parts.logger,
     );
     this.assigned = parts.assigned;
-    this.leader = new GroupLeader(parts.config, parts.layout, parts.client.admin, parts.clock, parts.logger);
+    this.leader = new GroupLeader(
+      parts.config,
+      parts.layout,
+      parts.client.admin,
+      parts.transactionalId,
+      parts.clock,
+      parts.logger,
+    );
     this.shapes = topologyShapes(parts.layout);
   }
 
@@ -147,7 +154,7 @@ export class WorkerMembership implements GroupMemberHandler {
       this.parts.paceHeartbeats(Math.max(heartbeatIntervalMs, data.memberCount * HEARTBEAT_MS_PER_MEMBER));
       this.expects = data.expects;
       logPhase(this.parts, 'assigned');
-      const { revoked } = await this.assigned.apply(
+      const { revoked, added } = await this.assigned.apply(
         {
           active: this.known(data.active),
           standby: this.known(data.standby),
@@ -163,6 +170,9 @@ export class WorkerMembership implements GroupMemberHandler {
           probeInMs: data.probeInMs,
         },
       );
+      // Whose tasks have moved before it was known to be dead: nobody gains anything of it now. Beside the loop.
+      if (departed.length > 0 && added.length === 0)
+        this.settler.settle([], departed, () => this.live).catch(this.parts.onFailed);
       // A static member may hear of what it is to give up only after a restart, and others wait for its word.
       const handsOver = revoked.length > 0 || givesUp.length > 0;
       if (handsOver) this.parts.requestRejoin('tasks were given up');

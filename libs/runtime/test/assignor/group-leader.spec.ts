@@ -36,7 +36,7 @@ function layoutOf(store: string, extraTopic?: string): ClusterLayout {
 const LAYOUT = layoutOf('sums');
 const ALL: TaskIdText[] = ['0_0', '0_1', '0_2', '0_3'];
 
-function leader(layout = LAYOUT, ends: 'known' | 'refused' = 'known') {
+function leader(layout = LAYOUT, ends: 'known' | 'refused' = 'known', ownId = 'app-leader-0') {
   const asked: string[][] = [];
   const admin = {
     offsets: (partitions: readonly { topic: string; partition: number }[]) => {
@@ -46,7 +46,7 @@ function leader(layout = LAYOUT, ends: 'known' | 'refused' = 'known') {
     },
   } as unknown as BrokerAdmin;
   const config = resolveRuntimeConfig({ applicationId: 'app', instanceId: 'one' });
-  return { asked, leader: new GroupLeader(config, layout, admin, systemClock, silentLogger) };
+  return { asked, leader: new GroupLeader(config, layout, admin, ownId, systemClock, silentLogger) };
 }
 
 function subscription(
@@ -137,6 +137,17 @@ describe('the leader of the group', () => {
     const old = JSON.parse(Buffer.from(answers.get('old')!.userData).toString()) as Record<string, unknown>;
     expect(old).toMatchObject({ version: 1, tasks: [], live: ['app-a-0', 'app-old-0'], givesUp: [] });
     expect(decodeAssignmentData(answers.get('a')!.userData).givesUp).toEqual(['0_2', '0_3']);
+  });
+
+  it('hears of the departed itself where nobody gains: a static member counts until its session is over', async () => {
+    const { leader: by } = leader(LAYOUT, 'known', 'app-a-0');
+    const told = await assigned(
+      by,
+      [subscription('a', { tasks: ['0_0', '0_1'] }), subscription('b', { tasks: ['0_2', '0_3'] })],
+      ['app-a-0', 'app-b-0', 'app-gone-0'],
+    );
+    expect(told.get('a')!.departed).toEqual(['app-gone-0']);
+    expect(told.get('b')!.departed).toEqual([]);
   });
 
   it('names the departed to those who gain tasks', async () => {
