@@ -5,7 +5,7 @@ import type { Type } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import type { TestingModule } from '@nestjs/testing';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { Produced, Serdes, State } from '#libs/millrace';
+import { FailurePolicy, Produced, Serdes, State } from '#libs/millrace';
 import type { StreamsApplication } from '#libs/millrace';
 import { ExactlyOnceHandler, MillraceModule, getStreamsApplicationToken } from '#libs/nestjs';
 import type { HandlerContext, HandlerOutput } from '#libs/nestjs';
@@ -191,6 +191,31 @@ describe('a handler', () => {
     const input = driver.inputTopic('in', text, Serdes.json<number>());
     await expect(input.pipe('k', 1)).rejects.toThrow(/no/);
     expect(driver.outputTopic('out', text, Serdes.json()).isEmpty).toBe(true);
+  });
+});
+
+describe('a handler with a failure policy', () => {
+  @Injectable()
+  class Picky {
+    @ExactlyOnceHandler('in', {
+      name: 'picky',
+      state: TOTALS,
+      outputs: 'out',
+      consumed: { failurePolicy: FailurePolicy.deadLetter('dead') },
+    })
+    take(value: number, { state }: HandlerContext<typeof TOTALS>): HandlerOutput {
+      state.total.add(value);
+      if (value < 0) throw new Error('negative');
+      return { value: state.total.get() };
+    }
+  }
+
+  it('sends aside what it cannot decode or refuses, and keeps nothing of it', async () => {
+    const driver = await driverOf(Picky);
+    const input = driver.inputTopic('in', text, text);
+    for (const value of ['1', 'no JSON', '-5', '2']) await input.pipe('k', value);
+    expect(driver.outputTopic('out', text, Serdes.json()).readValues()).toEqual([1, 3]);
+    expect(driver.outputTopic('dead', text, text).readValues()).toEqual(['no JSON', '-5']);
   });
 });
 
