@@ -11,6 +11,7 @@ import {
   redriveDeadLetters,
   silentLogger,
 } from '#libs/millrace';
+import { groupProtocolUnderTest } from './sums-application.ts';
 
 export interface FailingProcessOptions {
   readonly role: 'application' | 'redrive';
@@ -75,6 +76,7 @@ async function runApplication(options: FailingProcessOptions): Promise<void> {
     topology: topology(options),
     stateDir: options.stateDir,
     instanceId: 'one',
+    ...groupProtocolUnderTest(),
     commitIntervalMs: 20,
     sessionTimeoutMs: 6_000,
     heartbeatIntervalMs: 500,

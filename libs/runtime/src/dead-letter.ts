@@ -8,6 +8,8 @@ import type { RecordHistory } from './retry-headers.ts';
 
 const STACK_CHARACTERS_MAX = 8_192;
 const MESSAGE_CHARACTERS_MAX = 2_048;
+/** Where room is scarce. */
+const MESSAGE_CHARACTERS_SHORT = 256;
 
 export interface DeadLetterCause {
   readonly error: MillraceError;
@@ -37,7 +39,10 @@ export function encodeDeadLetter(
   return encodeHeaders([
     ...original,
     text(NAMES.exception, cause.name),
-    text(NAMES.message, cause.message.slice(0, MESSAGE_CHARACTERS_MAX)),
+    text(
+      NAMES.message,
+      cause.message.slice(0, withStack ? MESSAGE_CHARACTERS_MAX : MESSAGE_CHARACTERS_SHORT),
+    ),
     ...(withStack ? [text(NAMES.stacktrace, (cause.stack ?? '').slice(0, STACK_CHARACTERS_MAX))] : []),
     ...(history.topic === ''
       ? []

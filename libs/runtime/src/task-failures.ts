@@ -44,7 +44,7 @@ export type FailureEnd = 'SETTLED' | { readonly wait: Promise<void> };
 type Verdict =
   | { readonly kind: 'fail' | 'skip' }
   | { readonly kind: 'deadLetter'; readonly topic: string }
-  | { readonly kind: 'retryTopic'; readonly source: SourceSpec };
+  | { readonly kind: 'retryTopic'; readonly source: SourceSpec; readonly then: FailurePolicy | null };
 
 interface Failed extends DeadLetterCause {
   /** As it was thrown. */
@@ -184,13 +184,15 @@ export class TaskFailures {
         return { wait: this.retries.wait(waitMs) };
       }
     }
-    const verdict = this.verdictOf(policy, failed);
-    if (verdict.kind === 'fail') throw error;
+    let verdict = this.verdictOf(policy, failed);
     if (verdict.kind === 'retryTopic') {
-      this.sendToRetry(queue!, failed, verdict.source);
-      counts.sentToRetryTopics++;
-      return 'SETTLED';
+      if (this.sendToRetry(queue!, failed, verdict.source)) {
+        counts.sentToRetryTopics++;
+        return 'SETTLED';
+      }
+      verdict = this.verdictOf(verdict.then, failed);
     }
+    if (verdict.kind === 'fail') throw error;
     const isDeadLetter = verdict.kind === 'deadLetter' && this.sendDeadLetter(failed, verdict.topic);
     if (isDeadLetter) counts.deadLettered++;
     else counts.skipped++;
@@ -211,7 +213,7 @@ export class TaskFailures {
       case 'retryTopics': {
         const next = failed.queue === null ? null : this.retrySourceBehind(failed.queue);
         if (next !== null && this.isWorthRetrying(policy.retryOn, failed))
-          return { kind: 'retryTopic', source: next };
+          return { kind: 'retryTopic', source: next, then: policy.then };
         return this.verdictOf(policy.then, failed);
       }
     }
@@ -284,17 +286,27 @@ export class TaskFailures {
     return true;
   }
 
-  /** Appends the original record with its history in its headers, in its own partition: its key's state is that of this task. @throws TopicPending */
-  private sendToRetry(queue: RecordQueue, failed: Failed, source: SourceSpec): void {
+  /**
+   * Appends the original record with its history in its headers, in its own partition: its key's state is that of this task. False: with the history
+   * it would be too large. @throws TopicPending
+   */
+  private sendToRetry(queue: RecordQueue, failed: Failed, source: SourceSpec): boolean {
     const { collector, clock, topicOf } = this.parts;
     const letter = recordOf(queue);
     const own = withoutRetryHeaders(letter.headers);
     const notBefore = clock.now() + source.retry!.delayMs;
-    this.send(failed, () => {
-      const output = collector.topic(topicOf(source)).partitions[queue.partition]!;
-      collector.open(output);
-      collector.checkSize(output, append(output, letter, encodeRetryHeaders(own, failed.history, notBefore)));
-    });
+    try {
+      this.send(failed, () => {
+        const output = collector.topic(topicOf(source)).partitions[queue.partition]!;
+        collector.open(output);
+        const headers = encodeRetryHeaders(own, failed.history, notBefore);
+        collector.checkSize(output, append(output, letter, headers));
+      });
+    } catch (failure) {
+      if (failure instanceof RecordTooLarge) return false;
+      throw failure;
+    }
+    return true;
   }
 
   /** What fails leaves nothing. A topic not known yet: the record is run again, and this try has not been one. */

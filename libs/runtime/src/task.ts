@@ -222,7 +222,8 @@ export class Task {
 
   /** Wall clock at which there is something to do without any input; `Infinity`: no such time is known. */
   get wallDue(): number {
-    return Math.min(this.alarms.wallDue, this.group.retryDue);
+    // Who holds the intake says when it goes on: a record that is due meanwhile is no reason to look.
+    return this.mailbox.isHeld ? this.alarms.wallDue : Math.min(this.alarms.wallDue, this.group.retryDue);
   }
 
   /** Operators have done all there was to do with what they were given. */

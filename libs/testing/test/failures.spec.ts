@@ -133,6 +133,51 @@ describe('a policy', () => {
   });
 });
 
+describe('a record that is too large', () => {
+  const large = 'x'.repeat(1_000);
+  const doubled = (then: FailurePolicy): StreamsBuilder => {
+    const builder = new StreamsBuilder();
+    builder
+      .stream<string, string>('in', Consumed.with(text, text))
+      .mapValues((value) => value + value)
+      .to('out', Produced.with(text, text, { name: 'sink', failurePolicy: then }));
+    return builder;
+  };
+
+  it('is a dead letter of its sink, without the stack where there is no room for it', async () => {
+    const policy = FailurePolicy.retry({ attempts: 9, then: FailurePolicy.deadLetter('dead') });
+    await using driver = await TopologyTestDriver.start(doubled(policy), {
+      config: { recordBytesMax: 1_900 },
+    });
+    await driver.inputTopic('in', text, text).pipe('k', large);
+    const [letter] = driver.outputTopic('dead', text, text).readAll();
+    expect(letter!.value).toBe(large);
+    const headers = headersOf(letter!.headers);
+    expect(headers).toMatchObject({
+      [DEAD_LETTER_HEADERS.code]: 'MILLRACE_RECORD_TOO_LARGE',
+      [DEAD_LETTER_HEADERS.stage]: 'production',
+      [DEAD_LETTER_HEADERS.node]: 'sink',
+      // It fails the same way each time: it was tried once.
+      [DEAD_LETTER_HEADERS.attempts]: '1',
+    });
+    expect(headers[DEAD_LETTER_HEADERS.stacktrace]).toBeUndefined();
+  });
+
+  it('for a retry topic goes on to what comes behind it', async () => {
+    const policy = FailurePolicy.retryTopics({
+      delays: [1],
+      retryOn: () => true,
+      then: FailurePolicy.skip(),
+    });
+    await using driver = await TopologyTestDriver.start(doubled(policy), {
+      config: { recordBytesMax: 1_050 },
+    });
+    await driver.inputTopic('in', text, text).pipe('k', large);
+    expect(driver.droppedRecords).toBe(1);
+    expect(driver.producedTopics).toEqual([]);
+  });
+});
+
 describe('retrying in place', () => {
   it('keeps the order of the task, and gives what no failure would have given', async () => {
     const { driver, input, output, tries } = await start({ map: FailurePolicy.retry({ attempts: 4 }) });
