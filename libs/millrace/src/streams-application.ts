@@ -311,7 +311,7 @@ export class StreamsApplication {
         if (this.lifecycle.canGoTo(state)) this.lifecycle.to(state);
       });
       this.runtime = runtime;
-      if (this.pauseRequested) void runtime.pause();
+      if (this.pauseRequested) await runtime.pause();
       if (this.epochListeners.size > 0) this.stopEpochs = runtime.onEpoch(this.tellEpoch);
       if (this.stopRequested) {
         await this.end(null);

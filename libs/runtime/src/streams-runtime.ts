@@ -22,7 +22,8 @@ import { StoreQueries } from './queries/store-queries.ts';
 import { refuseWithoutStreamsGroups } from './membership.ts';
 import { serdeUses } from './serde-uses.ts';
 import type { RestoreListener } from './store-restorer.ts';
-import { Worker, asFatal } from './worker.ts';
+import { Worker } from './worker.ts';
+import { asFatal } from './worker-errors.ts';
 import { WorkerFailurePolicy } from './worker-failure.ts';
 import type { WorkerFailureVerdict } from './worker-failure.ts';
 

@@ -10,16 +10,7 @@
 //
 // The loop never waits for a commit, and the group member's heartbeats never wait for the loop.
 import type { BrokerClient, IdempotentWriter, RecordReader, TransactionalWriter } from '#libs/broker';
-import {
-  FatalError,
-  MillraceError,
-  RetriableError,
-  TaskCorruptedError,
-  TaskMigratedError,
-  asError,
-  sleep,
-  yieldToIo,
-} from '#libs/core';
+import { MillraceError, TaskCorruptedError, TaskMigratedError, asError, sleep, yieldToIo } from '#libs/core';
 import type { Clock, Logger, TaskIdText } from '#libs/core';
 import type { StateBackend, TaskState } from '#libs/state';
 import { AssignedTasks } from './assigned-tasks.ts';
@@ -27,7 +18,7 @@ import type { ClusterLayout } from './cluster-layout.ts';
 import type { RuntimeConfig } from './config.ts';
 import { ControlQueue } from './control-queue.ts';
 import { DroppedRecords } from './dropped-records.ts';
-import { AtLeastOnceCommit, TransactionalCommit, isEpochFailure } from './epoch-commit.ts';
+import { AtLeastOnceCommit, TransactionalCommit } from './epoch-commit.ts';
 import { EpochCoordinator } from './epoch-coordinator.ts';
 import { FailureCounts } from './failure-counts.ts';
 import type { GlobalStores } from './global-stores.ts';
@@ -54,6 +45,7 @@ import { TaskRegistry } from './task-registry.ts';
 import { restartTask, unknownTask } from './task-restart.ts';
 import { TurnPace } from './turn-pace.ts';
 import { WakeSignal } from './wake-signal.ts';
+import { isFencing, isRecoverable } from './worker-errors.ts';
 
 /** Records of one task per turn: a few milliseconds of work. */
 const SLICE_RECORDS = 2_000;
@@ -577,24 +569,4 @@ export class Worker {
     await this.idempotentWriter?.close();
     await this.reader.close();
   }
-}
-
-/** What the worker can begin anew from. */
-function isRecoverable(error: unknown): error is Error {
-  return isEpochFailure(error) || error instanceof RetriableError || error instanceof TaskCorruptedError;
-}
-
-function isFencing(error: unknown): error is TaskMigratedError {
-  return error instanceof TaskMigratedError && error.code === 'MILLRACE_PRODUCER_FENCED';
-}
-
-/** `error` as one that stops the worker. */
-export function asFatal(error: unknown): MillraceError {
-  if (error instanceof MillraceError) return error;
-  return new FatalError({
-    code: 'MILLRACE_PROCESSING_FAILED',
-    message: `The worker failed: ${asError(error).message}`,
-    remedy: 'See the cause.',
-    cause: error,
-  });
 }

@@ -1,7 +1,12 @@
 // libs/topology: builder → frozen nodes → checks → sub-topologies → compiled operator chains. It runs nothing.
 export * from './plan.ts';
 export * from './ports.ts';
-export type * from './describe-graph.ts';
+export type {
+  DescribedNode,
+  DescribedStore,
+  DescribedSubTopology,
+  DescribedTopology,
+} from './describe-graph.ts';
 export * from './options.ts';
 export * from './options/windows.ts';
 export * from './options/suppressed.ts';
