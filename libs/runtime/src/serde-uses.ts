@@ -27,6 +27,8 @@ export function serdeUses(layout: ClusterLayout): Use[] {
       const rest = { topic, kind: 'changelog', reads: true, writes: true } as const;
       add('key', store.keySerde, rest);
       add('value', store.valueSerde, rest);
+      for (const { serde, part, role } of store.inside ?? [])
+        add(part, serde, { ...rest, topic: `${topic}-${role}` });
     }
   }
   for (const { topic, keySerde, valueSerde } of layout.topology.globalStores) {

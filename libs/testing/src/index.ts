@@ -11,3 +11,5 @@ export { streamMatchers } from './matchers.ts';
 export type { ExpectedRecord, ExpectedState, MatcherContext, MatcherOutcome } from './matchers.ts';
 export { startKafka } from './start-kafka.ts';
 export type { KafkaFixture, KafkaFixtureOptions, StartableKafkaContainer } from './start-kafka.ts';
+export { startSchemaRegistry } from './start-schema-registry.ts';
+export type { SchemaRegistryFixture } from './start-schema-registry.ts';

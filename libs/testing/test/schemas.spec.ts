@@ -9,6 +9,7 @@ import {
   Grouped,
   JoinWindows,
   Materialized,
+  State,
   Produced,
   StreamJoined,
   StreamsBuilder,
@@ -163,7 +164,11 @@ describe('Avro of a registry', () => {
     const use = { topic: 'rates', reads: false, writes: true, kind: 'external' } as const;
     await avro.id().prepare!([{ ...use, part: 'key' }]);
     const builder = new StreamsBuilder();
-    const rates = builder.globalTable('rates', Consumed.with(avro.id(), avro.total()), Materialized.as('rates'));
+    const rates = builder.globalTable(
+      'rates',
+      Consumed.with(avro.id(), avro.total()),
+      Materialized.as('rates'),
+    );
     builder
       .stream('orders', Consumed.with(Serdes.string(), avro.order()))
       .join(
@@ -178,6 +183,44 @@ describe('Avro of a registry', () => {
       .inputTopic('orders', Serdes.string(), avro.order())
       .pipe('o', { customer: 'ann', amount: 5 });
     expect(driver.outputTopic('out', Serdes.string(), Serdes.safeInteger()).readValues()).toEqual([15]);
+  });
+
+  it('is in calls that wait, and in the keys and values of maps', async () => {
+    const avro = new Avro();
+    const builder = new StreamsBuilder();
+    const orders = builder.stream('orders', Consumed.with(avro.id(), avro.order()));
+    orders
+      .mapAsync(({ amount }) => Promise.resolve({ sum: amount * 2 }), {
+        name: 'doubled',
+        keySerde: avro.id(),
+        valueSerde: avro.order(),
+        resultSerde: avro.total(),
+      })
+      .to('doubled-out', Produced.with(avro.id(), avro.total()));
+    orders
+      .groupByKey(Grouped.with(avro.id(), avro.order()))
+      .process({
+        name: 'by-customer',
+        valueSerde: avro.total(),
+        state: { sums: State.map(avro.id(), avro.total()) },
+        onRecord({ customer, amount }, context) {
+          const sum = (context.state.sums.get({ id: customer })?.sum ?? 0) + amount;
+          context.state.sums.set({ id: customer }, { sum });
+          context.emit({ sum });
+        },
+      })
+      .to('summed', Produced.with(avro.id(), avro.total()));
+    await using driver = await TopologyTestDriver.start(builder);
+    const input = driver.inputTopic('orders', avro.id(), avro.order());
+    await input.pipe({ id: '1' }, { customer: 'ann', amount: 5 });
+    await input.pipe({ id: '1' }, { customer: 'ann', amount: 6 });
+    const sums = (topic: string): number[] =>
+      driver
+        .outputTopic(topic, avro.id(), avro.total())
+        .readValues()
+        .map((value) => value!.sum);
+    expect(sums('doubled-out')).toEqual([10, 12]);
+    expect(sums('summed')).toEqual([5, 11]);
   });
 
   it('is refused at the start where it does not go with what is there', async () => {

@@ -145,6 +145,15 @@ interface StoreSpecCommon {
    * plain key-value store.
    */
   readonly layout?: string;
+  /** Serdes of what else is in its rows, where the store's own do not tell: they are prepared like these. */
+  readonly inside?: readonly InsideStore[];
+}
+
+export interface InsideStore {
+  readonly serde: Serde<unknown>;
+  /** `key`: rows are found by its bytes. */
+  readonly part: 'key' | 'value';
+  readonly role: string;
 }
 
 export interface KeyValueStoreSpec extends StoreSpecCommon {

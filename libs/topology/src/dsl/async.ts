@@ -30,7 +30,10 @@ export function addAsync(
   const keySerde = graph.checkedSerde('key', path, given?.keySerde, state.keySerde);
   const valueSerde = graph.checkedSerde('value', path, given?.valueSerde, state.valueSerde);
   const layout = `calls in flight key=${keySerde.name} value=${valueSerde.name}`;
-  declareResidentRows(graph, inFlightStoreName(plan), layout, path);
+  declareResidentRows(graph, inFlightStoreName(plan), layout, path, [
+    { serde: keySerde, part: 'value', role: 'key' },
+    { serde: valueSerde, part: 'value', role: 'value' },
+  ]);
   const node = graph.addNode({
     kind: 'processor',
     name,

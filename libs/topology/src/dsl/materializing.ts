@@ -1,6 +1,7 @@
 // Owns how the options of a table become a declared store.
 import { Serdes } from '#libs/serde';
 import type { AnySerde, TopologyGraph } from '../graph.ts';
+import type { InsideStore } from '../plan.ts';
 import { INTERNAL_NAME_LENGTH_MAX } from '../names.ts';
 import type { AggregateStore as TableStore } from '../operators/aggregate.ts';
 import type { TableView } from '../operators/table-view.ts';
@@ -57,7 +58,13 @@ export function declareStore(
 }
 
 /** A store of an operator's own bookkeeping: rows of bytes in named groups, all in memory, with a changelog. */
-export function declareResidentRows(graph: TopologyGraph, name: string, layout: string, path: string): void {
+export function declareResidentRows(
+  graph: TopologyGraph,
+  name: string,
+  layout: string,
+  path: string,
+  inside: readonly InsideStore[] = [],
+): void {
   graph.addStore(
     {
       kind: 'ordered',
@@ -70,6 +77,7 @@ export function declareResidentRows(graph: TopologyGraph, name: string, layout: 
       resident: true,
       expiry: null,
       layout,
+      inside,
     },
     path,
   );
