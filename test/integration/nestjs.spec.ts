@@ -9,8 +9,9 @@ import { expect, it } from '@jest/globals';
 import { Consumed, Produced, Serdes, StreamsApplication } from '#libs/millrace';
 import type { StreamsBuilder } from '#libs/millrace';
 import { MillraceHealthIndicator, MillraceModule, Topology } from '#libs/nestjs';
-import { createTopic, publish, textsOf } from '../support/bad-input.ts';
+import { publish, textsOf } from '../support/bad-input.ts';
 import { describeWithBroker, uniqueName } from '../support/broker.ts';
+import { createTopics } from '../support/topics.ts';
 
 @Injectable()
 class Shout {
@@ -22,8 +23,10 @@ class Shout {
 describeWithBroker('MillraceModule with a broker', (broker) => {
   async function moduleOf(): Promise<{ module: new () => object; input: string; output: string }> {
     const [input, output] = [uniqueName('in'), uniqueName('out')];
-    await createTopic(broker(), input);
-    await createTopic(broker(), output);
+    await createTopics(
+      broker().bootstrapServers[0]!,
+      [input, output].map((topic) => ({ topic, numPartitions: 1 })),
+    );
 
     @Topology()
     class ShoutTopology {
