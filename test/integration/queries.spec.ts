@@ -44,7 +44,10 @@ describeWithBroker('queries of instances in processes of their own', (broker) =>
     for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
   });
 
-  async function start(instanceId: string): Promise<Instance> {
+  async function start(
+    instanceId: string,
+    groupProtocol: 'classic' | 'streams' = 'classic',
+  ): Promise<Instance> {
     const stateDir = await mkdtemp(join(tmpdir(), 'millrace-queries-'));
     folders.push(stateDir);
     const port = await freePort();
@@ -54,7 +57,11 @@ describeWithBroker('queries of instances in processes of their own', (broker) =>
       '--conditions=millrace-source',
       '--disable-warning=ExperimentalWarning',
       SCRIPT,
-      JSON.stringify({ ...options, numStandbys: 1, sessionTimeoutMs: 20_000 }),
+      JSON.stringify({
+        ...options,
+        groupProtocol,
+        ...(groupProtocol === 'classic' ? { numStandbys: 1, sessionTimeoutMs: 20_000 } : {}),
+      }),
     ]);
     processes.push(process);
     await process.until(/RUNNING/);
@@ -100,6 +107,19 @@ describeWithBroker('queries of instances in processes of their own', (broker) =>
     await produce(broker(), input, RECORDS, KEYS);
     const rest = await changesUntil(`${one.url}/stores/sums/changes?resume=${feed.id}`, KEYS);
     expect(rest.keys.size).toBe(KEYS);
+  });
+
+  it('answer for each other where the broker assigns the tasks: it tells each of the others', async () => {
+    const [one, two] = [await start('one', 'streams'), await start('two', 'streams')];
+    await produce(broker(), input, 0, RECORDS);
+    await until(async () => (await shareOf(one)) > 0 && (await shareOf(two)) > 0, 60_000);
+    for (const { url } of [one, two]) {
+      await until(async () => {
+        const { complete, entries } = await page(url, '');
+        const found = Object.fromEntries(entries.map(({ key, value }) => [key, value]));
+        return complete && Object.entries(sums()).every(([key, value]) => found[key] === value);
+      }, 60_000);
+    }
   });
 });
 

@@ -2,7 +2,7 @@
 // It prints a line per state, and drains on SIGTERM.
 import { createQueryServer } from '#libs/control';
 import { StreamsApplication, silentLogger } from '#libs/millrace';
-import { groupProtocolUnderTest, sumsTopology } from './sums-application.ts';
+import { sumsTopology } from './sums-application.ts';
 
 export interface QueryProcessOptions {
   readonly applicationId: string;
@@ -12,8 +12,10 @@ export interface QueryProcessOptions {
   readonly output: string;
   readonly stateDir: string;
   readonly port: number;
-  readonly numStandbys: number;
-  readonly sessionTimeoutMs: number;
+  /** Of a group whose tasks the broker assigns it is a setting of the group. */
+  readonly numStandbys?: number;
+  readonly groupProtocol: 'classic' | 'streams';
+  readonly sessionTimeoutMs?: number;
 }
 
 if (process.argv[2] !== undefined) await main(JSON.parse(process.argv[2]) as QueryProcessOptions);
@@ -23,7 +25,6 @@ async function main({ input, output, brokers, port, ...options }: QueryProcessOp
     ...options,
     kafka: { brokers },
     topology: sumsTopology(input, output),
-    ...groupProtocolUnderTest(),
     applicationServer: `127.0.0.1:${port}`,
     heartbeatIntervalMs: 300,
     logger: silentLogger,

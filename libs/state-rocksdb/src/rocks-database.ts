@@ -192,7 +192,8 @@ export class RocksDatabase implements StateDatabase {
     const gte = range.from === undefined ? bounds.gte : keys.databaseKey(range.from, segment);
     const lt = range.to === undefined ? bounds.lt : keys.databaseKey(range.to, segment);
     if (gte.compare(lt) >= 0) return;
-    const isShort = range.limit === undefined ? range.from !== undefined : range.limit < SHORT_SCAN_ROWS;
+    const isShort =
+      range.expected === undefined ? range.from !== undefined : range.expected < SHORT_SCAN_ROWS;
     for await (const { key, value } of this.native.scan({ gte, lt }, isShort, range.descending)) {
       yield {
         key: readBinary(key, keys.prefixBytes, key.length),

@@ -10,6 +10,7 @@ import type { BinaryString, Clock } from '#libs/core';
 import type { CommittedPage, CommittedRange, CommittedValue } from './contract.ts';
 import type { DatabaseRow, StateDatabase } from './database.ts';
 import { versionAt } from './entry.ts';
+import type { Entry } from './entry.ts';
 import type { EntryStore } from './entry-store.ts';
 import { KeyHeap } from './key-heap.ts';
 import { groupEnd, groupOfKey, groupPrefix, suffixOfKey } from './ordered/row-key.ts';
@@ -21,6 +22,8 @@ const SLICE_ROWS = 256;
 /** Rows looked at in one call, whatever becomes of them; and bytes given. */
 const LOOKED_AT_MAX = 50_000;
 const PAGE_BYTES_MAX = 8 * 1024 * 1024;
+/** Of what lies over the database so many more are taken than a page has rows: some are deletions, some come twice. */
+const LAID_OVER_SPARE = 256;
 const TIME_BYTES = 8;
 
 /** What a row held at the end of an epoch. */
@@ -111,8 +114,7 @@ export class CommittedReads {
       return { rows: [], next: null, offset };
     const inMemory = this.pageInMemory(store, range);
     if (inMemory !== null) return { ...inMemory, offset };
-    const over = this.laidOver(store, range);
-    const overCount = over.size;
+    const { over, isCut } = this.laidOver(store, range);
     const release = this.writeBehind.holdWrites();
     const { from, to, descending = false, fromTime, toTime } = range;
     const rows = this.database.scan(store.index, {
@@ -122,14 +124,18 @@ export class CommittedReads {
       ...(toTime === undefined ? {} : { toTime }),
       descending,
       // Rows below those laid over are passed by.
-      limit: Math.min(range.limit, LOOKED_AT_MAX) + overCount + 1,
+      limit: Math.min(range.limit, LOOKED_AT_MAX) + over.length + 1,
+      expected: range.limit,
     });
     const scan = rows[Symbol.asyncIterator]();
     try {
       let head = await scan.next().finally(release);
       const page = new Page(range);
+      let at = 0;
       for (let turns = 1; ; turns++) {
-        const above = over.peek();
+        const above = over[at];
+        // Others that were not taken come next, and may lie over what the database has.
+        if (above === undefined && isCut) return page.finishBehind(over.at(-1)!.key, offset);
         const row = head.done === true ? null : head.value;
         if (row === null && above === undefined) return page.finish(null, offset);
         const order =
@@ -137,10 +143,7 @@ export class CommittedReads {
         if (page.isFull) return page.finish(order <= 0 ? above!.key : row!.key, offset);
         if (order <= 0) page.look(above!.key, above!.value, above!.timestamp);
         else page.look(row!.key, row!.value, row!.timestamp);
-        if (order <= 0) {
-          // One that is in two layers came twice.
-          for (const { key } = above!; over.peek()?.key === key;) over.pop();
-        }
+        if (order <= 0) at++;
         if (order >= 0) head = await scan.next();
         if (turns % SLICE_ROWS !== 0) continue;
         await yieldToIo(this.clock);
@@ -173,19 +176,33 @@ export class CommittedReads {
     return isCovered ? page.finish(next, null) : null;
   }
 
-  private laidOver(store: EntryStore, range: CommittedRange): KeyHeap<LaidOver> {
+  /** The first of them in order: no more than a page needs as a rule. `isCut`: there are others behind. */
+  private laidOver(
+    store: EntryStore,
+    range: CommittedRange,
+  ): { readonly over: readonly LaidOver[]; readonly isCut: boolean } {
     const { from, to, descending = false } = range;
     const { committedEpoch } = this.writeBehind;
-    const found: LaidOver[] = [];
+    const count = range.limit + LAID_OVER_SPARE;
+    // The last of those that are kept stands first, to make room for one that is before it.
+    const kept = new KeyHeap<Entry>([], (a, b) => -compareKeys(a.key, b.key, descending));
+    let isCut = false;
     this.writeBehind.eachUnwritten((entry) => {
       if (entry.store !== store) return;
       const { key } = entry;
       if ((from !== undefined && key < from) || (to !== undefined && key >= to)) return;
-      const version = versionAt(entry, committedEpoch);
-      if (version === null) return;
-      found.push({ key, value: version.encoded, timestamp: version.timestamp });
+      if (kept.size === count) isCut = true;
+      kept.offer(entry, count);
     });
-    return new KeyHeap(found, (a, b) => compareKeys(a.key, b.key, descending));
+    const over: LaidOver[] = [];
+    for (let entry = kept.pop(); entry !== undefined; entry = kept.pop()) {
+      const { key } = entry;
+      // One that is in two layers came twice.
+      if (over.at(-1)?.key === key) continue;
+      const version = versionAt(entry, committedEpoch);
+      if (version !== null) over.push({ key, value: version.encoded, timestamp: version.timestamp });
+    }
+    return { over: over.reverse(), isCut: isCut && over.length > 0 };
   }
 }
 
@@ -233,6 +250,12 @@ class Page {
     const { rows, range } = this;
     if (next === null) return { rows, next, offset };
     return { rows, next: range.descending === true ? ((next + '\0') as BinaryString) : next, offset };
+  }
+
+  /** All up to a row was looked at, and more may come behind it. */
+  finishBehind(last: BinaryString, offset: number | null): CommittedPage {
+    const { rows, range } = this;
+    return { rows, next: range.descending === true ? last : ((last + '\0') as BinaryString), offset };
   }
 
   private isInTime(key: BinaryString): boolean {

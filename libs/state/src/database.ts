@@ -33,6 +33,8 @@ export interface ScanRange {
   readonly toTime?: number;
   /** More rows than that are not asked for; they may be given. */
   readonly limit?: number;
+  /** How many are asked for as a rule. */
+  readonly expected?: number;
 }
 
 /** Changes under construction. Filled over several turns, then written once and given up. */

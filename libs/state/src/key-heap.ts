@@ -31,6 +31,31 @@ export class KeyHeap<T> {
     return first;
   }
 
+  /** Of more than `count` things keeps the last ones out: `offer` them all to a heap whose order is reversed. */
+  offer(item: T, count: number): void {
+    const { items } = this;
+    if (items.length < count) {
+      items.push(item);
+      this.rise(items.length - 1);
+    } else if (this.compare(item, items[0]!) > 0) {
+      items[0] = item;
+      this.sink(0);
+    }
+  }
+
+  private rise(from: number): void {
+    const { items, compare } = this;
+    const item = items[from]!;
+    let at = from;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      if (compare(items[parent]!, item) <= 0) break;
+      items[at] = items[parent]!;
+      at = parent;
+    }
+    items[at] = item;
+  }
+
   private sink(from: number): void {
     const { items, compare } = this;
     const item = items[from]!;

@@ -263,19 +263,18 @@ export class TaskStateImpl implements TaskState {
 
   async committedMany(store: string, keys: readonly BinaryString[]): Promise<(CommittedValue | null)[]> {
     this.assertOpen();
-    await this.whatIsRestored();
+    if (this.restores > 0) await this.whatIsRestored();
     return this.reads.many(this.storeCache(store), keys);
   }
 
   async committedPage(store: string, range: CommittedRange): Promise<CommittedPage> {
     this.assertOpen();
-    await this.whatIsRestored();
+    if (this.restores > 0) await this.whatIsRestored();
     return this.reads.page(this.storeCache(store), range);
   }
 
   /** What was handed over before counts as there: of a copy, `reached` says so. */
   private async whatIsRestored(): Promise<void> {
-    if (this.restores === 0) return;
     await this.restoring.catch(() => undefined);
     this.assertOpen();
   }

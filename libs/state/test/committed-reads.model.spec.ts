@@ -22,7 +22,7 @@ describe('committed reads, compared with a naive model', () => {
       { numRuns: 150, interruptAfterTimeLimit: 20_000 },
     );
     expect(compared).toBeGreaterThan(100);
-  });
+  }, 60_000);
 
   it('do so when nearly everything is evicted all the time and every epoch is written', async () => {
     await fc.assert(
@@ -31,5 +31,5 @@ describe('committed reads, compared with a naive model', () => {
       }),
       { numRuns: 150, interruptAfterTimeLimit: 20_000 },
     );
-  });
+  }, 60_000);
 });

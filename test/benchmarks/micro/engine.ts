@@ -1,12 +1,13 @@
 // The engine alone, without a broker: records per second of an aggregate, a windowed count or a passthrough on logs in memory.
-// node --conditions=millrace-source test/benchmarks/micro/engine.ts [aggregate|passthrough|windowed|windowed-on-close] [records] [keys] [memory|rocksdb]
+// node --conditions=millrace-source test/benchmarks/micro/engine.ts [aggregate|passthrough|windowed|windowed-on-close] [records] [keys] [memory|rocksdb] [queriers]
+// With queriers the aggregate's store is read meanwhile: each asks for a key, then for a page of 100, again and again.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RecordBatchEncoder } from '#libs/broker';
 import { silentLogger, systemClock } from '#libs/core';
 import type { BinaryString } from '#libs/core';
-import { StreamsRuntime, resolveRuntimeConfig } from '#libs/runtime';
+import { QueryableStore, StoreQueryError, StreamsRuntime, resolveRuntimeConfig } from '#libs/runtime';
 import { Serdes } from '#libs/serde';
 import { createMemoryStateBackend } from '#libs/state';
 import { EmitStrategy, minutes, StreamsBuilder, TimeWindows, checkPartitions } from '#libs/topology';
@@ -16,6 +17,7 @@ const workload = process.argv[2] ?? 'aggregate';
 const records = Number(process.argv[3] ?? 1_000_000);
 const keys = Number(process.argv[4] ?? 100_000);
 const backendName = process.argv[5] ?? 'memory';
+const queriers = Number(process.argv[6] ?? 0);
 const PARTITIONS = 4;
 
 interface Payment {
@@ -96,8 +98,39 @@ const runtime = new StreamsRuntime({
   logger: silentLogger,
 });
 const start = performance.now();
+const queried = { gets: 0, rows: 0, getMs: 0, pageMs: 0, getMsMax: 0, pageMsMax: 0, pages: 0, refused: 0 };
+let ended = false;
+
+async function query(): Promise<void> {
+  const store = new QueryableStore<string, { sum: number }>(runtime.queries, 'sums');
+  while (!ended) {
+    const account = `k${String(random() % keys).padStart(9, '0')}`;
+    try {
+      const asked = performance.now();
+      // The topic's partitions are chosen by number here, not by hash.
+      await store.get(account, { partition: Number(account.slice(1)) % PARTITIONS });
+      const got = performance.now();
+      queried.gets++;
+      queried.getMs += got - asked;
+      queried.getMsMax = Math.max(queried.getMsMax, got - asked);
+      queried.rows += (await store.range({ lower: account, limit: 100 })).entries.length;
+      queried.pages++;
+      const took = performance.now() - got;
+      queried.pageMs += took;
+      queried.pageMsMax = Math.max(queried.pageMsMax, took);
+    } catch (error) {
+      if (!(error instanceof StoreQueryError)) throw error;
+      queried.refused++;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+}
+
 await runtime.start();
+const querying = Promise.all(Array.from({ length: queriers }, query));
 await runtime.whenEnded();
+ended = true;
+await querying;
 const seconds = (performance.now() - start) / 1000;
 const cpu = process.cpuUsage();
 console.log(
@@ -111,6 +144,18 @@ console.log(
     transactions: broker.transactions,
     rssMiB: Math.round(process.resourceUsage().maxRSS / 1024),
     cpuSeconds: Number(((cpu.user + cpu.system) / 1e6).toFixed(2)),
+    ...(queriers === 0
+      ? {}
+      : {
+          queriers,
+          gets: queried.gets,
+          getMs: Number((queried.getMs / queried.gets).toFixed(2)),
+          getMsMax: Math.round(queried.getMsMax),
+          pages: queried.pages,
+          pageMs: Number((queried.pageMs / queried.pages).toFixed(2)),
+          pageMsMax: Math.round(queried.pageMsMax),
+          rows: queried.rows,
+        }),
   }),
 );
 await backend.close();

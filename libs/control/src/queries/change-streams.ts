@@ -47,7 +47,7 @@ export class ChangeStreams {
           params: STORE_PARAMS,
           querystring: CHANGES_QUERY,
           response: CHANGES_ANSWER,
-        } as object,
+        },
       },
       (request, reply) => {
         const { stores } = this.application;

@@ -29,8 +29,7 @@ export function toJson(value: unknown): string {
   return JSON.stringify(value, (_name, held: unknown) => {
     if (typeof held === 'bigint') return held.toString();
     if (held instanceof Uint8Array) return Buffer.from(held).toString('base64');
-    if (held instanceof Map) return [...held];
-    if (held instanceof Set) return [...held];
+    if (held instanceof Map || held instanceof Set) return [...(held as Iterable<unknown>)];
     // A Buffer has become an object on the way here.
     const bytes = held as { type?: unknown; data?: unknown } | null;
     if (bytes?.type === 'Buffer' && Array.isArray(bytes.data))

@@ -74,7 +74,7 @@ describe('a feed of changes over HTTP', () => {
       ['d', '1'],
     ]);
     await until(() => feed.events.length === 4);
-    expect(feed.events.map(({ event, data }) => `${event} ${String(data['key'])}`).sort()).toEqual(
+    expect(feed.events.map(({ event, data }) => `${String(event)} ${String(data['key'])}`).sort()).toEqual(
       ['a', 'b', 'c', 'd'].map((key) => `change ${key}`),
     );
     const seen = feed.events.slice(0, 2);
