@@ -49,6 +49,8 @@ export class TaskOpener {
     const start = await unlessAborted(readStartingPoint(this.parts, name), signal, name);
     logPhase(this.parts, 'offsets', name);
     const claimed = this.claim(name, start, signal);
+    // Thrown where it is awaited.
+    claimed.catch(() => undefined);
     for (let attempt = 1; ; attempt++) {
       // As late as can be: until now a copy has read on.
       const taken = await this.parts.copies.take(name);
@@ -85,7 +87,8 @@ export class TaskOpener {
     if (offsets === null) return start;
     const committed = claims().make(name, offsets, signal);
     wake();
-    if (!(await committed)) return start;
+    // In doubt its epoch may have been committed all the same: no other may be counted like it.
+    if (!(await committed)) return unlessAborted(readStartingPoint(this.parts, name), signal, name);
     logPhase(this.parts, 'claimed', name);
     return { ...start, epochId: start.epochId + 1, needsClaim: false };
   }
