@@ -17,6 +17,12 @@ const SEEDS = 200;
 /** Quick ones, of each kind. */
 const SMOKE = ['leave outputs of an epoch', 'ignore aborted', 'write the store before', 'go on with tasks'];
 
+/** Seeds that found a defect once, long runs most of them. Schedules move with the product; what they strike stays hard. */
+const ONCE_BROKEN = [
+  1250, 1996, 2352, 2653, 4736, 8584, 8831, 14444, 21145, 28642, 31779, 31782, 33406, 66680, 77531, 81926,
+  97854,
+];
+
 interface Summary {
   readonly seeds: number;
   readonly violations: number;
@@ -56,6 +62,10 @@ describe('the whole worker under faults by seed', () => {
     // Each kind strikes, and no seed gets off lightly.
     expect(Object.keys(faults).length).toBeGreaterThanOrEqual(20);
     expect(Object.values(faults).reduce((sum, count) => sum + count, 0)).toBeGreaterThan(SEEDS * FAULTS_MIN);
+  });
+
+  it.each(ONCE_BROKEN)('loses and doubles nothing in seed %i, which found a defect', async (seed) => {
+    expect((await simulate(seed)).violation).toBeNull();
   });
 
   it('goes the same way again for the same seed, and another way for another', async () => {
