@@ -70,8 +70,9 @@ it('goes on after a sleep in which another worker had its records deleted', asyn
   }
   const written = (count: number): Promise<void> =>
     clock.runUntil(() => cluster.inspect.recordCount('out', 0) === count, 120_000);
-  const append = (value: string): void =>
+  const append = (value: string): void => {
     cluster.topics.append('in', 0, [{ key: 'k', value, timestamp: clock.now() }]);
+  };
 
   const sleeper = await start('sleeper');
   append('1');
