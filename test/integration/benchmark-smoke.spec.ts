@@ -12,7 +12,9 @@ const WORKLOADS = ['aggregate', 'windowed-count', 'stream-table-join', 'stream-s
 
 let running: RunningProcess | null = null;
 // One that did not end in time takes what it started with it.
-afterEach(() => running?.child.kill('SIGKILL'));
+afterEach(() => {
+  running?.child.kill('SIGKILL');
+});
 
 /** Runs the benchmark to its end: the object it prints last. */
 async function bench(...args: readonly string[]): Promise<unknown> {

@@ -18,7 +18,9 @@ interface Ended {
 
 let running: RunningProcess | null = null;
 // One that did not end in time takes what it started with it.
-afterEach(() => running?.child.kill('SIGKILL'));
+afterEach(() => {
+  running?.child.kill('SIGKILL');
+});
 
 async function chaos(...args: readonly string[]): Promise<Ended> {
   running = startNode([
