@@ -126,9 +126,7 @@ describe('who may ask', () => {
       const application = fakeApplication();
       await using server = await startServer({ applications: [application], allowActions: true });
       const url = `${server.server.url}/v1/applications`;
-      expect(
-        await statusWith(url, { authorization: `Bearer ${TOKEN}`, ...headers }),
-      ).toBe(403);
+      expect(await statusWith(url, { authorization: `Bearer ${TOKEN}`, ...headers })).toBe(403);
       expect(await statusWith(url, { authorization: `Bearer ${TOKEN}`, origin: server.server.url })).toBe(
         200,
       );

@@ -7,7 +7,8 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Serdes, configurationVariables } from '#libs/millrace';
 import type { RecordProducer } from '#libs/millrace';
 import { MillraceHealthIndicator, getProducerToken } from '#libs/nestjs';
-import { RecordedProducer, getTestDriver } from '../src/testing/index.ts';
+import type { RecordedProducer } from '../src/testing/index.ts';
+import { getTestDriver } from '../src/testing/index.ts';
 import { silentNestLogger } from './fake-application.ts';
 import * as snippets from './guide-nestjs-snippets.ts';
 

@@ -69,8 +69,8 @@ export class TestInputTopic<K, V> {
     const use = { topic: name, kind: 'external', reads: false, writes: true } as const;
     this.#prepare = () =>
       prepareSerdes([
-        [keySerde as Serde<unknown>, { ...use, part: 'key' }],
-        [valueSerde as Serde<unknown>, { ...use, part: 'value' }],
+        [keySerde, { ...use, part: 'key' }],
+        [valueSerde, { ...use, part: 'value' }],
       ]);
     const { autoAdvanceMs = 0, startTimeMs = port.now() } = checkedObject(
       'The options of the topic',

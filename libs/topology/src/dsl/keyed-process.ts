@@ -136,7 +136,7 @@ function declareState(
       resident: false,
       expiry: null,
       layout: `${descriptor.kind} state${mapKey}`,
-      inside: mapKeySerde === null ? [] : [{ serde: mapKeySerde as AnySerde, part: 'key', role: 'map' }],
+      inside: mapKeySerde === null ? [] : [{ serde: mapKeySerde, part: 'key', role: 'map' }],
     },
     path,
   );

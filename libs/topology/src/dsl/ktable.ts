@@ -118,7 +118,7 @@ export class KTableImpl implements Untyped<KTable<unknown, unknown>> {
 
   toStream(mapperOrNamed?: RecordMapper | Named, namedOrNone?: Named): KStreamImpl {
     if (typeof mapperOrNamed === 'function') {
-      return this.toStream(namedOrNone).selectKey(mapperOrNamed as RecordMapper);
+      return this.toStream(namedOrNone).selectKey(mapperOrNamed);
     }
     const named = mapperOrNamed;
     const path = `${this.state.path}.toStream()`;
