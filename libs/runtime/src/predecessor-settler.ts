@@ -17,7 +17,8 @@
 //    - and an offset of ours is pending still. A live worker's commit is over by then, or hangs on what stops ours, too.
 //
 // 6. Where no offset is pending, the worker may still have died between its first batch and its offsets. Then what 2 finds is aborted
-//    unless the worker has become known to live since; one that had joined again by then began anew before it joined.
+//    unless the worker has become known to live since; one that had joined again by then began anew before it joined. In a group too large for
+//    all to be known, only of those whom the leader names as departed: whoever had a task last may live on with others.
 // 7. A worker that only slept has nothing open, and would write when it wakes, where nobody looks any more. So if all members are known,
 //    whoever committed our tasks last and is none of them loses its identity, provided a transaction was ended under it: a worker that
 //    began anew has not used its own yet.
@@ -133,10 +134,13 @@ export class PredecessorSettler {
     if (described.length === 0) return;
     const back = new Set(await live());
     const allKnown = back.has(this.ownId);
+    const gone = new Set(departed);
     await this.abort(
       described.filter(({ transactionalId: id, phase }) => {
         if (back.has(id)) return false;
-        return phase === 'open' || (phase === 'ended' && allKnown && owners.has(id));
+        // Where not all are known, whoever had a task last may be as alive as ever, with other tasks.
+        if (phase === 'open') return allKnown || gone.has(id);
+        return phase === 'ended' && allKnown && owners.has(id);
       }),
     );
   }

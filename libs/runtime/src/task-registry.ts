@@ -97,7 +97,8 @@ export class TaskRegistry {
         .then(() => this.opener.open(name, abort.signal))
         .then(
           async (task) => {
-            if (abort.signal.aborted) await task.closeDirty();
+            // A failure to close what nobody wants any more is nobody's to wait for.
+            if (abort.signal.aborted) await task.closeDirty().catch(onFailure);
             else this.ready.push(task);
           },
           (error: unknown) => {

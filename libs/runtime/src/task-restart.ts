@@ -30,9 +30,15 @@ export async function restartTask(
   if (!registry.assignedNames.includes(name)) return false;
   if (dirty) {
     const owned = registry.assignedNames;
-    await abandon();
-    await copies.discard(name);
-    registry.openAll(owned, onFailed);
+    try {
+      await abandon();
+      // One that is being opened does not run: its opening is given up.
+      if (registry.assignedNames.includes(name)) await registry.close([name]);
+      await copies.discard(name);
+    } finally {
+      // Also where closing failed: the group believes that they run here.
+      registry.openAll(owned, onFailed);
+    }
     return true;
   }
   await epochs.commitAll();

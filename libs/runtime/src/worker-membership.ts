@@ -70,6 +70,8 @@ export class WorkerMembership implements GroupMemberHandler {
   private expects: readonly TaskIdText[] = [];
   /** Transactional ids of the generation this worker was last assigned in. */
   private live: readonly string[] = [];
+  /** Those of the generation before that were not in it. */
+  private departed: readonly string[] = [];
   private settled = false;
   /** The last assignment announced a handover, and this worker has asked for its round. */
   private inHandover = false;
@@ -150,6 +152,7 @@ export class WorkerMembership implements GroupMemberHandler {
       const { live, departed, givesUp, handover } = data;
       this.parts.directory.learn(data.hosts);
       this.live = live;
+      this.departed = departed;
       const { heartbeatIntervalMs } = this.parts.config;
       this.parts.paceHeartbeats(Math.max(heartbeatIntervalMs, data.memberCount * HEARTBEAT_MS_PER_MEMBER));
       this.expects = data.expects;
@@ -163,7 +166,8 @@ export class WorkerMembership implements GroupMemberHandler {
         {
           source: `generation ${group.generationId}`,
           settle: async (added) => {
-            await this.settler.settle(added, departed, () => this.live);
+            // Later looks go by the newest assignment: who was gone may be back.
+            await this.settler.settle(added, this.departed, () => this.live);
             logPhase(this.parts, 'settled');
           },
           expects: data.expects,

@@ -60,11 +60,15 @@ describe.each(VERSIONS)('a new owner of a task, under transaction version %d', (
     return writer.flush();
   }
 
-  function settling(live: readonly string[], by: BrokerClient = client): Promise<void> {
+  function settling(
+    live: readonly string[],
+    by: BrokerClient = client,
+    departed: readonly string[] = [],
+  ): Promise<void> {
     const config = resolveRuntimeConfig({ applicationId: 'app', instanceId: 'own' });
     const layout = { inputs: () => [INPUT] } as unknown as ClusterLayout;
     const settler = new PredecessorSettler(by, config, layout, OWN, clock, silentLogger);
-    return settler.settle([TASK], [], () => live);
+    return settler.settle([TASK], departed, () => live);
   }
 
   const open = (): string[] =>
@@ -191,6 +195,22 @@ describe.each(VERSIONS)('a new owner of a task, under transaction version %d', (
     await settled(live);
     await clock.run(write(before));
     await clock.run(before.commit([], null));
+  });
+
+  it('leaves the next transaction of who gave a task up alone, in a group too large for all to be known', async () => {
+    const before = await workerOf('app-x-0');
+    await clock.run(before.commit([offset(1, 'app-x-0')], GROUP));
+    await clock.run(write(before));
+    await settled([]);
+    expect(open()).toEqual(['app-x-0']);
+    await clock.run(before.commit([], null));
+  });
+
+  it('ends what a departed worker left open without offsets, also in such a group', async () => {
+    const before = await workerOf('app-x-0');
+    await clock.run(write(before));
+    await clock.run(settling([], client, ['app-x-0']));
+    expect(open()).toEqual([]);
   });
 
   it('leaves a worker that was started again its identity, before it has joined', async () => {
