@@ -6,6 +6,7 @@ import { silentLogger, sleep, systemClock } from '#libs/core';
 import { createKafkaRpc } from '#libs/kafka';
 
 import { describeWithBroker, uniqueName } from '../support/broker.ts';
+import { freeze } from '../support/child-process.ts';
 
 describeWithBroker(
   'the RPC port while its broker fails',
@@ -125,7 +126,7 @@ describeWithBroker(
 
     it('gives up on a frozen broker after the timeout, and serves again once it thaws', async () => {
       await heartbeat();
-      process.kill(broker.pid!, 'SIGSTOP');
+      await freeze(broker.pid!);
       try {
         expect((await failureOf(heartbeat(300))).kind).toBe('unknown');
       } finally {

@@ -2,6 +2,8 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 
 export interface RunningProcess {
   readonly child: ChildProcess;
@@ -13,6 +15,24 @@ export interface RunningProcess {
   end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals>;
   /** Waits for the end. */
   ended(): Promise<number | NodeJS.Signals>;
+}
+
+/** Stops a process, and resolves once all its threads stand still: on a busy machine some go on for a while, and answer. */
+export async function freeze(pid: number): Promise<void> {
+  process.kill(pid, 'SIGSTOP');
+  while (threadStates(pid).some((state) => state !== 'T')) await pause(5);
+}
+
+/** As Linux names them; none where it cannot be known. */
+function threadStates(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`).map((thread) => {
+      const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'latin1');
+      return stat.charAt(stat.lastIndexOf(')') + 2);
+    });
+  } catch {
+    return [];
+  }
 }
 
 /** Runs a Node script on the Node that runs the specs, without Jest's own options. */
