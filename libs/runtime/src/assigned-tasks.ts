@@ -148,13 +148,14 @@ export class AssignedTasks {
    */
   private settleAgain(settle: ApplyOptions['settle'], settled: Promise<void>, pauseMs: number): void {
     this.settlingAgain?.cancel();
+    // What fails is told by those that wait to be opened; a look that fails is followed by the next.
+    settled.catch(() => undefined);
     const timer = this.parts.clock.schedule(pauseMs, () => {
       const look = (): void => {
         const opening = this.parts.registry.openingNames;
         if (this.settlingAgain !== timer || opening.length === 0) return;
         this.settleAgain(settle, settle(opening), Math.min(2 * pauseMs, SETTLE_AGAIN_MS_MAX));
       };
-      // What fails is told by those that wait to be opened.
       settled.then(look, look);
     });
     this.settlingAgain = timer;

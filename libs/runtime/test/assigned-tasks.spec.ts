@@ -8,7 +8,8 @@ import type { AssignedTasksParts } from '../src/assigned-tasks.ts';
 
 const TASK = '0_0' as TaskIdText;
 
-function fixture() {
+/** `failing`: which look is to fail, from 1. */
+function fixture(failing = 0) {
   const clock = new VirtualClock();
   let opening: TaskIdText[] = [];
   const settled: { readonly at: number; readonly names: readonly TaskIdText[] }[] = [];
@@ -30,6 +31,7 @@ function fixture() {
   const assigned = new AssignedTasks(parts);
   const settle = async (names: readonly TaskIdText[]): Promise<void> => {
     settled.push({ at: clock.monotonic(), names });
+    if (settled.length === failing) throw new Error('no broker');
   };
   const begin = (): Promise<unknown> =>
     assigned.apply({ active: [TASK], standby: [], warmup: [] }, { source: 'a spec', settle });
@@ -60,4 +62,11 @@ it('looks no more once it is closed', async () => {
   assigned.close();
   await clock.advance(600_000);
   expect(settled).toHaveLength(1);
+});
+
+it('looks again after a look that failed', async () => {
+  const { clock, settled, begin } = fixture(2);
+  await begin();
+  await clock.advance(10_000);
+  expect(settled.map(({ at }) => at)).toEqual([0, 1_000, 3_000, 7_000]);
 });
