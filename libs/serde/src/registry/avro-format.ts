@@ -3,6 +3,7 @@ import type { Type } from 'avsc';
 import { avroType, decodeAvro, encodeAvro, parseAvro } from '../avro.ts';
 import type { AvroLogicalTypes, AvroSchema } from '../avro.ts';
 import { serializationFailed } from '../serde-error.ts';
+import { ownJsonSchema } from './format.ts';
 import type { PayloadReader, PayloadRefusal, SchemaFormat, WrittenSchema } from './format.ts';
 import type { RegistrySerdeOptions } from './registry-options.ts';
 
@@ -17,18 +18,7 @@ export function avroFormat(name: string, options: RegistrySerdeOptions): SchemaF
   return {
     kind: 'AVRO',
     record: own?.name ?? (own === null ? '' : own.typeName),
-    own:
-      schema === undefined
-        ? null
-        : {
-            // As the user wrote it: a registry compares texts, and our normal form need not be its own.
-            text: JSON.stringify(schema),
-            references: references.map((each) => ({
-              name: each.name,
-              subject: each.subject,
-              text: JSON.stringify(each.schema),
-            })),
-          },
+    own: ownJsonSchema(schema, references),
     encode(value, bytes, at) {
       if (own === null) throw readsOnly(display);
       return encodeAvro(display, own, value, bytes, at);

@@ -1,6 +1,7 @@
 // Owns what a serde of a registry needs of a kind of schema: to write values, to read what any registered schema of that kind wrote, and to
 // tell beforehand whether it can. The frame of magic byte and id is registry-serde.ts's.
 import type { RegistrySchema, SchemaKind } from './registry-api.ts';
+import type { OwnReference } from './registry-options.ts';
 
 /** A schema and the texts of those it names, each before those that name it. */
 export interface WrittenSchema extends RegistrySchema {
@@ -34,4 +35,20 @@ export interface SchemaFormat {
   encode(value: unknown, bytes: Buffer, at: number): number;
   /** Never throws. */
   reader(written: WrittenSchema): PayloadReader | PayloadRefusal;
+}
+
+/** A schema that is JSON, as the user wrote it: a registry compares texts, and our normal form need not be its own. */
+export function ownJsonSchema<Schema>(
+  schema: Schema | undefined,
+  references: readonly OwnReference<Schema>[],
+): OwnSchema | null {
+  if (schema === undefined) return null;
+  return {
+    text: JSON.stringify(schema),
+    references: references.map((each) => ({
+      name: each.name,
+      subject: each.subject,
+      text: JSON.stringify(each.schema),
+    })),
+  };
 }

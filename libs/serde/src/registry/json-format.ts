@@ -4,6 +4,7 @@ import { MillraceError, asError } from '#libs/core';
 import { parseJson, stringifyJson } from '../json/json-text.ts';
 import { deserializationFailed, serializationFailed } from '../serde-error.ts';
 import { readsOnly } from './avro-format.ts';
+import { ownJsonSchema } from './format.ts';
 import type { PayloadReader, PayloadRefusal, SchemaFormat, WrittenSchema } from './format.ts';
 import { libraryRequire } from './library.ts';
 import type { JsonSchemaSerdeOptions } from './registry-options.ts';
@@ -37,17 +38,7 @@ export function jsonFormat(name: string, options: JsonSchemaSerdeOptions): Schem
   return {
     kind: 'JSON',
     record: (schema as { title?: string } | undefined)?.title ?? '',
-    own:
-      schema === undefined
-        ? null
-        : {
-            text: JSON.stringify(schema),
-            references: references.map((each) => ({
-              name: each.name,
-              subject: each.subject,
-              text: JSON.stringify(each.schema),
-            })),
-          },
+    own: ownJsonSchema(schema, references),
     encode(value, bytes, at) {
       if (check === null) throw readsOnly(name);
       if (!check(value)) throw serializationFailed(name, { why: misfit(check) });
