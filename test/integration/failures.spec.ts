@@ -95,6 +95,8 @@ describeWithBroker('records that fail', (broker) => {
       expect(await service.end('SIGKILL')).toBe('SIGKILL');
     }
     let service = start(given);
+    // All may have been done before the kills: a signal to a process that only just begins would kill it.
+    await service.until(/RUNNING/);
     await until(broker(), deadLetters, poison.length);
     await until(broker(), output, RECORDS - poison.length);
     expect(await service.end('SIGTERM')).toBe(0);
