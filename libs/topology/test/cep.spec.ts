@@ -2,7 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { Consumed, OutputTag, Pattern, StreamsBuilder } from '#libs/topology';
-import type { MatchOptions } from '#libs/topology';
+import type { MatchOptions, Topology } from '#libs/topology';
 import type { Stage } from '../src/cep/pattern.ts';
 import { Driver } from './driver.ts';
 import { text, thrownBy } from './fixtures.ts';
@@ -14,17 +14,21 @@ const joined = (match: Readonly<Record<string, readonly string[]>>): string =>
     .map((events) => events.join(''))
     .join('|');
 
-function driverOf(
+function topologyOf(
   pattern: AnyPattern,
   options: Partial<MatchOptions<string, string, string, string>> = {},
-): Driver {
+): Topology {
   const builder = new StreamsBuilder();
   builder
     .stream<string, string>('in', Consumed.with(text, text))
     .groupByKey()
     .match(pattern, { name: 'm', select: joined, resultSerde: text, ...options })
     .to('out');
-  return new Driver(builder.build());
+  return builder.build();
+}
+
+function driverOf(...parameters: Parameters<typeof topologyOf>): Driver {
+  return new Driver(topologyOf(...parameters));
 }
 
 function matches(pattern: AnyPattern, events: string, options = {}): string[] {
@@ -173,6 +177,17 @@ describe('a pattern', () => {
     const driver = driverOf(begin('a').followedBy('b').where(begins('b')), { partialMatchesMax: 2 });
     [...'aaaab'].forEach((event, index) => driver.pipe('in', 'k', event, index));
     expect(driver.outputs('out')).toHaveLength(2);
+  });
+
+  it('keeps partial matches under another serde once its stages are others', () => {
+    const serdeName = (pattern: AnyPattern): string =>
+      topologyOf(pattern)
+        .subTopologies.flatMap(({ stores }) => stores)
+        .find(({ name }) => name === 'm-runs')!.valueSerde.name;
+    const name = serdeName(begin('a').followedBy('b'));
+    expect(serdeName(begin('a').where(begins('b')).next('b'))).toBe(name);
+    expect(serdeName(begin('a').followedBy('b').followedBy('c'))).not.toBe(name);
+    expect(serdeName(begin('a').followedBy('c'))).not.toBe(name);
   });
 
   it('is refused when it makes no sense', () => {

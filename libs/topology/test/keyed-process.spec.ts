@@ -176,6 +176,90 @@ describe('a keyed process function', () => {
     expect(driver.orderedStores.get('ttl-timers')!.rows()).toEqual([]);
   });
 
+  it('still forgets what an older version of the function wrote, whose states were declared in another order', () => {
+    const ttl = { ms: 10 };
+    const onRecord: KeyedProcessFunction<string, number, never, StateDescriptors>['onRecord'] = () =>
+      undefined;
+    const old = driverOf({
+      name: 'f',
+      state: { gone: State.value(integer, { ttl }), kept: State.map(integer, integer, { ttl }) },
+      onRecord(value, { state }) {
+        state.gone.set(value);
+        state.kept.set(value, value);
+      },
+    });
+    old.pipe('in', 'a', 1, 100);
+    const changed = driverOf({
+      name: 'f',
+      state: {
+        first: State.value(integer),
+        second: State.value(integer),
+        kept: State.map(integer, integer, { ttl }),
+      },
+      onRecord,
+    });
+    for (const name of ['f-kept', 'f-timers']) {
+      const [from, to] = [old, changed].map(({ orderedStores }) => orderedStores.get(name)!);
+      for (const { group, suffix, value, timestamp } of from!.rows()) {
+        to!.set(to!.row(group, suffix), value, timestamp);
+      }
+      expect(to!.rows()).not.toEqual([]);
+    }
+    changed.pipe('in', 'other', 1, 200);
+    expect(changed.orderedStores.get('f-kept')!.rows()).toEqual([]);
+    expect(changed.orderedStores.get('f-timers')!.rows()).toEqual([]);
+  });
+
+  it('forgets by the wall clock what a timer of event time has set', () => {
+    const driver = driverOf({
+      name: 'f',
+      state: { last: State.value(integer, { ttl: { ms: 10, time: 'wall' } }) },
+      onRecord(value, { timers }) {
+        timers.setEventTime('later', value);
+      },
+      onTimer({ time }, { state }) {
+        state.last.set(time);
+      },
+    });
+    driver.pipe('in', 'a', 200, 100);
+    driver.advanceEventTime(200);
+    expect(driver.stores.get('f-last')!.content().size).toBe(1);
+    driver.advanceWallClock(11);
+    expect(driver.stores.get('f-last')!.content().size).toBe(0);
+  });
+
+  it.each([null, { ms: 10 }])('gives the first entry of a map that is not forgotten (TTL: %p)', (ttl) => {
+    const driver = driverOf({
+      name: 'f',
+      state: {
+        seen: State.map(integer, text, ttl === null ? {} : { ttl }),
+        reads: State.value(integer),
+      },
+      onRecord(value, context) {
+        const { seen } = context.state;
+        if (value > 0) seen.set(value, `v${value}`);
+        if (value < 0) seen.delete(-value);
+        context.emit(seen.first());
+      },
+    });
+    driver.pipe('in', 'a', 0, 100);
+    driver.pipe('in', 'a', 3, 100);
+    driver.pipe('in', 'a', 2, 104);
+    driver.pipe('in', 'a', 4, 105);
+    driver.pipe('in', 'a', -2, 106);
+    driver.pipe('in', 'a', 0, 110);
+    driver.pipe('in', 'a', 0, 115);
+    expect(driver.outputs('out').map(({ value }) => value)).toEqual([
+      'null',
+      '[3,"v3"]',
+      '[2,"v2"]',
+      '[2,"v2"]',
+      '[3,"v3"]',
+      ttl === null ? '[3,"v3"]' : '[4,"v4"]',
+      ttl === null ? '[3,"v3"]' : 'null',
+    ]);
+  });
+
   it('agrees with a model of values with a time to live', () => {
     const event = fc.record({
       key: fc.constantFrom('a', 'b'),

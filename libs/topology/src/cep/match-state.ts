@@ -7,13 +7,16 @@ import type { BinaryString } from '#libs/core';
 import { binaryFromBytes, bytesFromBinary, compileCodec, createSerde } from '#libs/serde';
 import type { Serde } from '#libs/serde';
 import type { Occurrence, Run, TakenEvent } from './matcher.ts';
+import type { Stage } from './pattern.ts';
 
 const VERSION = '\u0001';
 
-export function runsSerde<V>(eventSerde: Serde<V>): Serde<readonly Run<V>[]> {
+/** Named after the stages too: partial matches know theirs by its place, so those of other stages must not be read. */
+export function runsSerde<V>(eventSerde: Serde<V>, stages: readonly Stage<V>[]): Serde<readonly Run<V>[]> {
   const codec = compileCodec(eventSerde);
+  const names = stages.map(({ name }) => JSON.stringify(name)).join(', ');
   return createSerde<readonly Run<V>[]>({
-    name: `partial-matches(${eventSerde.name})`,
+    name: `partial-matches(${eventSerde.name}; ${names})`,
     inner: [{ serde: eventSerde }],
     serialize: (runs) => bytesFromBinary(write(runs, (event) => codec.toBinary(event))),
     deserialize: (bytes) => read(binaryFromBytes(bytes), (event) => codec.fromBinary(event, false)),

@@ -117,13 +117,15 @@ export function patternProcess<K, V, R, Names extends string>(
     if (before === null || context.timestamp < before) context.timers.setEventTime(TURN, context.timestamp);
   };
   const lookAtWaiting = (now: number, context: Context<K, V, R>): void => {
-    for (const [at, event] of context.state.waiting.entries()) {
+    const { waiting } = context.state;
+    for (let next = waiting.first(); next !== null; next = waiting.first()) {
+      const [at, event] = next;
       const [timestamp] = at;
       if (timestamp > now) {
         context.timers.setEventTime(TURN, timestamp);
         return;
       }
-      context.state.waiting.delete(at);
+      waiting.delete(at);
       look({ event, timestamp }, context);
     }
   };
@@ -140,7 +142,7 @@ export function patternProcess<K, V, R, Names extends string>(
   return {
     name: options.name,
     state: {
-      runs: State.value(runsSerde(eventSerde as Serde<V>)),
+      runs: State.value(runsSerde(eventSerde as Serde<V>, stages)),
       waiting: State.map(waitingKeySerde, eventSerde),
     },
     valueSerde: options.resultSerde as SerdeOf<R> | undefined,

@@ -225,8 +225,11 @@ function foldKeyedProcess(
   const clock = site.clock();
   const cursor = new KeyCursor(() => site.wallTime());
   const table = needsTimers(fn) ? new TimerTable(site.orderedStore(timerStoreName(fn))) : null;
-  const handles = states.map(([name, descriptor], index) =>
-    makeHandle(descriptor, index, stateStoreName(fn, name), site, cursor, table),
+  const handles = new Map(
+    states.map(([name, descriptor]) => [
+      name,
+      makeHandle(descriptor, name, stateStoreName(fn, name), site, cursor, table),
+    ]),
   );
 
   const runTimer = (timer: FiredTimer & { readonly key: BinaryString }): void => {
@@ -238,11 +241,13 @@ function foldKeyedProcess(
     } catch (error) {
       throw site.blame(error);
     }
+    wakeForLooks();
   };
   const look = (kind: TimerKind, now: number): void => {
     const due = table!.takeLook(kind, now)!;
     cursor.key = due.key;
-    const again = handles[due.state]!.forget(due.key, due.suffix);
+    // Absent: an older version of the function declared it.
+    const again = handles.get(due.state)?.forget(due.key, due.suffix) ?? null;
     if (again !== null) table!.lookAt(kind, again, due.state, due.key, due.suffix);
   };
   const fire = (kind: TimerKind, now: number, skip: boolean): number => {
@@ -273,7 +278,7 @@ function foldKeyedProcess(
       };
     }
   }
-  const named = Object.fromEntries(states.map(([name], index) => [name, handles[index]!]));
+  const named = Object.fromEntries(handles);
   const broadcast = Object.fromEntries(
     Object.entries(fn.broadcast ?? {}).map(([name, { storeName, keySerde: ofTable }]) => [
       name,

@@ -40,6 +40,8 @@ export interface MapState<MK, MV> {
   has(key: MK): boolean;
   set(key: MK, value: MV): void;
   delete(key: MK): void;
+  /** The entry of the lowest encoded key; `null`: the map is empty. Reads no other. */
+  first(): [key: MK, value: MV] | null;
   entries(): [key: MK, value: MV][];
   clear(): void;
 }

@@ -30,11 +30,11 @@ class Forgetting {
   readonly refreshesOnRead: boolean;
   private readonly ms: number;
   private readonly kind: 'event' | 'wall';
-  private readonly state: number;
+  private readonly state: string;
   private readonly cursor: KeyCursor;
   private readonly timers: TimerTable;
 
-  constructor(ttl: StateTtl, state: number, cursor: KeyCursor, timers: TimerTable) {
+  constructor(ttl: StateTtl, state: string, cursor: KeyCursor, timers: TimerTable) {
     this.ms = ttl.ms;
     this.kind = ttl.time ?? 'event';
     this.refreshesOnRead = ttl.refreshOn === 'readAndWrite';
@@ -220,6 +220,7 @@ class ListHandle extends GroupHandle implements ListState<unknown> {
 
 class MapHandle extends GroupHandle implements MapState<unknown, unknown> {
   private readonly keys: Codec<unknown>;
+  private readonly forgets: boolean;
 
   constructor(
     store: OrderedStorePort,
@@ -229,6 +230,7 @@ class MapHandle extends GroupHandle implements MapState<unknown, unknown> {
   ) {
     super(store, cursor, forgetting);
     this.keys = compileCodec(descriptor.mapKeySerde as unknown as Serde<unknown>);
+    this.forgets = forgetting !== null;
   }
 
   get(key: unknown): unknown {
@@ -248,13 +250,34 @@ class MapHandle extends GroupHandle implements MapState<unknown, unknown> {
     this.access.clear(this.row(key));
   }
 
+  first(): [key: unknown, value: unknown] | null {
+    if (this.forgets) return this.firstRemembered();
+    const row = this.store.first(this.cursor.key);
+    return row === null ? null : this.entryOf(row, this.access.get(row));
+  }
+
   entries(): [key: unknown, value: unknown][] {
     const entries: [unknown, unknown][] = [];
     this.store.range(this.cursor.key, null, null, (row) => {
       const value = this.access.get(row);
-      if (value !== null) entries.push([this.keys.fromBinary(this.store.suffixOf(row), false), value]);
+      if (value !== null) entries.push(this.entryOf(row, value));
     });
     return entries;
+  }
+
+  /** Rows whose time is over may still lie before it. */
+  private firstRemembered(): [key: unknown, value: unknown] | null {
+    let found: [unknown, unknown] | null = null;
+    this.store.range(this.cursor.key, null, null, (row) => {
+      const value = this.access.get(row);
+      if (value !== null) found = this.entryOf(row, value);
+      return found === null;
+    });
+    return found;
+  }
+
+  private entryOf(row: StoreEntry, value: unknown): [key: unknown, value: unknown] {
+    return [this.keys.fromBinary(this.store.suffixOf(row), false), value];
   }
 
   private row(key: unknown): StoreEntry {
@@ -273,17 +296,17 @@ export function isGrouped({ kind }: StateDescriptor): boolean {
   return kind === 'list' || kind === 'map';
 }
 
-/** The handle of one state. `index`: which one it is among those of its function. */
+/** The handle of one state. `state`: its name within its function. */
 export function makeHandle(
   descriptor: StateDescriptor,
-  index: number,
+  state: string,
   storeName: string,
   stores: StateStores,
   cursor: KeyCursor,
   timers: TimerTable | null,
 ): ForgettingState {
   const { ttl, kind } = descriptor;
-  const forgetting = ttl === null ? null : new Forgetting(ttl, index, cursor, timers!);
+  const forgetting = ttl === null ? null : new Forgetting(ttl, state, cursor, timers!);
   if (kind === 'list') return new ListHandle(stores.orderedStore(storeName), cursor, forgetting);
   if (kind === 'map') return new MapHandle(stores.orderedStore(storeName), cursor, forgetting, descriptor);
   const store = stores.store(storeName);

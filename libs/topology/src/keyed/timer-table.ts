@@ -4,9 +4,9 @@
 //   group  suffix                                            value
 //   e, w   time ++ length of key ++ key ++ name              -        timers by event time and by wall clock
 //   n      length of key ++ key ++ kind ++ name              time     the one timer of a name
-//   x, y   time ++ state ++ length of key ++ key ++ suffix   -        entries to be looked at for their TTL, by event and wall time
+//   x, y   time ++ length of state ++ state ++ length of key ++ key ++ suffix   -   entries to be looked at for their TTL, by event and wall time
 //
-// A row of x or y says when to look, not that something ends: an entry that was written again since is looked at again later.
+// A state is called by its name: a new version of the function may declare others before it. A row of x or y says when to look, not that something ends: an entry that was written again since is looked at again later.
 import { orderedTime, orderedUint32, readOrderedTime, readOrderedUint32 } from '#libs/core';
 import type { BinaryString } from '#libs/core';
 import { binaryFromUtf8, utf8FromBinary } from '#libs/serde';
@@ -24,7 +24,8 @@ export interface Timer {
 
 /** A state entry whose time to live may be over. */
 export interface TtlLook {
-  readonly state: number;
+  /** Its name. */
+  readonly state: string;
   readonly key: BinaryString;
   readonly suffix: BinaryString;
 }
@@ -99,9 +100,11 @@ export class TimerTable {
     return { kind, key, name, time };
   }
 
-  lookAt(kind: TimerKind, time: number, state: number, key: BinaryString, suffix: BinaryString): void {
+  lookAt(kind: TimerKind, time: number, state: string, key: BinaryString, suffix: BinaryString): void {
+    const encodedState = binaryFromUtf8(state);
     const at = (orderedTime(time) +
-      orderedUint32(state) +
+      orderedUint32(encodedState.length) +
+      encodedState +
       orderedUint32(key.length) +
       key +
       suffix) as BinaryString;
@@ -114,9 +117,11 @@ export class TimerTable {
     if (row === null) return null;
     const suffix = this.store.suffixOf(row);
     if (readOrderedTime(suffix, 0) > now) return null;
-    const state = readOrderedUint32(suffix, TIME_BYTES);
-    const keyLength = readOrderedUint32(suffix, TIME_BYTES + 4);
-    const keyStart = TIME_BYTES + 8;
+    const stateStart = TIME_BYTES + 4;
+    const stateEnd = stateStart + readOrderedUint32(suffix, TIME_BYTES);
+    const state = utf8FromBinary(suffix.slice(stateStart, stateEnd) as BinaryString, false)!;
+    const keyLength = readOrderedUint32(suffix, stateEnd);
+    const keyStart = stateEnd + 4;
     this.store.set(row, null, now);
     return {
       state,
