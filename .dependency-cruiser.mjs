@@ -39,7 +39,13 @@ export default {
     { from: { path: '^libs/nestjs/src/testing/' }, to: { path: '^libs/testing/src/' } },
     {
       from: { path: '^apps/([^/]+)/' },
-      to: { path: ['^apps/$1/', '^libs/(nestjs|millrace|control|telemetry|broker-local)/src/'] },
+      to: {
+        path: [
+          '^apps/$1/',
+          '^apps/lesson-kit/src/index\\.ts$',
+          '^libs/(nestjs|millrace|control|telemetry|broker-local)/src/',
+        ],
+      },
     },
     { from: { path: '^apps/.*\\.spec\\.ts$' }, to: { path: '^libs/testing/src/' } },
     // Specs may use any library and the fixtures of any library's specs; so may the cross-library tests.

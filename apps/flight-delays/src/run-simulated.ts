@@ -5,6 +5,7 @@ import { NestFactory } from '@nestjs/core';
 import type { INestApplicationContext } from '@nestjs/common';
 import { SimulatedKafka, StreamsApplication } from '#libs/millrace';
 import type { SimulatedHost } from '#libs/millrace';
+import { say } from '../../lesson-kit/src/index.ts';
 import type { Arguments } from './arguments.ts';
 import { AirportDelaysFeed } from './board/airport-delays-feed.ts';
 import { TerminalBoard } from './board/terminal-board.ts';
@@ -122,8 +123,4 @@ function describe(copies: readonly [Copy, Copy], isKilled: boolean): string {
       isKilled && i === 0 ? `${copy.name} is dead` : `${copy.name} runs ${tasksOf(copy)} tasks`,
     )
     .join(', ');
-}
-
-function say(text: string): void {
-  process.stdout.write(`${text}\n`);
 }

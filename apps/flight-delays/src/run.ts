@@ -1,15 +1,11 @@
 // Owns a run from its broker to its end: broker, topics, input, service, board; then everything closed in reverse.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { NestFactory } from '@nestjs/core';
 import type { INestApplicationContext } from '@nestjs/common';
-import { Kafka, logLevel } from 'kafkajs';
-import { startLocalBroker } from '#libs/broker-local';
 import type { LocalBroker } from '#libs/broker-local';
 import { StreamsApplication } from '#libs/millrace';
 import type { KafkaConfig } from '#libs/millrace';
+import { aborted, outsideClient, say, startBroker, stateFolder } from '../../lesson-kit/src/index.ts';
 import type { Arguments } from './arguments.ts';
 import { AirportDelaysFeed } from './board/airport-delays-feed.ts';
 import { TerminalBoard } from './board/terminal-board.ts';
@@ -22,28 +18,14 @@ import { load } from './loader/load.ts';
 import { TOPICS, createTopics } from './loader/topics.ts';
 import { FlightDelaysModule } from './service/flight-delays.module.ts';
 
-const SOURCES = {
-  env: 'given by KAFKA_BROKERS',
-  docker: 'started in Docker',
-  local: 'started here from Apache Kafka’s jars',
-} as const;
 /** A redraw of the board; off a terminal a line is enough each second. */
 const REDRAW_MS = process.stdout.isTTY ? 250 : 1_000;
 
 /** Resolves to the exit code. `signal`: the user wants it to end. */
 export async function run(args: Arguments, signal: AbortSignal): Promise<number> {
   await using cleanUp = new AsyncDisposableStack();
-  const broker = await startLocalBroker();
-  cleanUp.defer(() => broker.stop());
-  say(
-    `Kafka ${broker.source === 'env' ? '' : `${broker.version} `}at ${broker.bootstrapServers.join(', ')}, ${SOURCES[broker.source]}`,
-  );
-  let { stateDir } = args;
-  if (stateDir === null) {
-    const temporary = await mkdtemp(join(tmpdir(), 'flight-delays-'));
-    cleanUp.defer(() => rm(temporary, { recursive: true, force: true }));
-    stateDir = temporary;
-  }
+  const broker = await startBroker(cleanUp);
+  const stateDir = await stateFolder(args.stateDir, 'flight-delays', cleanUp);
   const dataset = await readDataset();
   // Awaited here: what is returned outlives the cleaning up.
   const exitCode = args.once
@@ -133,11 +115,7 @@ async function runLive(
 }
 
 async function withTopics(brokers: readonly string[]): Promise<void> {
-  const admin = new Kafka({
-    clientId: 'flight-delays',
-    brokers: [...brokers],
-    logLevel: logLevel.NOTHING,
-  }).admin();
+  const admin = outsideClient(brokers, 'flight-delays').admin();
   await admin.connect();
   try {
     await createTopics(admin);
@@ -186,15 +164,4 @@ function statusOf(
       ? ''
       : `, ${done.toLocaleString('en')} of ${total.toLocaleString('en')} flights published`;
   return `${state}${published}; Ctrl-C stops`;
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve());
-  });
-}
-
-function say(text: string): void {
-  process.stdout.write(`${text}\n`);
 }

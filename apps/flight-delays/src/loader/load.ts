@@ -4,13 +4,13 @@
 // offset says how many are there. A complete one is left alone.
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { Kafka, logLevel, Partitioners } from 'kafkajs';
+import { Partitioners } from 'kafkajs';
 import type { Admin, Message, Producer } from 'kafkajs';
 
+import { outsideClient, whileRetriable } from '../../../lesson-kit/src/index.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { airportMessages, flightMessages } from './messages.ts';
 import { createTopics, PARTITIONS, TOPICS } from './topics.ts';
-import { whileRetriable } from './while-retriable.ts';
 
 export interface LoadOptions {
   readonly brokers: readonly string[];
@@ -34,7 +34,7 @@ const BATCH_RECORDS = 1000;
 /** Creates the topics, publishes all airports, then all flights. */
 export async function load(options: LoadOptions): Promise<LoadResult> {
   const { brokers, dataset } = options;
-  const kafka = new Kafka({ clientId: 'flight-loader', brokers: [...brokers], logLevel: logLevel.NOTHING });
+  const kafka = outsideClient(brokers, 'flight-loader');
   const admin = kafka.admin();
   // Idempotent: a retry after a lost answer does not publish twice.
   const producer = kafka.producer({

@@ -1,7 +1,7 @@
 // Owns the service's topics as an operator would create them beforehand.
 import type { Admin, ITopicConfig } from 'kafkajs';
 
-import { whileRetriable } from './while-retriable.ts';
+import { createTopics as createMissing } from '../../../lesson-kit/src/index.ts';
 
 export const TOPICS = { flights: 'flights', airports: 'airports', airportDelays: 'airport-delays' } as const;
 
@@ -14,7 +14,7 @@ const KEEP = [
 ];
 const LATEST_PER_KEY = [{ name: 'cleanup.policy', value: 'compact' }];
 
-const CONFIGS: readonly ITopicConfig[] = [
+const CONFIGS: readonly (ITopicConfig & { readonly numPartitions: number })[] = [
   { topic: TOPICS.flights, numPartitions: PARTITIONS, configEntries: KEEP },
   { topic: TOPICS.airports, numPartitions: PARTITIONS, configEntries: [...KEEP, ...LATEST_PER_KEY] },
   { topic: TOPICS.airportDelays, numPartitions: PARTITIONS, configEntries: [...KEEP, ...LATEST_PER_KEY] },
@@ -24,17 +24,6 @@ const CONFIGS: readonly ITopicConfig[] = [
  * Creates those of the three topics that are missing.
  * @throws Error when one is there with another number of partitions: the join needs flights and airports alike.
  */
-export async function createTopics(admin: Admin): Promise<void> {
-  const present = new Set(await admin.listTopics());
-  const missing = CONFIGS.filter(({ topic }) => !present.has(topic));
-  await admin.createTopics({ topics: missing, waitForLeaders: false });
-  const topics = CONFIGS.map(({ topic }) => topic);
-  // A broker may not have heard yet of a topic that was created this moment.
-  const metadata = await whileRetriable(() => admin.fetchTopicMetadata({ topics }));
-  for (const { name, partitions } of metadata.topics) {
-    if (partitions.length === PARTITIONS) continue;
-    throw new Error(
-      `Topic '${name}' has ${partitions.length} partitions, not ${PARTITIONS}. Delete it, or use another broker.`,
-    );
-  }
+export function createTopics(admin: Admin): Promise<void> {
+  return createMissing(admin, CONFIGS);
 }

@@ -1,0 +1,9 @@
+// apps/lesson-kit: what every lesson needs around its service and none teaches: the process, a broker, topics, a chart. A lesson imports
+// this index; nothing here knows any lesson.
+export { runLesson } from './run-lesson.ts';
+export type { Lesson } from './run-lesson.ts';
+export { startBroker, stateFolder } from './surroundings.ts';
+export { createTopics, outsideClient, whileRetriable } from './outside-client.ts';
+export { barChart } from './bar-chart.ts';
+export type { Bar, BarChartOptions } from './bar-chart.ts';
+export { aborted, say } from './say.ts';
