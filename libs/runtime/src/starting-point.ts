@@ -4,6 +4,7 @@ import { FatalError, formatTopicPartition, parseTaskId } from '#libs/core';
 import type { TaskIdText, TopicPartition } from '#libs/core';
 import type { ClusterLayout } from './cluster-layout.ts';
 import type { RuntimeConfig } from './config.ts';
+import { refuseLostOffsets } from './lost-offsets.ts';
 import { decodeOffsetMetadata } from './offset-metadata.ts';
 import { fingerprintsOfGone, refuseIncompatibleStores } from './store-fingerprints.ts';
 
@@ -36,7 +37,7 @@ export interface StartingPointParts {
 /**
  * Waits while a transaction with offsets of the task is pending.
  * @throws FatalError MILLRACE_OFFSET_OUT_OF_RANGE nothing is committed and nothing says where to start then.
- * MILLRACE_STATE_INCOMPATIBLE a store was written as something else than it is declared as.
+ * MILLRACE_STATE_INCOMPATIBLE a store was written as something else than it is declared as. MILLRACE_OFFSETS_LOST there is state, and nothing committed.
  */
 export async function readStartingPoint(parts: StartingPointParts, name: TaskIdText): Promise<StartingPoint> {
   const { client, config, layout } = parts;
@@ -73,6 +74,7 @@ export async function readStartingPoint(parts: StartingPointParts, name: TaskIdT
     eventTime = Math.max(eventTime, metadata.eventTime);
     for (const [id, time] of metadata.clocks) clocks.set(id, Math.max(time, clocks.get(id) ?? -1));
   }
+  if (committed.size === 0) await refuseLostOffsets(parts, name);
   needsClaim &&= config.processingGuarantee === 'exactly_once';
   const goneStores = fingerprintsOfGone(stores, [...written.values()]);
   return {

@@ -205,6 +205,31 @@ describeWithBroker('local state', (broker) => {
     await third.close();
   });
 
+  it('whose offsets were forgotten does not count its input again', async () => {
+    const first = await run.start();
+    await run.more(250);
+    await run.committed(first);
+    await first.close();
+    const admin = kafka().admin();
+    await admin.connect();
+    await admin.deleteGroups([run.applicationId]);
+    const second = await run.start();
+    expect(await failureOf(second)).toMatchObject({
+      code: 'MILLRACE_OFFSETS_LOST',
+      context: { changelogs: [expect.stringMatching(`^${run.changelog}-\\d$`)] },
+    });
+    await second.close();
+    // It is known here how far the state has come: to the end of the input.
+    const ends = await admin.fetchTopicOffsets(run.input);
+    await admin.setOffsets({ groupId: run.applicationId, topic: run.input, partitions: ends });
+    await admin.disconnect();
+    const third = await run.start();
+    await run.more(250);
+    await run.committed(third);
+    await third.close();
+    await run.check();
+  });
+
   /** Deletes all that the changelog holds, as an operator could. */
   async function truncate(): Promise<void> {
     const admin = kafka().admin();
