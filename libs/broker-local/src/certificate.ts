@@ -1,6 +1,6 @@
 // Owns the self-signed certificate of the TLS listeners, made by the JDK's keytool.
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -11,9 +11,13 @@ import type { Keystore } from './server-properties.ts';
 
 const run = promisify(execFile);
 
-/** A fresh key and certificate for localhost and 127.0.0.1 in `folder`; the certificate is its own authority. */
+/**
+ * A fresh key and certificate for localhost and 127.0.0.1 in `folder`; the certificate is its own authority. `clientAuthority`: PEM of the
+ * authority of clients, kept beside it.
+ */
 export async function createCertificate(
   folder: string,
+  clientAuthority?: string,
 ): Promise<{ keystore: Keystore; certificate: string }> {
   const keytool = await findJdkTool('keytool');
   if (keytool === undefined) {
@@ -34,5 +38,9 @@ export async function createCertificate(
     ...['-ext', 'SAN=dns:localhost,ip:127.0.0.1', '-ext', 'bc:c'],
   ]);
   await run(keytool, ['-exportcert', '-rfc', ...store, '-file', pem]);
-  return { keystore: { file, password }, certificate: await readFile(pem, 'utf8') };
+  const certificate = await readFile(pem, 'utf8');
+  if (clientAuthority === undefined) return { keystore: { file, password }, certificate };
+  const clientAuthorityFile = join(folder, 'clients.pem');
+  await writeFile(clientAuthorityFile, clientAuthority);
+  return { keystore: { file, password, clientAuthorityFile }, certificate };
 }

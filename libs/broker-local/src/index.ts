@@ -9,6 +9,7 @@ export type {
   SaslMechanism,
   SaslUser,
   SecurityOptions,
+  TlsListenerOptions,
 } from './local-broker.ts';
 export { DEFAULT_KAFKA_VERSION } from './local-broker.ts';
 export { startLocalBroker } from './start-local-broker.ts';

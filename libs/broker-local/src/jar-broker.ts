@@ -13,7 +13,7 @@ import { findJava } from './java-home.ts';
 import { DEFAULT_KAFKA_VERSION } from './local-broker.ts';
 import type { LocalBroker, LocalBrokerOptions, LocalBrokerProgress, RestartOptions } from './local-broker.ts';
 import { ensureMavenLibraries, kafkaLibraries } from './maven-libraries.ts';
-import { PORTS_NEEDED, serverProperties } from './server-properties.ts';
+import { hasTls, PORTS_NEEDED, serverProperties } from './server-properties.ts';
 import type { BrokerPorts, Keystore } from './server-properties.ts';
 import { SupervisedProcess } from './supervised-process.ts';
 
@@ -32,8 +32,11 @@ export async function startJarBroker(
   const folder = await mkdtemp(join(tmpdir(), 'millrace-broker-'));
   const supervised = new SupervisedProcess(folder);
   try {
-    const { keystore, certificate } =
-      options.security?.tls === true ? await createCertificate(folder) : NO_CERTIFICATE;
+    const tls = options.security?.tls;
+    const authority = typeof tls === 'object' ? tls.clientAuthority : undefined;
+    const { keystore, certificate } = hasTls(options)
+      ? await createCertificate(folder, authority)
+      : NO_CERTIFICATE;
     for (let attempt = 1; ; attempt++) {
       const files: BrokerFiles = {
         properties: join(folder, 'server.properties'),
@@ -98,7 +101,7 @@ class JarBroker implements LocalBroker {
 
   constructor(parts: JarBrokerParts) {
     const { ports, options, files } = parts;
-    const tls = options.security?.tls === true;
+    const tls = hasTls(options);
     const sasl = options.security?.sasl !== undefined;
     this.#parts = parts;
     this.version = parts.version;

@@ -13,13 +13,21 @@ export interface SaslUser {
   readonly password: string;
 }
 
+export interface TlsListenerOptions {
+  /**
+   * PEM of an authority: clients of `endpoints.ssl` must show a certificate of it (mutual TLS), and are the principal `User:<its subject>`.
+   * Those of `endpoints.saslSsl` need none.
+   */
+  readonly clientAuthority: string;
+}
+
 /**
  * Extra listeners and rules. The PLAINTEXT listener is always there, and its clients are super users.
  * Anything here takes the `local` road.
  */
 export interface SecurityOptions {
   /** A TLS listener (`endpoints.ssl`) with a self-signed certificate for localhost and 127.0.0.1. */
-  readonly tls?: boolean;
+  readonly tls?: boolean | TlsListenerOptions;
   /** SASL listeners (`endpoints.saslPlaintext`, and `endpoints.saslSsl` over TLS) that know these users under every mechanism. */
   readonly sasl?: { readonly users: readonly SaslUser[] };
   /** Switches the ACL authorizer on. `everyone`: what has no ACL is allowed (default) or denied. */

@@ -16,6 +16,8 @@ export const PORTS_NEEDED = 7;
 export interface Keystore {
   readonly file: string;
   readonly password: string;
+  /** PEM file of the authority that clients of the listener SSL need a certificate of. */
+  readonly clientAuthorityFile?: string;
 }
 
 export function serverProperties(
@@ -29,7 +31,7 @@ export function serverProperties(
     ['PLAINTEXT', 'PLAINTEXT', ports.plaintext, ports.plaintext],
     ['PROXY', 'PLAINTEXT', ports.proxyTarget, ports.proxyAdvertised],
   ];
-  if (options.security?.tls === true) listeners.push(['SSL', 'SSL', ports.ssl, ports.ssl]);
+  if (hasTls(options)) listeners.push(['SSL', 'SSL', ports.ssl, ports.ssl]);
   if (users !== undefined) {
     listeners.push(['SASL_PLAINTEXT', 'SASL_PLAINTEXT', ports.saslPlaintext, ports.saslPlaintext]);
     if (keystore !== undefined) listeners.push(['SASL_SSL', 'SASL_SSL', ports.saslSsl, ports.saslSsl]);
@@ -118,12 +120,24 @@ function saslProperties(users: readonly SaslUser[]): Record<string, string> {
   return properties;
 }
 
-function tlsProperties({ file, password }: Keystore): Record<string, string> {
+/** Is there to be a TLS listener? */
+export function hasTls({ security }: LocalBrokerOptions): boolean {
+  return security?.tls !== undefined && security.tls !== false;
+}
+
+function tlsProperties({ file, password, clientAuthorityFile }: Keystore): Record<string, string> {
   return {
     'ssl.keystore.type': 'PKCS12',
     'ssl.keystore.location': file.replaceAll('\\', '/'),
     'ssl.keystore.password': password,
     'ssl.key.password': password,
+    ...(clientAuthorityFile === undefined
+      ? {}
+      : {
+          'listener.name.ssl.ssl.client.auth': 'required',
+          'listener.name.ssl.ssl.truststore.type': 'PEM',
+          'listener.name.ssl.ssl.truststore.location': clientAuthorityFile.replaceAll('\\', '/'),
+        }),
   };
 }
 

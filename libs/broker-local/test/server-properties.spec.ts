@@ -56,6 +56,17 @@ describe('the properties of a local broker', () => {
     expect(serverProperties({}, ports, '/data', undefined)).not.toMatch(/ssl|sasl/i);
   });
 
+  it('ask clients of the TLS listener alone for a certificate, given the authority of those', () => {
+    const security = { tls: { clientAuthority: 'pem' }, sasl: { users: [] } };
+    const given = { ...keystore, clientAuthorityFile: '/tmp/clients.pem' };
+    const properties = read(serverProperties({ security }, ports, '/data', given));
+    expect(properties.get('listener.name.ssl.ssl.client.auth')).toBe('required');
+    expect(properties.get('listener.name.ssl.ssl.truststore.location')).toBe('/tmp/clients.pem');
+    expect(properties.get('listeners')).toContain('SSL://127.0.0.1:5');
+    expect(properties.has('ssl.client.auth')).toBe(false);
+    expect(properties.has('listener.name.sasl_ssl.ssl.client.auth')).toBe(false);
+  });
+
   it('make unauthenticated clients super users under ACLs', () => {
     const security = { acls: { everyone: 'denied', superUsers: ['root'] } } as const;
     const properties = read(serverProperties({ security }, ports, '/data', undefined));

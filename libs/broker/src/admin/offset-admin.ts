@@ -8,6 +8,7 @@ import type { CommittedOffset, OffsetSpec } from '../contracts/broker-admin.ts';
 import type { IsolationLevel } from '../contracts/record-reader.ts';
 import { classify, errorName, isRetriable, KafkaError } from '../protocol/error-codes.ts';
 import { generationLost, refused, topicMissing } from '../protocol/errors.ts';
+import type { TopicOperation } from '../protocol/errors.ts';
 import type { OffsetFetchAnswer } from '../rpc/index.ts';
 import { ADMIN_DEADLINE_MS, adminRetry, grouped } from './admin-retry.ts';
 
@@ -19,12 +20,17 @@ const TOPIC_MISSING_GRACE_MS = 5_000;
 /** Outlasts a transaction of a dead worker: its timeout of usually 60 s, and the coordinator's check every 10 s. */
 const PENDING_DEADLINE_MS = 3 * ADMIN_DEADLINE_MS;
 
+const placeOf = ({ topic, partition }: TopicPartition): { topic: string; partition: number } => ({
+  topic,
+  partition,
+});
 const topicOf = (partition: TopicPartition): string => partition.topic;
 
 /** Asks each partition's leader; `ask` answers what it could not get, with the reason. */
 async function atLeaders<T extends TopicPartition>(
   cluster: Cluster,
   what: string,
+  operation: TopicOperation,
   partitions: readonly T[],
   ask: (leader: number, items: readonly T[], timeoutMs: number) => Promise<readonly [T, number][]>,
 ): Promise<void> {
@@ -64,7 +70,7 @@ async function atLeaders<T extends TopicPartition>(
       for (const [item, code] of outcome.value) {
         const key = formatTopicPartition(item.topic, item.partition);
         if (!isRetriable(classify(code)))
-          throw refused(`${what}, ${key}`, code, { topic: item.topic, partition: item.partition });
+          throw refused(`${what}, ${key}`, code, placeOf(item), null, operation);
         cluster.metadata.forgetLeader(item.topic, item.partition);
         left.push(item);
         obstacle = `${key}: ${errorName(code)}`;
@@ -92,7 +98,7 @@ export async function listOffsets(
 ): Promise<ReadonlyMap<string, number>> {
   const timestamp = spec === 'latest' ? LATEST : spec === 'earliest' ? EARLIEST : spec.timestampMs;
   const found = new Map<string, number>();
-  await atLeaders(cluster, 'Listing offsets', partitions, async (leader, items, timeoutMs) => {
+  await atLeaders(cluster, 'Listing offsets', 'Describe', partitions, async (leader, items, timeoutMs) => {
     const topics = grouped(items, topicOf, ({ topic, partition }) => ({
       partition,
       currentLeaderEpoch: cluster.metadata.leader(topic, partition)?.leaderEpoch ?? -1,
@@ -125,7 +131,7 @@ export function deleteRecords(
   cluster: Cluster,
   before: readonly (TopicPartition & { readonly offset: number })[],
 ): Promise<void> {
-  return atLeaders(cluster, 'Deleting records', before, async (leader, items, timeoutMs) => {
+  return atLeaders(cluster, 'Deleting records', 'Delete', before, async (leader, items, timeoutMs) => {
     const topics = grouped(items, topicOf, ({ partition, offset }) => ({ partition, offset }));
     const request = { timeoutMs: cluster.requestTimeoutMs, topics };
     const answer = await cluster.call(leader, 'DeleteRecords', request, timeoutMs);
@@ -196,7 +202,7 @@ function readCommitted(
       }
       if (errorCode === KafkaError.UNKNOWN_TOPIC_OR_PARTITION) continue;
       if (errorCode !== KafkaError.NONE)
-        return groupObstacle(cluster, `${what}, ${key}`, groupId, errorCode, nodeId);
+        return groupObstacle(cluster, `${what}, ${key}`, groupId, errorCode, nodeId, topic.name);
       if (committedOffset < 0) continue;
       found.set(key, {
         offset: committedOffset,
@@ -275,16 +281,25 @@ export function commitOffsets(
         if (kind === 'generation-lost' || kind === 'instance-fenced')
           throw generationLost(what, errorCode, { groupId });
         if (kind === 'rebalancing') throw rebalancing(what, groupId);
-        return groupObstacle(cluster, what, groupId, errorCode, outcome.nodeId);
+        return groupObstacle(cluster, what, groupId, errorCode, outcome.nodeId, topic.name);
       }
     }
     return undefined;
   });
 }
 
-function groupObstacle(cluster: Cluster, what: string, groupId: string, code: number, nodeId: number): Again {
+function groupObstacle(
+  cluster: Cluster,
+  what: string,
+  groupId: string,
+  code: number,
+  nodeId: number,
+  topic?: string,
+): Again {
   const kind = classify(code);
-  if (!isRetriable(kind)) throw refused(what, code, { groupId });
+  // Who may commit offsets of a topic may read it; who may see them may describe it, which comes with Read.
+  if (!isRetriable(kind))
+    throw refused(what, code, { groupId, ...(topic === undefined ? {} : { topic }) }, null, 'Read');
   if (kind === 'stale-coordinator') cluster.coordinators.forget('group', groupId, nodeId);
   return new Again(errorName(code));
 }

@@ -61,7 +61,7 @@ export async function createTopics(cluster: Cluster, topics: readonly NewTopic[]
     for (const { name, errorCode, errorMessage } of answer.topics) {
       if (errorCode === KafkaError.NONE || errorCode === KafkaError.TOPIC_ALREADY_EXISTS) continue;
       if (!isRetriable(classify(errorCode))) {
-        throw refused(`Creating topic "${name}"`, errorCode, { topic: name }, errorMessage);
+        throw refused(`Creating topic "${name}"`, errorCode, { topic: name }, errorMessage, 'Create');
       }
       again = new Again(`${name}: ${errorName(errorCode)}`);
     }
@@ -94,7 +94,13 @@ export function deleteTopics(cluster: Cluster, names: readonly string[]): Promis
     for (const { name, errorCode, errorMessage } of answer.topics) {
       if (errorCode === KafkaError.NONE || errorCode === KafkaError.UNKNOWN_TOPIC_OR_PARTITION) continue;
       if (isRetriable(classify(errorCode))) return new Again(`${name ?? 'unnamed'}: ${errorName(errorCode)}`);
-      throw refused(`Deleting topic "${name ?? 'unnamed'}"`, errorCode, { topic: name }, errorMessage);
+      throw refused(
+        `Deleting topic "${name ?? 'unnamed'}"`,
+        errorCode,
+        { topic: name },
+        errorMessage,
+        'Delete',
+      );
     }
     return undefined;
   });
@@ -114,7 +120,8 @@ export function topicConfigs(
       if (errorCode === KafkaError.UNKNOWN_TOPIC_OR_PARTITION) continue;
       if (errorCode !== KafkaError.NONE) {
         if (isRetriable(classify(errorCode))) return new Again(`${name}: ${errorName(errorCode)}`);
-        throw refused(`Reading the configuration of "${name}"`, errorCode, { topic: name }, errorMessage);
+        const what = `Reading the configuration of "${name}"`;
+        throw refused(what, errorCode, { topic: name }, errorMessage, 'DescribeConfigs');
       }
       const values: Record<string, string> = Object.create(null) as Record<string, string>;
       for (const config of configs) if (config.value !== null) values[config.name] = config.value;

@@ -54,7 +54,7 @@ export class CoordinatorCache {
     throw refused(
       `FindCoordinator for ${kind} "${key}"`,
       answer.errorCode,
-      { [kind]: key },
+      kind === 'group' ? { groupId: key } : { transactionalId: key },
       answer.errorMessage,
     );
   }

@@ -10,27 +10,75 @@ import {
 } from '#libs/core';
 import type { ErrorCode } from '#libs/core';
 import { RpcFailure } from '../rpc/index.ts';
-import { classify, errorName } from './error-codes.ts';
+import { classify, errorName, KafkaError } from './error-codes.ts';
 
 type Context = Readonly<Record<string, unknown>>;
 
-/** A refusal that no retry and no re-initialisation mends. `what` is the operation, as in `Produce to orders-3`. */
+/** What an ACL on a topic allows, in the words of kafka-acls. Read, Write and Delete include Describe. */
+export type TopicOperation = 'Create' | 'Delete' | 'Describe' | 'DescribeConfigs' | 'Read' | 'Write';
+
+/** The ACL whose absence a broker complains of, as far as its answer tells. */
+export interface MissingPermission {
+  readonly resourceType: 'cluster' | 'group' | 'topic' | 'transactional id';
+  /** `null`: the answer does not say of which. */
+  readonly resourceName: string | null;
+  readonly operation: TopicOperation | 'IdempotentWrite';
+}
+
+/**
+ * A refusal that no retry and no re-initialisation mends. `what` is the operation, as in `Produce to orders-3`. The resource is taken from
+ * `context`: `topic`, `groupId`, `transactionalId`. `operation`: what has to be allowed on a topic.
+ */
 export function refused(
   what: string,
   code: number,
   context: Context = {},
   detail?: string | null,
+  operation: TopicOperation = 'Describe',
 ): FatalError {
   const name = errorName(code);
-  const unauthorized = classify(code) === 'unauthorized';
+  const message = `${what} was refused by the broker with ${name}${detail ? ` (${detail})` : ''}.`;
+  if (classify(code) !== 'unauthorized') {
+    return new FatalError({
+      code: 'MILLRACE_REQUEST_FAILED',
+      message,
+      remedy: 'Look the error up in the Kafka protocol guide and in the broker log of the same time.',
+      context: { ...context, kafkaError: name, kafkaErrorCode: code },
+    });
+  }
+  const permission = missingPermission(code, context, operation);
+  const { resourceType, resourceName } = permission;
   return new FatalError({
-    code: unauthorized ? 'MILLRACE_AUTHORIZATION_FAILED' : 'MILLRACE_REQUEST_FAILED',
-    message: `${what} was refused by the broker with ${name}${detail ? ` (${detail})` : ''}.`,
-    remedy: unauthorized
-      ? 'Grant the missing ACL to the principal this client authenticates as.'
-      : 'Look the error up in the Kafka protocol guide and in the broker log of the same time.',
-    context: { ...context, kafkaError: name, kafkaErrorCode: code },
+    code: 'MILLRACE_AUTHORIZATION_FAILED',
+    message,
+    remedy: `Grant the missing ACL, ${permission.operation} on the ${resourceType}${resourceName === null ? '' : ` "${resourceName}"`}, to the principal this client authenticates as; docs/operations/security.md lists all that is needed.`,
+    context: { ...context, kafkaError: name, kafkaErrorCode: code, permission },
   });
+}
+
+function missingPermission(code: number, context: Context, operation: TopicOperation): MissingPermission {
+  const named = (key: string): string | null => {
+    const value = context[key];
+    return typeof value === 'string' ? value : null;
+  };
+  switch (code) {
+    case KafkaError.GROUP_AUTHORIZATION_FAILED:
+      return { resourceType: 'group', resourceName: named('groupId'), operation: 'Read' };
+    case KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+      return {
+        resourceType: 'transactional id',
+        resourceName: named('transactionalId'),
+        operation: 'Write',
+      };
+    case KafkaError.CLUSTER_AUTHORIZATION_FAILED:
+      return {
+        resourceType: 'cluster',
+        resourceName: null,
+        operation: operation === 'Create' ? 'Create' : 'IdempotentWrite',
+      };
+    default:
+      return { resourceType: 'topic', resourceName: named('topic'), operation };
+  }
 }
 
 /** The transaction cannot be committed, or nobody knows whether it was. */

@@ -111,7 +111,7 @@ function absorbError(
   }
   // An unknown error of the server is no reason to stop: nothing was read, so nothing is in doubt.
   if (isRetriable(kind) || kind === 'session' || code === -1) reading.pauseFetching();
-  else reading.error = refused(`Fetching ${reading.key}`, code, placeOf(reading));
+  else reading.error = refused(`Fetching ${reading.key}`, code, placeOf(reading), null, 'Read');
 }
 
 function placeOf(reading: PartitionReading): Record<string, unknown> {

@@ -291,11 +291,13 @@ export class KafkaRecordReader implements RecordReader {
       else
         this.#failed(
           reading,
-          refused(`Fetching ${reading.key}`, code, {
-            topic: reading.topic,
-            partition: reading.partition,
-            offset: reading.fetchOffset,
-          }),
+          refused(
+            `Fetching ${reading.key}`,
+            code,
+            { topic: reading.topic, partition: reading.partition, offset: reading.fetchOffset },
+            null,
+            'Read',
+          ),
         );
     }
   }
@@ -351,7 +353,10 @@ export class KafkaRecordReader implements RecordReader {
       this.#failed(reading, topicMissing(reading.topic, place));
     } else if (absence !== undefined && classify(absence.errorCode) === 'unauthorized') {
       const what = `Reading topic "${reading.topic}"`;
-      this.#failed(reading, refused(what, absence.errorCode, { topic: reading.topic, ...place }));
+      this.#failed(
+        reading,
+        refused(what, absence.errorCode, { topic: reading.topic, ...place }, null, 'Read'),
+      );
     } else if (known !== undefined && reading.partition >= known.partitions.length) {
       this.#failed(reading, partitionMissing(reading, known.partitions.length));
     } else {

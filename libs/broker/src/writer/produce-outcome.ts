@@ -59,7 +59,7 @@ export function judgeOutcome(
     case 'instance-fenced':
     case 'unauthorized':
     case 'fatal':
-      return { kind: 'failed', error: refused(what, code, context, outcome.errorMessage) };
+      return { kind: 'failed', error: refused(what, code, context, outcome.errorMessage, 'Write') };
   }
 }
 
@@ -81,7 +81,7 @@ export function topicRefusal(
   if (metadata.isMissing(topic, missingGraceMs)) return topicMissing(topic, { partition });
   const absence = metadata.absence(topic);
   if (absence !== undefined && classify(absence.errorCode) === 'unauthorized') {
-    return refused(`Metadata of topic "${topic}"`, absence.errorCode, { topic });
+    return refused(`Metadata of topic "${topic}"`, absence.errorCode, { topic }, null, 'Write');
   }
   const known = metadata.topic(topic);
   if (known === undefined || partition < known.partitions.length) return undefined;

@@ -75,6 +75,9 @@ export function addPartitions(
   return retryAtCoordinator(context, what, ofTransactions(context), async (nodeId, timeoutMs) => {
     const answer = await context.cluster.call(nodeId, 'AddPartitionsToTxn', request, timeoutMs);
     const codes = answer.topics.flatMap((topic) => topic.partitions.map((partition) => partition.errorCode));
+    const denied = firstDenied(answer.topics);
+    if (denied !== undefined)
+      throw refused(what, KafkaError.TOPIC_AUTHORIZATION_FAILED, denied, null, 'Write');
     return judge(context, what, [answer.errorCode, ...codes]);
   });
 }
@@ -89,7 +92,7 @@ export function addOffsets(
   const request = { transactionalId: context.transactionalId, ...numbers, groupId };
   return retryAtCoordinator(context, what, ofTransactions(context), async (nodeId, timeoutMs) => {
     const answer = await context.cluster.call(nodeId, 'AddOffsetsToTxn', request, timeoutMs);
-    return judge(context, what, [answer.errorCode]);
+    return judge(context, what, [answer.errorCode], groupId);
   });
 }
 
@@ -169,7 +172,10 @@ function offerOffsets(
         if (kind === 'generation-lost' || kind === 'instance-fenced' || kind === 'rebalancing')
           return { what, code };
       }
-      return judge(context, what, codes);
+      const denied = firstDenied(answer.topics);
+      if (denied !== undefined)
+        throw refused(what, KafkaError.TOPIC_AUTHORIZATION_FAILED, denied, null, 'Read');
+      return judge(context, what, codes, group.groupId);
     },
   );
 }
@@ -201,7 +207,12 @@ export function endTransaction(
 class Moved extends Again {}
 
 /** What the worst of `codes` demands: nothing, another try, or an error thrown. */
-function judge(context: TransactionContext, what: string, codes: readonly number[]): Again | undefined {
+function judge(
+  { fenced, transactionalId }: TransactionContext,
+  what: string,
+  codes: readonly number[],
+  groupId?: string,
+): Again | undefined {
   let again: Again | undefined;
   for (const code of codes) {
     const name = errorName(code);
@@ -220,14 +231,28 @@ function judge(context: TransactionContext, what: string, codes: readonly number
         if (!(again instanceof Moved)) again = new Again(name);
         break;
       case 'fenced':
-        throw context.fenced(what, code);
+        throw fenced(what, code);
       case 'abortable':
         throw epochAborted(`${what} was refused with ${name}`, { kafkaError: name, kafkaErrorCode: code });
       default:
-        throw refused(what, code, { transactionalId: context.transactionalId });
+        throw refused(what, code, { transactionalId, ...(groupId === undefined ? {} : { groupId }) });
     }
   }
   return again;
+}
+
+interface AnsweredTopic {
+  readonly name: string;
+  readonly partitions: readonly { readonly errorCode: number }[];
+}
+
+/** A topic that an ACL is missing on: the refusal is to name it. */
+function firstDenied(topics: readonly AnsweredTopic[]): { readonly topic: string } | undefined {
+  for (const { name, partitions } of topics) {
+    for (const { errorCode } of partitions)
+      if (errorCode === KafkaError.TOPIC_AUTHORIZATION_FAILED) return { topic: name };
+  }
+  return undefined;
 }
 
 type Attempt<T> = (nodeId: number, timeoutMs: number) => Promise<T | Again>;
