@@ -355,6 +355,7 @@ describe('what is refused with possible solutions', () => {
     ],
     ['no topic where there are several', { value: 1 }, /a record without a topic/],
     ['what is no record', [42], /returned a number where a record is to be/],
+    ['text by itself', 'text', /returned a string where a record is to be/],
   ])('%s, with the record', async (_name, output, message) => {
     @Injectable()
     class Wrong {

@@ -63,6 +63,7 @@ export class HandlerMethod {
 
   private envelopes(result: HandlerResult, key: unknown): readonly Envelope[] {
     if (result === null || result === undefined) return [];
+    if (typeof result !== 'object') throw strangeOutput(this.handler.label, result);
     const outputs = Symbol.iterator in result ? result : [result];
     const envelopes: Envelope[] = [];
     for (const output of outputs) envelopes.push(this.envelope(output, key));
