@@ -80,7 +80,7 @@ export async function runSimulated({ rate, once }: Arguments, signal: AbortSigna
   for (const { context } of isKilled ? [survivor] : copies) await context.close();
   if (signal.aborted) return 130;
   const actual = await AirportDelaysFeed.read(kafka);
-  board.draw({ airports: actual.values(), status: 'all input is processed, exactly once' });
+  board.print({ airports: [...actual.values()], status: 'all input is processed, exactly once' });
   const { agrees, text } = checkReport(recompute(dataset), actual);
   say(`\n${text}`);
   return agrees ? 0 : 1;

@@ -61,7 +61,7 @@ async function runOnce(
     `${processed.toLocaleString('en')} records processed in ${((performance.now() - started) / 1000).toFixed(1)} s, exactly once`,
   );
   const actual = await AirportDelaysFeed.read(boardClient(brokers));
-  new TerminalBoard().draw({ airports: actual.values(), status: 'all input is processed' });
+  new TerminalBoard().print({ airports: [...actual.values()], status: 'all input is processed' });
   const { agrees, text } = checkReport(recompute(dataset), actual);
   say(`\n${text}`);
   return agrees ? 0 : 1;

@@ -7,3 +7,6 @@ export { createTopics, outsideClient, whileRetriable } from './outside-client.ts
 export { barChart } from './bar-chart.ts';
 export type { Bar, BarChartOptions } from './bar-chart.ts';
 export { aborted, say } from './say.ts';
+export { TerminalScreen } from './terminal-screen.ts';
+export type { Drawing } from './terminal-screen.ts';
+export { TopicTable } from './topic-table.ts';

@@ -1,4 +1,6 @@
 // Owns drawing the worst airports in a terminal. It is told what to draw; when and from where is the service's business.
+import { TerminalScreen } from '../../../lesson-kit/src/index.ts';
+import type { Drawing } from '../../../lesson-kit/src/index.ts';
 import type { AirportDelays } from '../data/flight.ts';
 
 export interface BoardView {
@@ -84,34 +86,29 @@ export function renderLine(view: BoardView): string {
 
 /** Redraws in place on a terminal; elsewhere writes a line whenever it has changed. */
 export class TerminalBoard {
-  readonly #stream: NodeJS.WriteStream;
-  #linesDrawn = 0;
-  #lastLine = '';
+  readonly #screen: TerminalScreen;
 
-  constructor(stream: NodeJS.WriteStream = process.stdout) {
-    this.#stream = stream;
+  constructor(stream?: NodeJS.WriteStream) {
+    this.#screen = new TerminalScreen(stream);
   }
 
   draw(view: BoardView): void {
-    if (!this.#stream.isTTY) {
-      const line = renderLine(view);
-      if (line !== this.#lastLine) this.#stream.write(`${line}\n`);
-      this.#lastLine = line;
-      return;
-    }
-    const colour = view.colour ?? (process.env['NO_COLOR'] ?? '') === '';
-    const text = renderBoard({ columns: this.#stream.columns, colour, ...view });
-    const lines = text.split('\n');
-    // Up to the first line of the last drawing, and each line cleared to its end.
-    const up = this.#linesDrawn === 0 ? '' : `\u001b[${this.#linesDrawn}A`;
-    this.#stream.write(up + lines.map((line) => `\r${line}\u001b[K\n`).join(''));
-    this.#linesDrawn = lines.length;
+    this.#screen.draw(drawingOf(view));
+  }
+
+  /** The whole board, wherever the output goes: for the end of a run. */
+  print(view: BoardView): void {
+    this.#screen.print(drawingOf(view));
   }
 
   /** What is written next goes below the board, which stays. */
   release(): void {
-    this.#linesDrawn = 0;
+    this.#screen.release();
   }
+}
+
+function drawingOf(view: BoardView): Drawing {
+  return { picture: (style) => renderBoard({ ...style, ...view }), line: renderLine(view) };
 }
 
 function fit(text: string, columns: number): string {

@@ -1,0 +1,7 @@
+// `npm start -- word-count`: the word-count service with all it needs. Owns nothing but what a run is made of.
+import 'reflect-metadata';
+import { runLesson } from '../../lesson-kit/src/index.ts';
+import { USAGE, parseArguments } from './arguments.ts';
+import { run } from './run.ts';
+
+process.exitCode = await runLesson({ usage: USAGE, parse: parseArguments, run });
