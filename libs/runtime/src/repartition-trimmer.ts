@@ -62,11 +62,12 @@ export class RepartitionTrimmer {
       const before = inputs.flatMap(({ topic, partition }) => {
         const key = formatTopicPartition(topic, partition);
         const offset = committed.get(key)?.offset ?? 0;
-        if (offset <= (this.trimmed.get(key) ?? 0)) return [];
-        this.trimmed.set(key, offset);
-        return [{ topic, partition, offset }];
+        return offset <= (this.trimmed.get(key) ?? 0) ? [] : [{ topic, partition, offset }];
       });
-      if (before.length > 0) await this.admin.deleteRecords(before);
+      if (before.length === 0) return;
+      await this.admin.deleteRecords(before);
+      for (const { topic, partition, offset } of before)
+        this.trimmed.set(formatTopicPartition(topic, partition), offset);
     } catch (error) {
       this.logger.warn('Repartition topics could not be trimmed; it is tried again later', {
         error: asError(error).message,
