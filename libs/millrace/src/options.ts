@@ -31,8 +31,8 @@ export interface StreamsApplicationOptions extends Partial<
   /** Default `rocksdb`. */
   readonly state?: StateKind;
   /**
-   * Tells copies of the application apart; must be the same after a restart. Default: one is kept in the state folder, and copies
-   * that share the folder get different ones.
+   * Tells copies of the application apart; must be the same after a restart. Default: `groupInstanceId`, and without that one is kept in
+   * the state folder, and copies that share the folder get different ones.
    */
   readonly instanceId?: string;
   /** Default: lines on stderr. */
@@ -110,7 +110,7 @@ const OPTIONS = z.strictObject({
   workerReplacementsMax: left,
   workerReplacementWindowMs: left,
   groupProtocol: left,
-  groupInstanceId: z.string('must be a string').min(1, 'must not be empty').nullable().optional(),
+  groupInstanceId: left,
   numStandbys: left,
   acceptableRecoveryLag: left,
   maxWarmups: left,
@@ -140,12 +140,20 @@ export function resolveOptions(options: StreamsApplicationOptions): ResolvedOpti
   }
   return {
     runtime: runtimeOptions(options, ''),
-    instanceId: options.instanceId ?? null,
+    instanceId: instanceIdOf(options),
     kafka: options.kafka,
     topology: options.topology,
     stateDir: options.stateDir ?? join(process.cwd(), '.millrace', 'state'),
     state: options.state ?? 'rocksdb',
   };
+}
+
+/**
+ * Static members are their own successors: under a transactional id of its own each restart ends at once what it had left open, on
+ * whatever disk, and the brokers tell two processes of one name apart. `null`: the state folder keeps an id.
+ */
+function instanceIdOf({ instanceId, groupInstanceId }: StreamsApplicationOptions): string | null {
+  return instanceId ?? groupInstanceId ?? null;
 }
 
 /** What is wrong with the options, each fault beginning with the option's path. */
@@ -158,7 +166,7 @@ export function optionFaults(options: StreamsApplicationOptions): string[] {
     if (!isSimulated(kafka))
       faults.push(...faultsOf(() => createKafkaRpc(kafka, { clock: systemClock, logger: silentLogger })));
     faults.push(
-      ...faultsOf(() => resolveRuntimeConfig(runtimeOptions(options, options.instanceId ?? 'instance'))),
+      ...faultsOf(() => resolveRuntimeConfig(runtimeOptions(options, instanceIdOf(options) ?? 'instance'))),
     );
     faults.push(...contradictions(options));
   }
@@ -174,8 +182,10 @@ export function runtimeOptions(options: StreamsApplicationOptions, instanceId: s
 }
 
 function contradictions(options: StreamsApplicationOptions): string[] {
-  if (options.state === 'memory' && options.stateDir !== undefined && options.instanceId !== undefined) {
-    return ['stateDir: contradicts state "memory" with an instanceId, where nothing is kept on disk'];
+  if (options.state === 'memory' && options.stateDir !== undefined && instanceIdOf(options) !== null) {
+    return [
+      'stateDir: contradicts state "memory" with an instanceId or groupInstanceId, where nothing is kept on disk',
+    ];
   }
   return [];
 }

@@ -47,6 +47,7 @@ export interface RuntimeConfig extends WorkerFailureConfig {
    * other members. Kafka's `max.poll.interval.ms`. 0: no thread, so that the session timeout is the limit. Default 300,000.
    */
   readonly maxBlockedMs: number;
+  /** Static membership (KIP-345): a name for each instance, the same after a restart. */
   readonly groupInstanceId: string | null;
   /**
    * Who assigns tasks. `classic`: a member of the group, by our own assignor. `streams`: the broker (KIP-1071, Kafka 4.2 and later);
@@ -151,6 +152,15 @@ function findFaults(config: RuntimeConfig): string[] {
         `${name} must be 1 to 200 characters of a-z A-Z 0-9 . _ - (it names topics), is "${String(config[name])}"`,
       );
     }
+  }
+  const { groupInstanceId } = config;
+  if (
+    groupInstanceId !== null &&
+    (typeof groupInstanceId !== 'string' || !LEGAL_NAME.test(groupInstanceId))
+  ) {
+    faults.push(
+      `groupInstanceId must be 1 to 200 characters of a-z A-Z 0-9 . _ -, or left out, is ${JSON.stringify(groupInstanceId)}`,
+    );
   }
   if (config.processingGuarantee !== 'exactly_once' && config.processingGuarantee !== 'at_least_once') {
     faults.push(
