@@ -2,6 +2,7 @@
 // and never a worker's inside.
 export { createControlServer } from './server.ts';
 export type { ControlServer } from './server.ts';
+export { resolveControlOptions } from './options.ts';
 export type { ControlServerOptions, ControlTls, ControlledApplication } from './options.ts';
 export { ControlError } from './control-error.ts';
 export type { ErrorBody } from './control-error.ts';

@@ -1,7 +1,7 @@
 // Owns a control server from its options to its end: what every request goes through, and who answers it.
 //
 //   request ─► origin, host, token ─► action allowed? ─► shape of the request ─► route        refused at any step: control-error.ts
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import fastifySwagger from '@fastify/swagger';
 import Fastify from 'fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -26,6 +26,8 @@ export interface ControlServer {
   /** `http://127.0.0.1:8075`, without a slash at the end. */
   readonly url: string;
   readonly port: number;
+  /** From now on neither the server nor its connections keep the process alive. */
+  unref(): void;
   /** Ends requests and event streams. The applications go on. */
   close(): Promise<void>;
 }
@@ -58,6 +60,10 @@ export async function createControlServer(options: ControlServerOptions): Promis
   return {
     url,
     port,
+    unref() {
+      server.server.unref();
+      server.server.on('connection', (socket: Socket) => socket.unref());
+    },
     async close() {
       for (const { rates } of applications.all) rates.stop();
       streams.close();

@@ -5,7 +5,11 @@ export { NOT_SHOWN } from './shown-configuration.ts';
 export type { ShownValue } from './shown-configuration.ts';
 export type { StateKind, StreamsApplicationOptions, TopologySource } from './options.ts';
 export { configurationVariables, readConfiguration } from './configuration/index.ts';
-export type { ApplicationConfiguration, ReadConfigurationOptions } from './configuration/index.ts';
+export type {
+  ApplicationConfiguration,
+  ControlConfiguration,
+  ReadConfigurationOptions,
+} from './configuration/index.ts';
 export { RecordProducer } from './producer/index.ts';
 export type {
   Outgoing,

@@ -43,6 +43,39 @@ function refused(options: Parameters<typeof readConfiguration>[0]): {
 }
 
 describe('variables', () => {
+  it('say whether and where there is a control server, whose token is shown nowhere', () => {
+    const { control, ...options } = readConfiguration({
+      environment: {
+        ...BASE,
+        MILLRACE_CONTROL: 'true',
+        MILLRACE_CONTROL_PORT: '9000',
+        MILLRACE_CONTROL_TOKEN_FILE: file('token', 'a-token-of-some-length\n'),
+        MILLRACE_CONTROL_ALLOW_ACTIONS: 'true',
+        MILLRACE_CONTROL_HOST_NAMES: 'one, two',
+      },
+    });
+    expect(control).toEqual({
+      port: 9_000,
+      token: 'a-token-of-some-length',
+      allowActions: true,
+      hostNames: ['one', 'two'],
+    });
+    expect(inspect(control) + JSON.stringify(control)).not.toContain('a-token');
+    expect(() => new StreamsApplication({ ...options, topology: new StreamsBuilder() })).not.toThrow();
+    expect(readConfiguration({ environment: { ...BASE, MILLRACE_CONTROL: 'true' } }).control).toBe(true);
+    expect(readConfiguration({ environment: BASE })).not.toHaveProperty('control');
+  });
+
+  it('switch a control server on that the defaults describe, or off', () => {
+    const defaults = { control: { port: 9_000 } };
+    const withControl = (value: string): unknown =>
+      readConfiguration({ environment: { ...BASE, MILLRACE_CONTROL: value }, defaults }).control;
+    expect(withControl('true')).toEqual({ port: 9_000 });
+    expect(withControl('false')).toBe(false);
+    const environment = { ...BASE, MILLRACE_CONTROL: 'false', MILLRACE_CONTROL_PORT: '9000' };
+    expect(refused({ environment }).faults).toEqual(['MILLRACE_CONTROL: contradicts MILLRACE_CONTROL_PORT']);
+  });
+
   it('set options of all kinds', () => {
     const environment = {
       ...BASE,

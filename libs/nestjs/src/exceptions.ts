@@ -2,9 +2,17 @@
 import { FatalError } from '#libs/millrace';
 import type { ErrorCode } from '#libs/millrace';
 
-export function withSolutions(code: ErrorCode, message: string, solutions: readonly string[]): FatalError {
+export function withSolutions(
+  code: ErrorCode,
+  message: string,
+  solutions: readonly string[],
+  cause?: unknown,
+): FatalError {
   const list = solutions.map((solution) => `\n  - ${solution}`).join('');
-  return new FatalError({ code, message, remedy: `Possible solutions:${list}` });
+  return new FatalError({
+    ...{ code, message, remedy: `Possible solutions:${list}` },
+    ...(cause === undefined ? {} : { cause }),
+  });
 }
 
 export const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ');
@@ -45,6 +53,23 @@ export function sameName(application: string): FatalError {
     "Give each its own: MillraceModule.forRoot({ name: 'orders', … }).",
     'Is one module, with its forRoot, imported twice?',
   ]);
+}
+
+export function severalControlServers(): FatalError {
+  return withSolutions(
+    'MILLRACE_INVALID_CONFIG',
+    'Two MillraceModules have the option control; one server serves all applications.',
+    ['Give it to one of them: MillraceModule.forRoot({ control: { … } }).'],
+  );
+}
+
+export function telemetryMissing(cause: unknown): FatalError {
+  return withSolutions(
+    'MILLRACE_INVALID_CONFIG',
+    'The options metrics and traces of MillraceModule need the package @opentelemetry/api, which is not installed.',
+    ['npm install @opentelemetry/api', 'Leave these options out.'],
+    cause,
+  );
 }
 
 export function noBuildMethod(topology: string): FatalError {

@@ -31,5 +31,7 @@ export type {
   RestoringLimits,
 } from './health/millrace.health-indicator.ts';
 export type { LagFigures, RestoringFigures } from './health/figures.ts';
+export { MillraceControl } from './sight/millrace-control.ts';
+export type { ModuleControlOptions, SightOptions } from './sight/sight-options.ts';
 export type { StoreKindName, StoreReference } from './store.providers.ts';
 export { createNestLogger } from './nest-logger.ts';

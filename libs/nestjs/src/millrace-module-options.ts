@@ -1,6 +1,7 @@
 // Owns what `MillraceModule.forRoot` and `forFeature` take.
 import type { InjectionToken, ModuleMetadata, Type } from '@nestjs/common';
 import type { MillraceError, StreamsApplicationOptions } from '#libs/millrace';
+import type { SightOptions } from './sight/sight-options.ts';
 import type { StoreReference } from './store.providers.ts';
 import type { TopologyClass } from './decorators/topology.decorator.ts';
 
@@ -13,7 +14,7 @@ import type { TopologyClass } from './decorators/topology.decorator.ts';
 export type FatalErrorPolicy = 'report' | 'terminate' | ((error: MillraceError) => void);
 
 /** `StreamsApplicationOptions` without the topology, which is found: classes marked with `@Topology()`, methods with `@ExactlyOnceHandler()`. */
-export interface MillraceModuleOptions extends Omit<StreamsApplicationOptions, 'topology'> {
+export interface MillraceModuleOptions extends Omit<StreamsApplicationOptions, 'topology'>, SightOptions {
   /** Default `report`. */
   readonly onFatalError?: FatalErrorPolicy;
   /** False: the application is started by a call of `StreamsApplication.start()`. Default true. */

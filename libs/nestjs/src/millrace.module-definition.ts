@@ -1,12 +1,15 @@
 // Owns how `forRoot` and `forRootAsync` become providers.
 import { ConfigurableModuleBuilder } from '@nestjs/common';
 import type { DynamicModule, Provider } from '@nestjs/common';
+import { DiscoveryService } from '@nestjs/core';
 import { StreamsApplication } from '#libs/millrace';
+import type { Logger } from '#libs/millrace';
 import { ApplicationRunner } from './application-runner.ts';
 import { MillraceHealthIndicator } from './health/millrace.health-indicator.ts';
 import type { MillraceModuleExtras, MillraceModuleOptions } from './millrace-module-options.ts';
 import { createNestLogger } from './nest-logger.ts';
 import { producerProviders } from './producer.providers.ts';
+import { MillraceControl } from './sight/millrace-control.ts';
 import { storeProviders } from './store.providers.ts';
 import {
   APPLICATION_NAME,
@@ -39,6 +42,7 @@ export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYN
             getStreamsApplicationToken(name),
             getProducerToken(name),
             MillraceHealthIndicator,
+            MillraceControl,
             ...stores.map(({ provide }) => provide),
           ],
         };
@@ -55,8 +59,8 @@ function applicationProviders(name: string): Provider[] {
       provide: getStreamsApplicationToken(name),
       inject: [MODULE_OPTIONS_TOKEN, TopologyExplorer],
       useFactory: (options: MillraceModuleOptions, explorer: TopologyExplorer) => {
-        const { onFatalError, autoStart, drainOnSignals, ...rest } = options;
-        void [onFatalError, autoStart, drainOnSignals];
+        const { onFatalError, autoStart, drainOnSignals, control, metrics, traces, ...rest } = options;
+        void [onFatalError, autoStart, drainOnSignals, control, metrics, traces];
         return new StreamsApplication({
           logger: createNestLogger(logContext(name)),
           // Nest's own way out: shutdown hooks run first.
@@ -71,19 +75,31 @@ function applicationProviders(name: string): Provider[] {
       },
     },
     {
+      provide: MillraceControl,
+      inject: [getStreamsApplicationToken(name), MODULE_OPTIONS_TOKEN, DiscoveryService],
+      useFactory: async (
+        application: StreamsApplication,
+        options: MillraceModuleOptions,
+        discovery: DiscoveryService,
+      ) => {
+        const control = new MillraceControl(options.control, discovery, loggerOf(options, name));
+        await control.check(application);
+        return control;
+      },
+    },
+    {
       provide: ApplicationRunner,
-      inject: [getStreamsApplicationToken(name), MODULE_OPTIONS_TOKEN, TopologyExplorer],
+      inject: [getStreamsApplicationToken(name), MODULE_OPTIONS_TOKEN, TopologyExplorer, MillraceControl],
       useFactory: (
         application: StreamsApplication,
         options: MillraceModuleOptions,
         explorer: TopologyExplorer,
-      ) =>
-        new ApplicationRunner(
-          application,
-          options,
-          explorer,
-          options.logger ?? createNestLogger(logContext(name)),
-        ),
+        control: MillraceControl,
+      ) => new ApplicationRunner(application, options, explorer, loggerOf(options, name), control),
     },
   ];
+}
+
+function loggerOf({ logger }: MillraceModuleOptions, name: string): Logger {
+  return logger ?? createNestLogger(logContext(name));
 }

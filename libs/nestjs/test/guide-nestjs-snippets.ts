@@ -236,6 +236,21 @@ export class Switchboard {
 export class TwoApplicationsModule {}
 // #endregion
 
+// #region sight
+@Module({
+  imports: [
+    MillraceModule.forRoot({
+      applicationId: 'sales',
+      kafka: { brokers: ['kafka:9092'] },
+      control: { port: 8075, allowActions: true },
+      metrics: true,
+    }),
+    MillraceModule.forFeature({ topologies: [RevenueTopology], providers: [Rates] }),
+  ],
+})
+export class SeenModule {}
+// #endregion
+
 // #region test
 export async function testedModule(): Promise<TestingModule> {
   const builder = Test.createTestingModule({ imports: [AppModule] })

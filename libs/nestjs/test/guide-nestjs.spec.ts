@@ -6,9 +6,9 @@ import { Test } from '@nestjs/testing';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Serdes, configurationVariables } from '#libs/millrace';
 import type { RecordProducer } from '#libs/millrace';
-import { MillraceHealthIndicator, getProducerToken } from '#libs/nestjs';
+import { MillraceControl, MillraceHealthIndicator, getProducerToken } from '#libs/nestjs';
 import type { RecordedProducer } from '../src/testing/index.ts';
-import { getTestDriver } from '../src/testing/index.ts';
+import { MillraceTestingModule, getTestDriver } from '../src/testing/index.ts';
 import { silentNestLogger } from './fake-application.ts';
 import * as snippets from './guide-nestjs-snippets.ts';
 
@@ -92,6 +92,17 @@ describe('the guide to NestJS', () => {
     const { sales, billing } = module.get(snippets.Switchboard);
     expect([sales.describe().includes('orders'), billing.describe().includes('bills')]).toEqual([true, true]);
     expect(module.get(MillraceHealthIndicator, { strict: false })).toBeDefined();
+  });
+
+  it('has a module that is seen, whose test opens no server', async () => {
+    const builder = Test.createTestingModule({ imports: [snippets.SeenModule] }).setLogger(silentNestLogger);
+    const module = await MillraceTestingModule.override(builder).compile();
+    await module.init();
+    try {
+      expect(module.get(MillraceControl, { strict: false }).url).toBeNull();
+    } finally {
+      await module.close();
+    }
   });
 
   it('configures as it says', () => {

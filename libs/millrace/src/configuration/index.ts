@@ -1,3 +1,7 @@
 // Configuration from outside the program: variables and a file.
 export { configurationVariables, readConfiguration } from './read-configuration.ts';
-export type { ApplicationConfiguration, ReadConfigurationOptions } from './read-configuration.ts';
+export type {
+  ApplicationConfiguration,
+  ControlConfiguration,
+  ReadConfigurationOptions,
+} from './read-configuration.ts';

@@ -13,8 +13,23 @@ import { SETTINGS, variableOf } from './settings.ts';
 import { Faults, fromEnvironment, fromFile, readText } from './sources.ts';
 import type { Environment, SetValues } from './sources.ts';
 
-/** `StreamsApplicationOptions` without the topology, which is code. */
-export type ApplicationConfiguration = Omit<StreamsApplicationOptions, 'topology'>;
+/** What can be set of a control server. `MillraceModule` takes it as it is, `createControlServer` of `millrace/control` beside its applications. */
+export interface ControlConfiguration {
+  readonly port?: number;
+  readonly host?: string;
+  readonly token?: string;
+  readonly tls?: { readonly cert: string; readonly key: string; readonly ca?: string };
+  readonly allowActions?: boolean;
+  readonly hostNames?: readonly string[];
+}
+
+/**
+ * `StreamsApplicationOptions` without the topology, which is code; and `control`, where it was set, which `StreamsApplication` does not take:
+ * `const { control, ...options } = readConfiguration()`.
+ */
+export interface ApplicationConfiguration extends Omit<StreamsApplicationOptions, 'topology'> {
+  readonly control?: boolean | ControlConfiguration;
+}
 
 export interface ReadConfigurationOptions {
   /** Default `process.env`. */
@@ -46,7 +61,8 @@ export function readConfiguration(options: ReadConfigurationOptions = {}): Appli
   takeFiles(values, faults);
   const configuration = assemble(defaults, values);
   const name = originOf(values, prefix, file);
-  for (const fault of optionFaults({ ...configuration, topology: () => never() })) {
+  const { control: _control, ...ofApplication } = configuration;
+  for (const fault of optionFaults({ ...ofApplication, topology: () => never() })) {
     const path = /^[\w.]+/.exec(fault)?.[0] ?? '';
     // What could not be read is missing here.
     if (!faults.isTold(path)) faults.add(`${name(path)}${fault.slice(path.length)}`);
@@ -87,10 +103,12 @@ function takeFiles(values: SetValues, faults: Faults): void {
     if (text === null) faults.tell(target);
     else values.set(target, { value: isPem ? text : text.replace(/\r?\n$/, ''), origin });
   }
-  const ssl = values.get('kafka.ssl');
-  const details = [...values].find(([path]) => path.startsWith('kafka.ssl.'));
-  if (ssl?.value === false && details !== undefined)
-    faults.add(`${ssl.origin}: contradicts ${details[1].origin}`);
+  for (const group of ['kafka.ssl', 'control']) {
+    const whole = values.get(group);
+    const details = [...values].find(([path]) => path.startsWith(`${group}.`));
+    if (whole?.value === false && details !== undefined)
+      faults.add(`${whole.origin}: contradicts ${details[1].origin}`);
+  }
 }
 
 /** Puts values over the defaults, level by level. */
@@ -109,9 +127,14 @@ function assemble(defaults: Partial<ApplicationConfiguration>, values: SetValues
       at[step] = typeof next === 'object' && next !== null ? { ...next } : {};
       at = at[step] as Record<string, unknown>;
     }
-    at[steps.at(-1)!] = value;
+    const last = steps.at(-1)!;
+    // A group that is switched on keeps what the defaults say of it.
+    if (value !== true || typeof at[last] !== 'object') at[last] = value;
   }
   options['kafka'] = hideSecrets(options['kafka'] as KafkaConnection);
+  const control = options['control'];
+  if (typeof control === 'object' && control !== null)
+    options['control'] = withHidden({ ...control }, ['token', 'tls']);
   return options as unknown as ApplicationConfiguration;
 }
 

@@ -38,9 +38,14 @@ const TEXTS = [
   'kafka.ssl.servername',
   'kafka.sasl.username',
   'kafka.sasl.passwordFile',
+  'control.host',
+  'control.tokenFile',
+  'control.tls.caFile',
+  'control.tls.certFile',
+  'control.tls.keyFile',
 ];
 
-const SECRETS = ['kafka.ssl.passphrase', 'kafka.sasl.password'];
+const SECRETS = ['kafka.ssl.passphrase', 'kafka.sasl.password', 'control.token'];
 
 /** In milliseconds, bytes, or just so many, as the name says. */
 const WHOLE_NUMBERS = [
@@ -73,7 +78,13 @@ const WHOLE_NUMBERS = [
   'kafka.maxFrameBytes',
   'kafka.retry.initialRetryTime',
   'kafka.retry.maxRetryTime',
+  'control.port',
 ];
+
+const LISTS = ['kafka.brokers', 'control.hostNames'];
+
+/** `kafka.ssl` and `control` are also groups: true is the group with its defaults. */
+const SWITCHES = ['kafka.ssl', 'control', 'control.allowActions'];
 
 /** All of them, by path. */
 export const SETTINGS: ReadonlyMap<string, Setting> = new Map(
@@ -82,8 +93,8 @@ export const SETTINGS: ReadonlyMap<string, Setting> = new Map(
     ...SECRETS.map((path): Setting => ({ path, kind: 'text', secret: true })),
     ...WHOLE_NUMBERS.map((path): Setting => ({ path, kind: 'whole' })),
     ...Object.entries(CHOICES).map(([path, kind]): Setting => ({ path, kind })),
-    { path: 'kafka.brokers', kind: 'list' } as const,
-    { path: 'kafka.ssl', kind: 'switch' } as const,
+    ...LISTS.map((path): Setting => ({ path, kind: 'list' })),
+    ...SWITCHES.map((path): Setting => ({ path, kind: 'switch' })),
   ].map((setting) => [setting.path, setting]),
 );
 

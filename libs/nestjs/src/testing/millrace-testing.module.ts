@@ -76,6 +76,7 @@ export class MillraceTestingModule {
             { drainOnSignals: false },
             explorer,
             createNestLogger(logContext(name)),
+            null,
           ),
       },
     ];
