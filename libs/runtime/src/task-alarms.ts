@@ -63,11 +63,17 @@ export class TaskAlarms {
     return alarm;
   }
 
-  /** The first in order of registration that is due at `now`. */
+  /**
+   * The one that is due first, if that is at `now` or before; of equal times that of the operator furthest upstream, as what it forwards may
+   * matter to the others. Operators downstream register before those upstream, as they are folded.
+   */
   due(kind: AlarmKind, now: number): TaskAlarm | null {
     if ((kind === 'event' ? this.eventDue : this.wallDue) > now) return null;
-    for (const alarm of this[kind]) if (alarm.at <= now) return alarm;
-    return null;
+    let first: TaskAlarm | null = null;
+    for (const alarm of this[kind]) {
+      if (alarm.at <= now && (first === null || alarm.at <= first.at)) first = alarm;
+    }
+    return first;
   }
 
   lowered(kind: AlarmKind, time: number): void {

@@ -1,5 +1,9 @@
 // Owns what a task does between two records, each in a scope of its own, in this order: `init` at first; deliveries; operators that time
-// moved on for, those upstream first; alarms by event time, then by the wall clock, each kind in order of registration.
+// moved on for and alarms by event time; alarms by the wall clock.
+//
+// Event time may have gone far with one record. Operators and alarms see it come moment by moment all the same: what an alarm of 10:05
+// forwards reaches a window that ends at 10:10 before that is closed, and a timer of 10:06 downstream before that is fired. At one
+// moment operators come before alarms, and what is upstream before what is downstream.
 import type { Clock } from '#libs/core';
 import type { CompiledTask } from '#libs/topology';
 import type { EventTime } from './event-time.ts';
@@ -42,16 +46,16 @@ export class TaskDueWork {
     }
     eventTime.observe(context.streamTime);
     while (steps < limit) {
-      const clock = clocks.behind(eventTime.operatorsAt);
-      if (clock === null) break;
-      if (this.advance(clock, eventTime.operatorsAt) === 'AGAIN')
-        return scopes.suspended === null ? steps + 1 : steps;
-      steps++;
-    }
-    while (steps < limit) {
       const alarm = alarms.due('event', eventTime.now);
-      if (alarm === null) break;
-      if (this.fire(alarm, eventTime.now) === 'AGAIN') return scopes.suspended === null ? steps + 1 : steps;
+      const moment = Math.min(eventTime.operatorsAt, alarm?.at ?? Infinity);
+      const clock = clocks.behind(moment);
+      if (clock === null && alarm === null) break;
+      const end =
+        clock !== null
+          ? this.advance(clock, moment)
+          : // One that was never fired does not know yet what it waits for: nothing is due at that time.
+            this.fire(alarm!, alarm!.at === -Infinity ? -1 : eventTime.now);
+      if (end === 'AGAIN') return scopes.suspended === null ? steps + 1 : steps;
       steps++;
     }
     if (alarms.wallDue === Infinity) return steps;
