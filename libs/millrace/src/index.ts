@@ -38,6 +38,19 @@ export type {
   RedriveRefusal,
   RedriveReport,
 } from './dead-letters/index.ts';
+export { RESET_STEPS, parseDatetime, parseDuration, planReset, resetApplication } from './reset/index.ts';
+export type {
+  ResetMember,
+  ResetOffset,
+  ResetOptions,
+  ResetPlan,
+  ResetReport,
+  ResetStateFolder,
+  ResetStep,
+  ResetTarget,
+  ResetTopic,
+  ResetTransaction,
+} from './reset/index.ts';
 export {
   AnyStore,
   PAGE_ROWS_MAX,

@@ -45,6 +45,9 @@ export type { WorkerFailure, WorkerFailureHandler, WorkerFailureResponse } from 
 export { changelogTopic, repartitionTopic, sourceTopic, transactionalId } from './names.ts';
 export { decodeOffsetMetadata, encodeOffsetMetadata, shortHash } from './offset-metadata.ts';
 export type { OffsetMetadata } from './offset-metadata.ts';
+export { decodeResetMark, encodeResetMark } from './reset-mark.ts';
+export type { ResetMark } from './reset-mark.ts';
+export { isStoreWritten } from './store-fingerprints.ts';
 export * from './queries/index.ts';
 // For measurements: assignments happen inside the group.
 export { assignTasks } from './assignor/assign-tasks.ts';

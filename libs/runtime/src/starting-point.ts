@@ -6,6 +6,7 @@ import type { ClusterLayout } from './cluster-layout.ts';
 import type { RuntimeConfig } from './config.ts';
 import { refuseLostOffsets } from './lost-offsets.ts';
 import { decodeOffsetMetadata } from './offset-metadata.ts';
+import { refuseUnfinishedReset } from './reset-mark.ts';
 import { fingerprintsOfGone, refuseIncompatibleStores } from './store-fingerprints.ts';
 
 export interface StartingPoint {
@@ -38,6 +39,7 @@ export interface StartingPointParts {
  * Waits while a transaction with offsets of the task is pending.
  * @throws FatalError MILLRACE_OFFSET_OUT_OF_RANGE nothing is committed and nothing says where to start then.
  * MILLRACE_STATE_INCOMPATIBLE a store was written as something else than it is declared as. MILLRACE_OFFSETS_LOST there is state, and nothing committed.
+ * MILLRACE_RESET_UNFINISHED a reset was begun and not ended.
  */
 export async function readStartingPoint(parts: StartingPointParts, name: TaskIdText): Promise<StartingPoint> {
   const { client, config, layout } = parts;
@@ -61,6 +63,7 @@ export async function readStartingPoint(parts: StartingPointParts, name: TaskIdT
       offsets.set(key, await resetOffset(parts, name, input));
       continue;
     }
+    refuseUnfinishedReset(config.applicationId, input, offset.metadata);
     committed.add(key);
     offsets.set(key, offset.offset);
     leaderEpochs.set(key, offset.leaderEpoch);

@@ -4,6 +4,7 @@ import type { Cluster } from '../cluster/index.ts';
 import type {
   BrokerAdmin,
   CommittedOffset,
+  GroupView,
   NewTopic,
   OffsetSpec,
   TopicDescription,
@@ -14,6 +15,7 @@ import type { IsolationLevel } from '../contracts/record-reader.ts';
 import type { StreamsGroupView } from '../contracts/streams-group-member.ts';
 import { describeStreamsGroup, refuseWithoutStreams } from '../streams-group/index.ts';
 import { adminRetry } from './admin-retry.ts';
+import * as groups from './group-admin.ts';
 import * as offsets from './offset-admin.ts';
 import type { CommittingMember } from './offset-admin.ts';
 import * as topics from './topic-admin.ts';
@@ -87,6 +89,14 @@ export class KafkaBrokerAdmin implements BrokerAdmin {
       await refuseWithoutStreams(this.#cluster);
       return describeStreamsGroup(this.#cluster, groupId, timeoutMs);
     });
+  }
+
+  describeGroup(groupId: string): Promise<GroupView> {
+    return groups.describeGroup(this.#cluster, groupId);
+  }
+
+  removeMembers(group: GroupView): Promise<void> {
+    return groups.removeMembers(this.#cluster, group);
   }
 
   commitOffsets(

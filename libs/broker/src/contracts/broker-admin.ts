@@ -1,7 +1,7 @@
 // Owns the contract of administration: topics, configurations, offsets. It retries what is retriable and answers whole.
 import type { TopicPartition } from '#libs/core';
 import type { IsolationLevel } from './record-reader.ts';
-import type { StreamsGroupView } from './streams-group-member.ts';
+import type { StreamsGroupView, StreamsTasks } from './streams-group-member.ts';
 
 export interface TopicDescription {
   readonly name: string;
@@ -48,6 +48,28 @@ export interface TransactionView extends TransactionIdentity {
   readonly partitions: readonly TopicPartition[];
 }
 
+/** A member of a group as the coordinator describes it. */
+export interface GroupMemberView {
+  readonly memberId: string;
+  readonly groupInstanceId: string | null;
+  readonly clientId: string;
+  readonly clientHost: string;
+  /** Of a classic group: what it was assigned. */
+  readonly partitions: readonly TopicPartition[];
+  /** Of a streams group: what it was told to run. */
+  readonly tasks: StreamsTasks | null;
+  /** Of a classic group: the assignor's own part of the assignment. */
+  readonly userData: Uint8Array | null;
+}
+
+export interface GroupView {
+  readonly groupId: string;
+  readonly type: 'classic' | 'streams';
+  /** As Kafka names it: `Empty`, `Stable`, `Dead` (there is none), … */
+  readonly state: string;
+  readonly members: readonly GroupMemberView[];
+}
+
 export interface BrokerAdmin {
   /** By name; a topic that does not exist is absent from the answer. */
   describeTopics(names: readonly string[]): Promise<ReadonlyMap<string, TopicDescription>>;
@@ -81,6 +103,10 @@ export interface BrokerAdmin {
    * @throws FatalError MILLRACE_STREAMS_PROTOCOL_UNSUPPORTED the cluster has no such groups.
    */
   describeStreamsGroup(groupId: string): Promise<StreamsGroupView | null>;
+  /** Who is in a group, of the classic protocol or of KIP-1071. Consumer groups of KIP-848 read as absent. */
+  describeGroup(groupId: string): Promise<GroupView>;
+  /** Puts the members out that `group` names; who lives joins again. Members that are gone already are passed over. */
+  removeMembers(group: GroupView): Promise<void>;
   /** Partitions with an offset in a transaction that is not over: it may be one that nobody will end. Does not wait for that. */
   pendingOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<readonly TopicPartition[]>;
   /** Of each id its last transaction; ids that no coordinator knows are absent. */
