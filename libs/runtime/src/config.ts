@@ -40,7 +40,7 @@ export interface RuntimeConfig extends WorkerFailureConfig {
   /** What is left to others waits for their next heartbeat: see docs/decisions/0012-no-pause.md. Default 150, in large groups more. */
   readonly heartbeatIntervalMs: number;
   readonly rebalanceTimeoutMs: number;
-  /** How long it may take to notice that an input got more partitions: Kafka's `metadata.max.age.ms`. Default 300,000. */
+  /** How long it may take to notice that an input or output got more partitions: Kafka's `metadata.max.age.ms`. Default 300,000. */
   readonly metadataMaxAgeMs: number;
   /**
    * How long a record may block the event loop: heartbeats go on until then, by a thread of their own. Longer, and the partitions go to

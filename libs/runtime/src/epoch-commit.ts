@@ -94,7 +94,9 @@ export function sealEpoch(
   }
   for (const claim of claims) offsets.push(...claim.offsets);
   collector.cutAll();
-  return { batches: collector.takeBatches(), offsets, tasks: sealed, claims };
+  const batches = collector.takeBatches();
+  collector.endEpoch();
+  return { batches, offsets, tasks: sealed, claims };
 }
 
 function sealChangelog(task: Task, epochId: number, collector: OutputCollector): void {

@@ -3,6 +3,7 @@
 //
 // 1. Records are appended between `beginRecord` and the next `beginRecord`; `undoRecord` takes back the current one whole.
 // 2. Batches are cut between records only.
+// 3. A topic's partitions only become more, and only between epochs: within one, a key's records stay in one partition.
 import { BatchBufferPool, partitionForKey } from '#libs/broker';
 import type { EncodedBatch } from '#libs/broker';
 import { MillraceError } from '#libs/core';
@@ -19,6 +20,7 @@ export interface PendingBatch {
 /** A topic written to: its partitions, and the partition that records without a key go to for now. */
 export class TopicOutput {
   readonly topic: string;
+  /** Grows by `OutputCollector.grow` alone. */
   readonly partitions: readonly PartitionOutput[];
   sticky = 0;
 
@@ -54,6 +56,8 @@ export class OutputCollector {
   /** The sink that the record failed in; `null`: none. */
   failedSink: string | null = null;
   private readonly topics = new Map<string, TopicOutput>();
+  /** New partition counts of topics, from the next epoch on. */
+  private readonly growing = new Map<string, number>();
   private readonly outputs: PartitionOutput[] = [];
   /** Outputs that the record in process appended to. */
   private readonly touched: PartitionOutput[] = [];
@@ -77,15 +81,42 @@ export class OutputCollector {
   addTopic(topic: string, partitionCount: number): TopicOutput {
     let output = this.topics.get(topic);
     if (output === undefined) {
-      const partitions: PartitionOutput[] = [];
-      for (let partition = 0; partition < partitionCount; partition++) {
-        partitions.push(new PartitionOutput(topic, partition, this.batchBytes, this.pool));
-      }
-      this.outputs.push(...partitions);
-      output = new TopicOutput(topic, partitions);
+      output = new TopicOutput(topic, this.makePartitions(topic, 0, partitionCount));
       this.topics.set(topic, output);
     }
     return output;
+  }
+
+  private makePartitions(topic: string, from: number, to: number): PartitionOutput[] {
+    const partitions: PartitionOutput[] = [];
+    for (let partition = from; partition < to; partition++) {
+      partitions.push(new PartitionOutput(topic, partition, this.batchBytes, this.pool));
+    }
+    this.outputs.push(...partitions);
+    return partitions;
+  }
+
+  /** The topics known, and their partition counts of now. */
+  get partitionCounts(): ReadonlyMap<string, number> {
+    return new Map([...this.topics.values()].map(({ topic, partitions }) => [topic, partitions.length]));
+  }
+
+  /** A topic has got more partitions: they are written to from the end of the open epoch on. */
+  grow(topic: string, partitionCount: number): void {
+    this.growing.set(topic, partitionCount);
+  }
+
+  get isGrowing(): boolean {
+    return this.growing.size > 0;
+  }
+
+  /** Nothing of the open epoch was output, or all of it was cut: what comes goes by the newest partition counts. */
+  endEpoch(): void {
+    for (const [topic, count] of this.growing) {
+      const partitions = this.topics.get(topic)!.partitions as PartitionOutput[];
+      partitions.push(...this.makePartitions(topic, partitions.length, count));
+    }
+    this.growing.clear();
   }
 
   /** @throws TopicPending */
@@ -168,6 +199,7 @@ export class OutputCollector {
     this.cut = [];
     this.cutBytes = 0;
     this.touched.length = 0;
+    this.endEpoch();
   }
 }
 

@@ -47,7 +47,7 @@ const NEVER_REPLACED: ReadonlyMap<string, string> = new Map([
   ['MILLRACE_INSTANCE_FENCED', TWIN],
   [
     'MILLRACE_PARTITIONS_MISMATCH',
-    'keys of its input are in other partitions than their state, and to go on with that is a decision',
+    'keys are in other partitions than before, and to go on with that is a decision',
   ],
 ]);
 

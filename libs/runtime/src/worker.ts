@@ -27,12 +27,12 @@ import { DiskSizes } from './insight/disk-sizes.ts';
 import type { TaskFigures, WorkerFigures } from './insight/figures.ts';
 import type { InsightLog } from './insight/insight-log.ts';
 import { taskFigures } from './insight/task-figures.ts';
-import { InputWatch } from './input-watch.ts';
 import { createMembership } from './membership.ts';
 import type { Membership, WorkerMember } from './membership.ts';
 import { transactionalId } from './names.ts';
 import { OutputCollector } from './output-collector.ts';
 import { migratedIfOvertaken } from './overtaken.ts';
+import { PartitionWatch } from './partition-watch.ts';
 import { RecoveryLimits } from './recovery-limits.ts';
 import { QueryableTasks } from './queries/queryable-tasks.ts';
 import { RepartitionTrimmer } from './repartition-trimmer.ts';
@@ -93,7 +93,7 @@ export class Worker {
   private readonly member: WorkerMember;
   private readonly runLimit: RunLimit | null;
   private readonly trimmer: RepartitionTrimmer;
-  private readonly inputWatch: InputWatch;
+  private readonly partitionWatch: PartitionWatch;
   private readonly sizes: DiskSizes;
   private readonly limits: RecoveryLimits;
   private readonly pace: TurnPace;
@@ -233,9 +233,13 @@ export class Worker {
           )
         : null;
     this.trimmer = new RepartitionTrimmer(layout, client.admin, this.registry, clock, logger);
-    this.inputWatch = new InputWatch(layout, client.admin, config.metadataMaxAgeMs, clock, logger, (error) =>
-      this.failForGood(error),
-    );
+    this.partitionWatch = new PartitionWatch({
+      ...{ layout, clock, logger },
+      admin: client.admin,
+      collector: this.collector,
+      intervalMs: config.metadataMaxAgeMs,
+      onRefused: (error) => this.failForGood(error),
+    });
     parts.globals.ready.then(
       () => this.wake(),
       () => undefined,
@@ -418,7 +422,8 @@ export class Worker {
     const processed = this.processSlices();
     this.epochs.turn(isPaused || this.isCaughtUp(), this.pace.isCareful);
     this.trimmer.turn();
-    this.inputWatch.turn();
+    this.partitionWatch.turn();
+    if (this.collector.isGrowing && !this.epochs.hasWork) this.collector.endEpoch();
     if (this.runLimit !== null) {
       const idle = processed === 0 && !this.epochs.isCommitting && !this.epochs.hasWork;
       if (await this.runLimit.isReached(idle)) {
