@@ -39,7 +39,7 @@ export const ofCommits: readonly Mutant[] = [
     bug: 'leave outputs of an epoch to the next one',
     within: 20,
     changes: [
-      { file: EPOCH, from: '  collector.cutAll();\n  return', to: '  collector.cutFull();\n  return' },
+      { file: EPOCH, from: '  collector.cutAll();\n  const', to: '  collector.cutFull();\n  const' },
     ],
   },
   {
