@@ -5,6 +5,7 @@ import type * as Avsc from 'avsc';
 import type { Type } from 'avsc';
 import { MillraceError } from '#libs/core';
 import type { BinaryString } from '#libs/core';
+import { AvroRefusal, guardedTypes, limitRecordTo, refuseProtoFields } from './avro-guards.ts';
 import { exactLong } from './avro-long.ts';
 import { binaryFromBytes, withBytesOf } from './binary.ts';
 import { COMPILE } from './codec.ts';
@@ -51,20 +52,27 @@ export function avroType(schema: AvroSchema, options: AvroTypeOptions = {}): Typ
 /** As `avroType`. @throws whatever avsc makes of an invalid schema */
 export function parseAvro(schema: AvroSchema, { logicalTypes, references = [] }: AvroTypeOptions): Type {
   const avsc = loadAvsc();
+  const guarded = guardedTypes(avsc);
+  const ofLogical = new WeakSet<object>();
   // Shared by the schemas, so that the later find the names of the earlier.
   const options = {
     registry: {},
-    typeHook: (part: unknown) => {
+    typeHook: (part: unknown, inner: unknown) => {
       const { type, logicalType } = (
         typeof part === 'object' && part !== null ? part : {}
       ) as Partial<AvroSchemaObject>;
-      if (part !== 'long' && (type !== 'long' || isKnown(logicalTypes, logicalType))) return undefined;
-      return (long ??= exactLong(avsc));
+      if (part !== 'long' && isKnown(logicalTypes, logicalType) && !ofLogical.delete(part as object)) {
+        // avsc makes the logical type, and comes back for what is under it.
+        if (type === 'array' || type === 'map') ofLogical.add(part as object);
+        return undefined;
+      }
+      if (type === 'array' || type === 'map') return new guarded[type](part, inner);
+      return part === 'long' || type === 'long' ? (long ??= exactLong(avsc)) : undefined;
     },
     ...(logicalTypes === undefined ? {} : { logicalTypes: { ...logicalTypes } }),
   } as never;
   for (const reference of references) avsc.Type.forSchema(reference as never, options);
-  return avsc.Type.forSchema(schema as never, options);
+  return refuseProtoFields(avsc.Type.forSchema(schema as never, options));
 }
 
 let long: Type | undefined;
@@ -153,14 +161,19 @@ export function decodeAvro(
   at: number,
   end: number,
 ): unknown {
+  let why = 'it does not fit the schema';
   try {
+    limitRecordTo(end);
     const decoded: Decoded = type.decode(bytes, at, resolver);
     if (decoded.offset === end) return decoded.value;
-  } catch {
+  } catch (error) {
     // What it reads beyond the end, or what a logical type makes of it, is not worth telling apart.
+    if (error instanceof AvroRefusal) why = error.why;
+  } finally {
+    limitRecordTo(Infinity);
   }
   throw deserializationFailed(serde, {
-    why: 'it does not fit the schema',
+    why,
     payload: bytes.toString('latin1', at, end),
   });
 }

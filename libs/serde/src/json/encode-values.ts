@@ -1,5 +1,6 @@
 // Owns writing single values as JSON.stringify would, into bytes. Each returns the position behind what it wrote, or -1
 // where JSON.stringify must be asked about the whole object.
+import { JSON_DEPTH_MAX, mayNestBeyond } from './json-text.ts';
 import { STRING_BYTES } from './scan.ts';
 
 export type TextBuffer = Buffer & { utf8Write(text: string, offset: number, length: number): number };
@@ -144,7 +145,9 @@ export function writeOther(bytes: TextBuffer, at: number, value: unknown, limit:
     const end = writeArray(bytes, at, value, limit);
     if (end >= 0) return end;
   }
-  return writeText(bytes, at, JSON.stringify(value), limit);
+  const text = JSON.stringify(value);
+  // How deep it lies in the whole is not known here.
+  return mayNestBeyond(text, JSON_DEPTH_MAX / 2) ? -1 : writeText(bytes, at, text, limit);
 }
 
 /** An array of plain values; -1 for all others. */

@@ -1,7 +1,7 @@
 // Owns the out-of-line parts of generated decoders: the values too long or too odd for the fast path, read from a range of
 // bytes whose text (one character a byte) is at hand. Each reads one value and leaves the position behind it in `scan.at`.
 // None is ever wrong about what it accepts; what it does not accept is FAIL, and JSON.parse has the last word.
-import { parseJson } from './json-text.ts';
+import { JSON_DEPTH_MAX, mayNestBeyond, parseJson } from './json-text.ts';
 
 export const FAIL: unique symbol = Symbol('millrace.json.fail');
 
@@ -201,7 +201,8 @@ function textPart(bytes: Uint8Array, start: number, end: number): string | typeo
 
 function parsePart(bytes: Uint8Array, start: number, end: number): unknown {
   const text = textPart(bytes, start, end);
-  if (text === FAIL) return FAIL;
+  // How deep it lies in the record is not known here.
+  if (text === FAIL || mayNestBeyond(text, JSON_DEPTH_MAX / 2)) return FAIL;
   try {
     const value = parseJson(text);
     scan.at = end;

@@ -1,7 +1,7 @@
 // Owns learning the shape of JSON records: which keys in which order, and the exact text between the values. It reads text
 // that JSON.parse has accepted, so it need not refuse anything; what it does not want to speculate on has no shape.
 //
-// No shape: not an object; a key that is written with escapes, is not ASCII, occurs twice, is `__proto__` or an array index
+// No shape: not an object; a key that is written with escapes, is not ASCII, occurs twice, is `__proto__`, `constructor` or an array index
 // (JSON.parse orders those first, and so would an object literal, but their speed is another).
 
 const FIELDS_MAX = 64;
@@ -68,7 +68,9 @@ class Learner {
       const quoted = this.take(STRING);
       const key = quoted.slice(1, -1);
       if (key.includes('\\') || !PLAIN_KEY.test(key) || ARRAY_INDEX.test(key)) return undefined;
-      if (key === '__proto__' || seen.has(key) || ++this.fields > FIELDS_MAX) return undefined;
+      // What `constructor` holds is looked at by json-text.ts.
+      if (key === '__proto__' || key === 'constructor' || seen.has(key) || ++this.fields > FIELDS_MAX)
+        return undefined;
       seen.add(key);
       this.take(WHITESPACE);
       this.at++; // the colon

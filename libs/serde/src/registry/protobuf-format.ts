@@ -165,8 +165,10 @@ function protobufReader(
       if (message !== ownName) throw deserializationFailed(name, { why: `it is a message ${message}` });
       try {
         // A copy: fields of type `bytes` are views of what is decoded.
-        const decoded = own.decode(Buffer.from(bytes.subarray(place.next, end)));
+        const payload = Buffer.from(bytes.subarray(place.next, end));
+        const decoded = own.decode(payload);
         const value = own.toObject(decoded, wide ? WIDE : NARROW);
+        if (payload.includes('__proto__')) refuseProtoKeys(value);
         return wide ? withNumbers(value) : value;
       } catch {
         throw deserializationFailed(name, {
@@ -176,6 +178,13 @@ function protobufReader(
       }
     },
   };
+}
+
+/** As of JSON: copied by assignment, the key of a map would become the copy's prototype. @throws Error */
+function refuseProtoKeys(value: unknown): void {
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return;
+  if (Object.hasOwn(value, '__proto__')) throw new Error('a map has the key __proto__');
+  for (const inner of Object.values(value)) refuseProtoKeys(inner);
 }
 
 const NARROW = { defaults: true, arrays: true, objects: true };
