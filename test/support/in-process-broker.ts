@@ -239,6 +239,7 @@ class InProcessReader implements RecordReader {
         highWatermark: log.end,
         lastStableOffset: log.end,
         byteLength: bytes,
+        heldBytes: bytes,
       };
     }
     return undefined;

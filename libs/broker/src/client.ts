@@ -21,6 +21,8 @@ export interface BrokerClientOptions {
   readonly requestTimeoutMs?: number;
   /** Age at which metadata is asked for anew when a partition count is wanted, milliseconds. Default 60,000. */
   readonly metadataMaxAgeMs?: number;
+  /** What a fetched batch may unfold to. Default 64 MiB. */
+  readonly decompressedBytesMax?: number;
   /** Sends heartbeats while the event loop cannot. The client closes it. Default none. */
   readonly heartbeatGuard?: HeartbeatGuard;
 }
@@ -38,6 +40,9 @@ export function createBrokerClient(options: BrokerClientOptions): BrokerClient {
     clock: options.clock ?? systemClock,
     logger: options.logger ?? silentLogger,
     requestTimeoutMs: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS_DEFAULT,
+    ...(options.decompressedBytesMax === undefined
+      ? {}
+      : { decompressedBytesMax: options.decompressedBytesMax }),
   });
   const metadataMaxAgeMs = options.metadataMaxAgeMs ?? METADATA_MAX_AGE_MS_DEFAULT;
   const admin = new KafkaBrokerAdmin(cluster);

@@ -1,6 +1,7 @@
 // Owns the client's configuration in KafkaJS's shape: its defaults and its checks. One error lists every fault with the
 // option's path. It never prints a secret.
 import type * as tls from 'node:tls';
+import { DECOMPRESSED_BYTES_LIMIT, DECOMPRESSED_BYTES_MAX } from '#libs/broker';
 import { FatalError } from '#libs/core';
 import { parseBrokerAddress, type BrokerAddress } from './connection/address.ts';
 
@@ -43,6 +44,8 @@ export interface KafkaConfig {
   };
   /** Largest answer accepted, in bytes. Default 100 MiB. */
   readonly maxFrameBytes?: number;
+  /** What a fetched batch may unfold to, in bytes. Default 64 MiB, at most 256 MiB. */
+  readonly maxDecompressedBytes?: number;
 }
 
 /** The configuration with its defaults, checked. */
@@ -72,6 +75,7 @@ const OPTIONS = new Set([
   'maxInFlightRequests',
   'retry',
   'maxFrameBytes',
+  'maxDecompressedBytes',
 ]);
 
 /** KafkaJS options that mean nothing here, each with the reason. */
@@ -133,6 +137,15 @@ export function parseKafkaConfig(config: KafkaConfig): KafkaSettings {
       1024 ** 3,
     ),
   };
+  // Of the batches, which this library does not look into.
+  checkInteger(
+    faults,
+    'maxDecompressedBytes',
+    options['maxDecompressedBytes'],
+    DECOMPRESSED_BYTES_MAX,
+    1024 * 1024,
+    DECOMPRESSED_BYTES_LIMIT,
+  );
   if (settings.retryTimeInitialMs > settings.retryTimeMaxMs) {
     faults.push('kafka.retry.initialRetryTime: must not exceed kafka.retry.maxRetryTime');
   }

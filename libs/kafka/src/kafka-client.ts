@@ -15,6 +15,9 @@ export function createKafkaClient(config: KafkaConfig, deps: KafkaDeps): BrokerC
     clock: deps.clock,
     logger: deps.logger,
     heartbeatGuard: new HeartbeatThread(config, deps),
+    ...(config.maxDecompressedBytes === undefined
+      ? {}
+      : { decompressedBytesMax: config.maxDecompressedBytes }),
     ...(config.requestTimeout === undefined ? {} : { requestTimeoutMs: config.requestTimeout }),
   });
 }

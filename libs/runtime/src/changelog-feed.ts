@@ -219,7 +219,7 @@ export class ChangelogFeed {
     const feeding = this.feeding.get(formatTopicPartition(chunk.topic, chunk.partition));
     if (feeding === undefined) return;
     feeding.chunks.push(chunk);
-    this.bufferedBytes += chunk.byteLength;
+    this.bufferedBytes += chunk.heldBytes;
     this.pump(feeding);
   }
 
@@ -298,7 +298,7 @@ export class ChangelogFeed {
     feeding.chunks.shift();
     feeding.batchIndex = 0;
     store.position = chunk.nextOffset;
-    this.release(chunk.byteLength);
+    this.release(chunk.heldBytes);
     store.task.events.onAdvance(store);
   }
 
@@ -313,11 +313,11 @@ export class ChangelogFeed {
 
   private dropChunks(feeding: Feeding): void {
     feeding.batchIndex = 0;
-    for (const chunk of feeding.chunks.splice(0)) this.release(chunk.byteLength);
+    for (const chunk of feeding.chunks.splice(0)) this.release(chunk.heldBytes);
   }
 
-  private release(byteLength: number): void {
-    this.bufferedBytes -= byteLength;
+  private release(heldBytes: number): void {
+    this.bufferedBytes -= heldBytes;
     const onRoom = this.onRoom;
     this.onRoom = null;
     onRoom?.();

@@ -89,7 +89,7 @@ export class RecordQueue {
 
   offer(chunk: FetchedChunk): void {
     this.waiting.push(chunk);
-    this.bufferedBytes += chunk.byteLength;
+    this.bufferedBytes += chunk.heldBytes;
     this.flow.bytes += chunk.byteLength;
   }
 
@@ -194,7 +194,7 @@ export class RecordQueue {
   private finishChunk(): void {
     if (this.chunk === null) return;
     this.nextOffset = this.chunk.nextOffset;
-    this.bufferedBytes -= this.chunk.byteLength;
+    this.bufferedBytes -= this.chunk.heldBytes;
     this.chunk = null;
     for (let i = 0; i < this.pieceCount; i++) this.pool[i]!.clear();
     this.pieceCount = 0;

@@ -30,6 +30,7 @@ function chunkOf(sizes: readonly number[]): FetchedChunk {
     highWatermark: key,
     lastStableOffset: key,
     byteLength: 1_000,
+    heldBytes: 1_000,
   };
 }
 

@@ -1,6 +1,7 @@
 // Owns what all state machines share: the port, the clock, the caches, and the way to ask a coordinator or a leader.
 // It holds no state of any machine.
 import { MillraceError } from '#libs/core';
+import { DECOMPRESSED_BYTES_MAX } from '../compression/index.ts';
 import type { Clock, Logger } from '#libs/core';
 import { finalRpcError, isRpcFailure } from '../protocol/errors.ts';
 import type { ApiName, RpcAnswers, RpcLane, RpcPort, RpcRequests, RpcTarget } from '../rpc/index.ts';
@@ -15,6 +16,8 @@ export interface ClusterOptions {
   readonly logger: Logger;
   /** Longest wait for one answer, milliseconds. Long polls add their own wait. */
   readonly requestTimeoutMs: number;
+  /** What a fetched batch may unfold to. Default 64 MiB. */
+  readonly decompressedBytesMax?: number;
 }
 
 export class Cluster {
@@ -22,6 +25,7 @@ export class Cluster {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly requestTimeoutMs: number;
+  readonly decompressedBytesMax: number;
   readonly metadata: MetadataCache;
   readonly coordinators: CoordinatorCache;
   #closed = false;
@@ -31,6 +35,7 @@ export class Cluster {
     this.clock = options.clock;
     this.logger = options.logger;
     this.requestTimeoutMs = options.requestTimeoutMs;
+    this.decompressedBytesMax = options.decompressedBytesMax ?? DECOMPRESSED_BYTES_MAX;
     this.metadata = new MetadataCache(options.rpc, options.clock, options.logger, options.requestTimeoutMs);
     this.coordinators = new CoordinatorCache(options.rpc, this.metadata);
   }

@@ -7,11 +7,13 @@ import { corruptCompressedData, decompressedTooLarge } from './errors.ts';
 import { lz4Compress, lz4Decompress } from './lz4.ts';
 import { snappyDecompress } from './snappy.ts';
 
-/** What one batch may unfold to unless told otherwise: it must also fit one string. */
-export const DECOMPRESSED_BYTES_MAX = 256 * 1024 * 1024;
+/** What one batch may unfold to unless told otherwise. It is held three times while it is decoded. */
+export const DECOMPRESSED_BYTES_MAX = 64 * 1024 * 1024;
+/** What may be told: more does not fit the string that it becomes. */
+export const DECOMPRESSED_BYTES_LIMIT = 256 * 1024 * 1024;
 
 export interface DecompressionLimits {
-  /** Bytes one batch may unfold to. Default 256 MiB. */
+  /** Bytes one batch may unfold to. Default 64 MiB. */
   readonly maxBytes: number;
 }
 

@@ -16,7 +16,8 @@ export function decompressedTooLarge(type: CompressionType, maxBytes: number): M
   return new MillraceError({
     code: 'MILLRACE_BATCH_TOO_LARGE',
     message: `A ${type}-compressed batch decompresses to more than ${maxBytes} bytes.`,
-    remedy: 'If the data is meant to be so, produce smaller batches; if not, find who wrote it.',
+    remedy:
+      'If the data is meant to be so, produce smaller batches or raise `kafka.maxDecompressedBytes`; if not, find who wrote it.',
     context: { compression: type, maxBytes },
   });
 }

@@ -5,7 +5,7 @@ import type { RecordBatchView } from '../record-batch/index.ts';
 export type IsolationLevel = 'read_uncommitted' | 'read_committed';
 
 /**
- * What one fetch brought of one partition: decompressed, CRC-checked data batches in offset order.
+ * What one fetch brought of one partition, or a part of it where it unfolds to much: decompressed, CRC-checked data batches in offset order.
  * Control batches and aborted batches are left out, yet `nextOffset` lies behind them, so a chunk may hold no batch.
  */
 export interface FetchedChunk {
@@ -21,8 +21,10 @@ export interface FetchedChunk {
   readonly highWatermark: number;
   /** Under read_committed nothing at or above this offset is delivered. */
   readonly lastStableOffset: number;
-  /** Size on the wire, for the caller's budget. */
+  /** Size on the wire. */
   readonly byteLength: number;
+  /** What it takes in memory, for the caller's budget: as it came, and what was compressed unfolded. */
+  readonly heldBytes: number;
 }
 
 export interface RecordReaderOptions {

@@ -82,6 +82,7 @@ function absorbRecords(
     highWatermark: answer.highWatermark,
     lastStableOffset: answer.lastStableOffset,
     byteLength: records.length,
+    heldBytes: records.length,
   });
 }
 

@@ -76,9 +76,15 @@ export class PartitionReading {
     if (chunk.leaderEpoch >= 0) this.fetchEpoch = chunk.leaderEpoch;
   }
 
-  /** The oldest chunk. */
-  shift(): FetchedChunk {
-    const chunk = this.chunks.shift()!;
+  /** The oldest chunk, or its first `count` batches; `unfoldedBytes` of what was compressed in them is in memory besides. */
+  shift(count: number, unfoldedBytes: number): FetchedChunk {
+    let chunk = this.chunks.shift()!;
+    if (count < chunk.batches.length) {
+      const [first, rest] = splitChunk(chunk, count);
+      this.chunks.unshift(rest);
+      chunk = first;
+    }
+    if (unfoldedBytes > 0) chunk = { ...chunk, heldBytes: chunk.byteLength + unfoldedBytes };
     this.bufferedBytes -= chunk.byteLength;
     this.position = chunk.nextOffset;
     return chunk;
@@ -89,4 +95,23 @@ export class PartitionReading {
     this.chunks = [];
     this.bufferedBytes = 0;
   }
+}
+
+/** Before and behind its first `count` batches. Each is as if a fetch had brought it. */
+function splitChunk(chunk: FetchedChunk, count: number): readonly [FetchedChunk, FetchedChunk] {
+  const batches = chunk.batches.slice(0, count);
+  const { nextOffset, partitionLeaderEpoch: leaderEpoch } = batches.at(-1)!;
+  let byteLength = 0;
+  for (const batch of batches) byteLength += batch.bytes.length;
+  const restLength = chunk.byteLength - byteLength;
+  return [
+    { ...chunk, batches, nextOffset, leaderEpoch, byteLength, heldBytes: byteLength },
+    {
+      ...chunk,
+      startOffset: nextOffset,
+      batches: chunk.batches.slice(count),
+      byteLength: restLength,
+      heldBytes: restLength,
+    },
+  ];
 }

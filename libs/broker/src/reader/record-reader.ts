@@ -27,6 +27,8 @@ import { inPartition, partitionMissing, topicRecreated } from './reading-errors.
 const MAX_BUFFERED_BYTES_DEFAULT = 32 * 1024 * 1024;
 const FETCH_MAX_BYTES_DEFAULT = 16 * 1024 * 1024;
 const PARTITION_MAX_BYTES_DEFAULT = 2 * 1024 * 1024;
+/** What one chunk unfolds to, and the last of its batches. */
+const UNFOLDED_BYTES_PER_CHUNK = 4 * 1024 * 1024;
 /** Short, because a partition that is assigned while a fetch waits has its turn only after it. */
 const FETCH_MAX_WAIT_MS_DEFAULT = 100;
 const FETCH_MIN_BYTES_DEFAULT = 1;
@@ -114,8 +116,16 @@ export class KafkaRecordReader implements RecordReader {
       throw reading.error!;
     }
     const chunk = reading.chunks[0]!;
+    let count = 0;
+    let unfoldedBytes = 0;
     try {
-      for (const batch of chunk.batches) batch.recordSection();
+      for (const batch of chunk.batches) {
+        const section = batch.recordSection({ maxBytes: this.#cluster.decompressedBytesMax });
+        count++;
+        if (batch.compression !== 'none') unfoldedBytes += section.length;
+        // The others wait as they are: a megabyte of them may be gigabytes.
+        if (unfoldedBytes >= UNFOLDED_BYTES_PER_CHUNK) break;
+      }
     } catch (error) {
       reading.chunks = [];
       reading.bufferedBytes = 0;
@@ -124,10 +134,10 @@ export class KafkaRecordReader implements RecordReader {
       this.#enqueue(reading);
       throw reading.error;
     }
-    reading.shift();
+    const taken = reading.shift(count, unfoldedBytes);
     this.#enqueue(reading);
     this.#schedulePump();
-    return chunk;
+    return taken;
   }
 
   waitForChunk(timeoutMs: number): Promise<void> {

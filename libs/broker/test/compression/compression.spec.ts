@@ -53,9 +53,23 @@ describe('compression', () => {
     },
   );
 
+  it.each(['gzip', 'lz4', 'zstd'] as const)(
+    'refuses %s frames that together unfold beyond the limit',
+    (type) => {
+      const bomb = pack(type, Buffer.alloc(700_000));
+      let length = 0;
+      try {
+        length = decompress(type, Buffer.concat([bomb, bomb, bomb]), { maxBytes: 1_000_000 }).length;
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'MILLRACE_BATCH_TOO_LARGE' });
+      }
+      expect(length).toBeLessThanOrEqual(1_000_000);
+    },
+  );
+
   it('allocates nothing for a Snappy block that announces more than it can hold', () => {
     const liar = Buffer.from([0x80, 0x80, 0x80, 0x40, 0, 0, 0]);
-    expect(() => decompress('snappy', liar)).toThrow(
+    expect(() => decompress('snappy', liar, { maxBytes: 256 * 1024 * 1024 })).toThrow(
       expect.objectContaining({ code: 'MILLRACE_CORRUPT_BATCH' }),
     );
   });

@@ -76,6 +76,7 @@ const WHOLE_NUMBERS = [
   'kafka.requestTimeout',
   'kafka.maxInFlightRequests',
   'kafka.maxFrameBytes',
+  'kafka.maxDecompressedBytes',
   'kafka.retry.initialRetryTime',
   'kafka.retry.maxRetryTime',
   'control.port',
