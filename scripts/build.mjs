@@ -38,6 +38,7 @@ function fingerprint(files) {
     'tsconfig.base.json',
     'tsconfig.libs.json',
     'tsconfig.nest.json',
+    'tsconfig.dashboard.json',
     'package-lock.json',
   ]) {
     const { mtimeMs, size } = statSync(join(root, file));
@@ -61,11 +62,15 @@ if (built !== current) {
   const started_ms = performance.now();
   process.stdout.write('Building ... ');
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  const { status, stdout } = spawnSync(process.execPath, [tsc, '-b', 'tsconfig.nest.json', '--pretty'], {
-    cwd: root,
-    encoding: 'utf8',
-    maxBuffer: 64 * 1024 * 1024,
-  });
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    [tsc, '-b', 'tsconfig.nest.json', 'tsconfig.dashboard.json', '--pretty'],
+    {
+      cwd: root,
+      encoding: 'utf8',
+      maxBuffer: 64 * 1024 * 1024,
+    },
+  );
   if (status !== 0) {
     console.log(`failed\n${stdout}`);
     process.exit(1);
@@ -75,6 +80,10 @@ if (built !== current) {
     mkdirSync(join(root, 'dist', dirname(file)), { recursive: true });
     cpSync(join(root, file), join(root, 'dist', file));
   }
+  // The dashboard shows the pages of error codes, and docs/ is not published.
+  cpSync(join(root, 'docs/errors'), join(root, 'dist/libs/control/src/dashboard/errors'), {
+    recursive: true,
+  });
   writeFileSync(stampPath, current);
   console.log(`done in ${((performance.now() - started_ms) / 1000).toFixed(1)} s`);
 }

@@ -2,11 +2,13 @@
 import { MillraceError } from '#libs/core';
 import type { Clock } from '#libs/core';
 import type { StreamsApplication } from '#libs/millrace';
+import { History } from './history.ts';
 import { RateMeter } from './rates.ts';
 
 export interface Served {
   readonly application: StreamsApplication;
   readonly rates: RateMeter;
+  readonly history: History;
 }
 
 export class Applications {
@@ -14,10 +16,11 @@ export class Applications {
 
   constructor(applications: readonly StreamsApplication[], clock: Clock) {
     this.byId = new Map(
-      applications.map((application) => [
-        application.applicationId,
-        { application, rates: new RateMeter(application, clock) },
-      ]),
+      applications.map((application) => {
+        const history = new History();
+        const rates = new RateMeter(application, clock, history);
+        return [application.applicationId, { application, rates, history }];
+      }),
     );
   }
 

@@ -1,6 +1,8 @@
 // Owns records and bytes per second of each flow, from totals that are looked at every other second. Nothing is counted here.
 import type { Clock, Timer } from '#libs/core';
 import type { InputFlow, OutputFlow } from '#libs/millrace';
+import { SAMPLE_MS } from './history.ts';
+import type { History } from './history.ts';
 import type { ControlledApplication } from './options.ts';
 
 export interface Rate {
@@ -25,7 +27,6 @@ interface Sample {
   readonly totals: ReadonlyMap<string, { readonly records: number; readonly bytes: number }>;
 }
 
-const INTERVAL_MS = 2_000;
 /** Rates are those of the last ten seconds. */
 const SAMPLES_MAX = 5;
 
@@ -33,16 +34,20 @@ export class RateMeter {
   private readonly clock: Clock;
   private readonly application: Pick<ControlledApplication, 'insight'>;
   private readonly samples: Sample[] = [];
+  private readonly history: History;
   private timer: Timer | null = null;
 
-  constructor(application: Pick<ControlledApplication, 'insight'>, clock: Clock) {
+  constructor(application: Pick<ControlledApplication, 'insight'>, clock: Clock, history: History) {
     this.application = application;
     this.clock = clock;
+    this.history = history;
   }
 
   start(): void {
-    this.sample(this.application.insight());
-    this.timer = this.clock.schedule(INTERVAL_MS, () => this.start(), true);
+    const insight = this.application.insight();
+    this.sample(insight);
+    this.history.note(insight);
+    this.timer = this.clock.schedule(SAMPLE_MS, () => this.start(), true);
   }
 
   stop(): void {
@@ -53,7 +58,7 @@ export class RateMeter {
   rated(flows: Flows): RatedFlows {
     const now = this.clock.monotonic();
     // One that is as good as now says nothing.
-    const since = this.samples.find(({ at }) => now - at >= INTERVAL_MS / 4);
+    const since = this.samples.find(({ at }) => now - at >= SAMPLE_MS / 4);
     const seconds = since === undefined ? 0 : (now - since.at) / 1_000;
     const rate = (key: string, { records, bytes }: { records: number; bytes: number }): Rate => {
       if (since === undefined) return { recordsPerSecond: null, bytesPerSecond: null };

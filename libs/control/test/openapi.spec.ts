@@ -107,6 +107,7 @@ describe('GET /openapi.json', () => {
       `get ${of}/errors getErrors`,
       `get ${of}/events streamEvents`,
       `get ${of}/flows getFlows`,
+      `get ${of}/history getHistory`,
       `get ${of}/lag getLag`,
       `get ${of}/restores getRestores`,
       `get ${of}/tasks listTasks`,
@@ -132,6 +133,7 @@ describe('the answers about a running application', () => {
     ['/flows', answers.flows],
     ['/epochs', answers.epochs],
     ['/restores', answers.restores],
+    ['/history', answers.history],
     ['/errors', answers.errors],
     ['/configuration', answers.configuration],
   ])('have the shape that is described: %s', async (path, schema) => {

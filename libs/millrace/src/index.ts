@@ -51,6 +51,28 @@ export type {
   ResetTopic,
   ResetTransaction,
 } from './reset/index.ts';
+export { dumpChangelog } from './changelogs/index.ts';
+export type { ChangelogRow, DumpChangelogOptions, ReadProgress } from './changelogs/index.ts';
+export { groupLag, groupTasks } from './group-view/index.ts';
+export type {
+  GroupLag,
+  GroupLagOptions,
+  GroupTasks,
+  GroupTasksOptions,
+  MemberTasks,
+  PartitionLag,
+} from './group-view/index.ts';
+export { verifyState } from './verify/index.ts';
+export type {
+  Difference,
+  DifferenceKind,
+  StoredSide,
+  StoreVerification,
+  TaskVerification,
+  VerifyOptions,
+  VerifyProgress,
+  VerifyReport,
+} from './verify/index.ts';
 export {
   AnyStore,
   PAGE_ROWS_MAX,
@@ -286,6 +308,7 @@ export type {
   FailureStage,
   HistogramFigures,
   InputFlow,
+  InstanceFigures,
   IssueFigures,
   LifecycleListener,
   LoopFigures,

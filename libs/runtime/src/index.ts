@@ -25,6 +25,7 @@ export type {
   EpochFigures,
   HistogramFigures,
   InputFlow,
+  InstanceFigures,
   IssueFigures,
   LoopFigures,
   OutputFlow,
@@ -52,4 +53,4 @@ export * from './queries/index.ts';
 // For measurements: assignments happen inside the group.
 export { assignTasks } from './assignor/assign-tasks.ts';
 export type { AssignableMember, AssignableTask, GroupAssignment } from './assignor/contract.ts';
-export { encodeAssignmentData, encodeMemberData } from './assignor/group-data.ts';
+export { decodeAssignmentData, encodeAssignmentData, encodeMemberData } from './assignor/group-data.ts';

@@ -129,6 +129,7 @@ export class StreamsRuntime {
       transactionalId: worker?.transactionalId ?? null,
       figures,
       tasks: this.lifecycle.ended ? [] : (worker?.tasks ?? []),
+      instances: this.lifecycle.ended ? [] : (worker?.queryable.directory.figures ?? []),
       ...this.insightLog.figures,
     };
   }

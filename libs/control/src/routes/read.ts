@@ -1,6 +1,8 @@
 // Owns the routes that show what is. None of them changes anything, and none asks Kafka: they read what the process knows.
+import { createRequire } from 'node:module';
 import type { FastifyInstance } from 'fastify';
 import type { z } from 'zod';
+import { SAMPLE_MS } from '../history.ts';
 import { unknownTaskOf } from '../unknown-task.ts';
 import type { Applications, Served } from '../applications.ts';
 import * as answers from '../schemas/answers.ts';
@@ -9,6 +11,11 @@ import { OF_APPLICATION, OF_TASK } from './parameters.ts';
 import type { ApplicationParams, TaskParams } from './parameters.ts';
 
 const EPOCHS_MAX = 256;
+
+/** Of this package. */
+const { version: VERSION } = createRequire(import.meta.url)('millrace/package.json') as {
+  readonly version: string;
+};
 
 export function registerReadRoutes(
   server: FastifyInstance,
@@ -25,6 +32,7 @@ export function registerReadRoutes(
     handler: () => ({
       applications: applications.all.map((served) => summaryOf(served)),
       actionsAllowed: allowActions,
+      version: VERSION,
     }),
   });
 
@@ -147,6 +155,35 @@ export function registerReadRoutes(
       const { epochs, commits } = applications.find(request.params.application).application.insight();
       return { epochs: epochs.slice(-(request.query.limit ?? EPOCHS_MAX)), commits };
     },
+  );
+
+  server.get<ApplicationParams & { Querystring: { after?: number } }>(
+    '/v1/applications/:application/history',
+    {
+      schema: {
+        operationId: 'getHistory',
+        summary: 'The last 15 minutes in steps of 2 s, oldest first: for charts',
+        tags: ['applications'],
+        params: OF_APPLICATION,
+        querystring: {
+          type: 'object',
+          properties: {
+            after: {
+              type: 'number',
+              minimum: 0,
+              default: 0,
+              description: 'Only samples later than this `at`.',
+            },
+          },
+          additionalProperties: false,
+        },
+        response: responses(answers.history),
+      },
+    },
+    (request) => ({
+      intervalMs: SAMPLE_MS,
+      samples: applications.find(request.params.application).history.after(request.query.after ?? 0),
+    }),
   );
 
   server.get<TaskParams>(

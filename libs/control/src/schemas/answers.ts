@@ -11,7 +11,11 @@ export const error = z.object({
   }),
 });
 
-export const applications = z.object({ applications: z.array(shapes.summary), actionsAllowed: z.boolean() });
+export const applications = z.object({
+  applications: z.array(shapes.summary),
+  actionsAllowed: z.boolean(),
+  version: z.string().describe('Of the package millrace.'),
+});
 
 export const application = shapes.insight;
 
@@ -51,6 +55,8 @@ export const epochs = z.object({
     longestMs: z.number(),
   }),
 });
+
+export const history = z.object({ intervalMs: z.number(), samples: z.array(shapes.historySample) });
 
 export const restores = z.object({
   restoring: z.array(shapes.restoreProgress),

@@ -9,6 +9,7 @@ import type {
   EpochFigures,
   HistogramFigures,
   InputFlow,
+  InstanceFigures,
   IssueFigures,
   LoopFigures,
   OutputFlow,
@@ -19,6 +20,7 @@ import type {
   RuntimeFigures,
   TaskFigures,
 } from '#libs/millrace';
+import type { HistorySample } from '../history.ts';
 import { textAs } from './json-schema.ts';
 
 const count = z.number().int().min(0);
@@ -217,6 +219,13 @@ export const summary = z.object({
   error: failure.nullable(),
 });
 
+const instance = z.object({
+  applicationServer: z.string().nullable(),
+  isLocal: z.boolean(),
+  active: names,
+  standby: names,
+}) satisfies z.ZodType<InstanceFigures>;
+
 const commits = z.object({ committed: count, aborted: count, totalMs: ms, longestMs: ms });
 const rebalances = z.object({ total: count, lost: count, last: z.array(rebalance) });
 
@@ -226,6 +235,7 @@ export const insight = summary.extend({
   transactionalId: z.string().nullable(),
   figures: (figures as unknown as z.ZodType<RuntimeFigures>).nullable(),
   tasks: z.array(task),
+  instances: z.array(instance),
   inputs: z.array(inputFlow),
   outputs: z.array(outputFlow),
   epochs: z.array(epoch),
@@ -237,6 +247,23 @@ export const insight = summary.extend({
   rebalances,
   loop,
 }) satisfies z.ZodType<ApplicationInsight>;
+
+const perSecond = z.number().min(0);
+
+export const historySample = z.object({
+  at,
+  recordsInPerSecond: perSecond,
+  recordsOutPerSecond: perSecond,
+  bytesOutPerSecond: perSecond,
+  lag: z.number().nullable(),
+  lagMs: ms.nullable(),
+  latencyP50Ms: ms.nullable(),
+  latencyP99Ms: ms.nullable(),
+  committedEpochs: count,
+  abortedEpochs: count,
+  commitMs: ms.nullable(),
+  busy: z.number().min(0).max(1),
+}) satisfies z.ZodType<HistorySample>;
 
 const node = z.object({
   name: z.string(),

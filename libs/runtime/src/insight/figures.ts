@@ -198,6 +198,15 @@ export interface LoopFigures {
   readonly longestTurnAt: number | null;
 }
 
+/** An instance with its tasks, as the group's leader told of it at the last rebalance. */
+export interface InstanceFigures {
+  /** `host:port`; `null`: of this instance, which has not said. */
+  readonly applicationServer: string | null;
+  readonly isLocal: boolean;
+  readonly active: readonly string[];
+  readonly standby: readonly string[];
+}
+
 /** What an instance tells of its runtime at one moment. */
 export interface RuntimeInsight {
   readonly at: number;
@@ -207,6 +216,8 @@ export interface RuntimeInsight {
   /** `null` before the worker exists. */
   readonly figures: RuntimeFigures | null;
   readonly tasks: readonly TaskFigures[];
+  /** Those that have an `applicationServer`, as far as this one knows. */
+  readonly instances: readonly InstanceFigures[];
   readonly inputs: readonly InputFlow[];
   readonly outputs: readonly OutputFlow[];
   /** Oldest first. */

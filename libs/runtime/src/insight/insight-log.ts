@@ -132,7 +132,10 @@ export class InsightLog {
     this.longestTurnAt = this.clock.now();
   }
 
-  get figures(): Omit<RuntimeInsight, 'at' | 'startedAt' | 'transactionalId' | 'figures' | 'tasks'> {
+  get figures(): Omit<
+    RuntimeInsight,
+    'at' | 'startedAt' | 'transactionalId' | 'figures' | 'tasks' | 'instances'
+  > {
     const { epochs, flows, turns, busyMs, longestTurnMs, longestTurnAt } = this;
     const loop: LoopFigures = { turns, busyMs, longestTurnMs, longestTurnAt };
     return {
@@ -153,7 +156,8 @@ export class InsightLog {
 /** What there is to tell before there is a runtime. */
 export function noInsight(clock: Clock): RuntimeInsight {
   const { figures } = new InsightLog(clock);
-  return { at: clock.now(), startedAt: null, transactionalId: null, figures: null, tasks: [], ...figures };
+  const nothing = { startedAt: null, transactionalId: null, figures: null, tasks: [], instances: [] };
+  return { at: clock.now(), ...nothing, ...figures };
 }
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };

@@ -1,6 +1,7 @@
 // Owns what an instance knows of who runs which task: what the group told last, by the address that each instance has published. It decides
 // nothing, and may be behind: whoever goes by it has to bear that an answer is "not here".
 import type { TaskIdText } from '#libs/core';
+import type { InstanceFigures } from '../insight/figures.ts';
 
 /** Tasks of the instances that have published an address. */
 export interface HostTasks {
@@ -26,6 +27,16 @@ export class HostDirectory {
 
   get hosts(): readonly HostTasks[] {
     return this.entries;
+  }
+
+  /** For whoever looks on. */
+  get figures(): InstanceFigures[] {
+    return this.entries.map(({ host, active, standby }) => ({
+      applicationServer: host,
+      isLocal: host === this.ownHost,
+      active,
+      standby,
+    }));
   }
 
   activeHost(task: TaskIdText): string | null {
