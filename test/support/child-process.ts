@@ -35,13 +35,15 @@ function threadStates(pid: number): string[] {
   }
 }
 
-/** Runs a Node script on the Node that runs the specs, without Jest's own options. */
+/** Runs a Node script on the Node that runs the specs, without Jest's own options. `cwd`: the folder it runs in, by default ours. */
 export function startNode(
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
+  cwd: string = process.cwd(),
 ): RunningProcess {
   const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    cwd,
     env: { ...process.env, NODE_OPTIONS: '', ...environment },
   });
   let output = '';
