@@ -10,3 +10,7 @@ export { aborted, say } from './say.ts';
 export { TerminalScreen } from './terminal-screen.ts';
 export type { Drawing } from './terminal-screen.ts';
 export { TopicTable } from './topic-table.ts';
+export { readFromOutside } from './outside-reader.ts';
+export type { OutsideReader, OutsideRecord } from './outside-reader.ts';
+export { startServiceProcess } from './service-process.ts';
+export type { ServiceProcess } from './service-process.ts';
