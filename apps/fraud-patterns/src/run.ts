@@ -44,7 +44,7 @@ export async function run(args: Arguments, signal: AbortSignal): Promise<number>
   const day = generateDay({ seed: args.seed });
   const publisher = cleanUp.use(await Publisher.connect(kafka));
   await publisher.rule(day.rules.first);
-  const outputs = cleanUp.use(await followOutputs(kafka));
+  const outputs = cleanUp.use(await followOutputs(kafka, args.once));
   const play = args.once ? playAtOnce : playSlowly;
   const done = await play({ day, publisher, start, outputs, rate: args.rate, cleanUp, signal });
   if (!done || signal.aborted) return signal.aborted ? 130 : 1;
@@ -76,6 +76,8 @@ async function playAtOnce({ day, publisher, start, outputs, signal }: Play): Pro
   const exitCode = await service.ended;
   if (exitCode !== 0) say(`The service ended with ${exitCode}.`);
   await allOutputs(day, outputs);
+  const alerts = valuesOf<Alert>(outputs, TOPICS.alerts).sort((a, b) => a.at - b.at);
+  for (const alert of alerts) say(alertLine(alert));
   return exitCode === 0;
 }
 
@@ -84,9 +86,8 @@ async function playSlowly(parts: Play): Promise<boolean> {
   const { day, publisher, start, outputs, rate, cleanUp, signal } = parts;
   const service = await start({ MILLRACE_CONTROL_PORT: '0' });
   cleanUp.defer(() => service.end('SIGTERM').then(() => undefined));
-  say(
-    `The service is process ${service.pid}, at ${service.url} (/health/ready, /cards/card-0001, /rules/spending-limit)\n`,
-  );
+  say(`The service is process ${service.pid}, at ${service.url} (/health/ready, /cards/card-0001)`);
+  say(`Its dashboard: ${service.dashboard}\n`);
   const isMorning = ({ at }: Transaction): boolean => at < day.rules.changedAt;
   // By arrival: what is of the morning and arrives after noon is of the second half.
   const noon = day.transactions.findIndex((transaction) => !isMorning(transaction));
@@ -129,8 +130,10 @@ async function prepareTopics(kafka: Kafka): Promise<void> {
   }
 }
 
-function followOutputs(kafka: Kafka): Promise<OutsideReader> {
+/** Lines are told as they come, unless everything comes at once. */
+function followOutputs(kafka: Kafka, quietly: boolean): Promise<OutsideReader> {
   return readFromOutside(kafka, [TOPICS.alerts, TOPICS.cardEvents, TOPICS.late], ({ topic, value }) => {
+    if (quietly) return;
     if (topic === TOPICS.alerts) say(alertLine(value as Alert));
     const line = topic === TOPICS.cardEvents ? cardEventLine(value as CardEvent) : null;
     if (line !== null) say(line);
