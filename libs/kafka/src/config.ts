@@ -222,6 +222,14 @@ function checkSasl(faults: string[], value: unknown): SaslConfig | null {
         faults.push('kafka.sasl.username: must be a non-empty string');
       if (typeof password !== 'string' || password === '')
         faults.push('kafka.sasl.password: must be a non-empty string');
+      // NUL ends a field of PLAIN: what stands behind it would be another one.
+      for (const [name, text] of [
+        ['username', username],
+        ['password', password],
+      ] as const) {
+        if (typeof text === 'string' && text.includes('\0'))
+          faults.push(`kafka.sasl.${name}: must not contain the character NUL`);
+      }
       if (value['oauthBearerProvider'] !== undefined) {
         faults.push(`kafka.sasl.oauthBearerProvider: contradicts mechanism "${mechanism}"`);
       }

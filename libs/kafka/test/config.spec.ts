@@ -66,6 +66,17 @@ describe('the Kafka configuration', () => {
     expect(faultsOf(config)).toHaveLength(1);
   });
 
+  it('takes no name or password that would be two fields of PLAIN', () => {
+    const faults = faultsOf({
+      brokers: ['a:1'],
+      sasl: { mechanism: 'plain', username: 'ada\0root', password: 'p\0q' },
+    });
+    expect(faults).toEqual([
+      'kafka.sasl.username: must not contain the character NUL',
+      'kafka.sasl.password: must not contain the character NUL',
+    ]);
+  });
+
   it('never repeats a secret', () => {
     const faults = faultsOf({
       brokers: [],

@@ -396,6 +396,16 @@ describe('malformed answers', () => {
     expect(error.message).toContain('maxFrameBytes');
   });
 
+  it('are small until the broker is known', async () => {
+    broker.on('ApiVersions', (request) => {
+      const head = Buffer.alloc(4);
+      head.writeInt32BE(1024 * 1024 + 1);
+      request.socket.write(head);
+    });
+    const error = await protocolError(connect().call(1, 'Heartbeat', HEARTBEAT));
+    expect(error.message).toContain('at most 1048576 are accepted');
+  });
+
   it('of a listener that speaks TLS or HTTP say so', async () => {
     broker.on('ApiVersions', (request) => request.socket.write(Buffer.from('15030300020228', 'hex')));
     expect((await protocolError(connect().call(1, 'Heartbeat', HEARTBEAT))).message).toContain(

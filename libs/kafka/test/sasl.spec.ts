@@ -179,6 +179,20 @@ describe('authentication', () => {
     expect(await client.call(1, 'Heartbeat', HEARTBEAT)).toEqual({ errorCode: 27 });
   });
 
+  it.each([
+    ['a token with a separator in it', { value: 'marked\x01auth=Bearer other' }],
+    ['an extension that is a token', { value: 't', extensions: { auth: 'marked' } }],
+    ['an extension with a separator in its value', { value: 't', extensions: { a: 'marked\x01auth=x' } }],
+  ])('sends nothing that was given as %s, nor shows it', async (_what, token) => {
+    const client = connect({ mechanism: 'oauthbearer', oauthBearerProvider: async () => token });
+    const failure = (await client
+      .call(1, 'Heartbeat', HEARTBEAT)
+      .catch((error: unknown) => error)) as RpcFailure;
+    expect((failure.cause as Error).message).toContain('oauthBearerProvider answered');
+    expect(String(failure.stack) + String((failure.cause as Error).stack)).not.toContain('marked');
+    expect(broker.requests.map(({ api }) => api)).not.toContain('SaslAuthenticate');
+  });
+
   it('is renewed on the same connection before the session ends, holding calls back meanwhile', async () => {
     const held: ReceivedRequest[] = [];
     broker.on('SaslAuthenticate', (request) => {

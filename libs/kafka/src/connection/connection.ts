@@ -20,6 +20,8 @@ import { openSocket } from './socket.ts';
 import { agreeOnVersions, type BrokerVersions } from './versions.ts';
 
 const CLIENT_SOFTWARE = { clientSoftwareName: 'millrace', clientSoftwareVersion: '0.1.0' };
+/** An answer before the connection is open is no larger: whoever answers is not known yet, and memory is taken for what it announces. */
+const GREETING_BYTES_MAX = 1024 * 1024;
 /** Share of a SASL session's lifetime after which it is renewed. */
 const REAUTHENTICATE_AT = 0.85;
 
@@ -49,6 +51,7 @@ export class Connection {
   onChange: () => void = () => undefined;
   readonly #deps: ConnectionDeps;
   readonly #clientId: string;
+  readonly #frames: FrameReader;
   #socket: Socket | null = null;
   #versions: BrokerVersions | null = null;
   /** Requests without an answer, oldest first from `#head`. */
@@ -80,6 +83,7 @@ export class Connection {
       throw connection.#closedBy!;
     }
     connection.#answers = 0;
+    connection.#frames.limitTo(deps.settings.frameBytesMax);
     deps.logger.debug('connected to broker', { broker: formatBrokerAddress(address) });
     return connection;
   }
@@ -88,6 +92,8 @@ export class Connection {
     this.address = address;
     this.#deps = deps;
     this.#clientId = deps.settings.clientId;
+    const greetingMax = Math.min(GREETING_BYTES_MAX, deps.settings.frameBytesMax);
+    this.#frames = new FrameReader(greetingMax, (frame) => this.#take(frame));
   }
 
   get versions(): BrokerVersions {
@@ -168,7 +174,7 @@ export class Connection {
 
   async #connect(): Promise<void> {
     const { settings, clock } = this.#deps;
-    const frames = new FrameReader(settings.frameBytesMax, (frame) => this.#take(frame));
+    const frames = this.#frames;
     const reading = {
       space: () => frames.space(),
       received: (byteLength: number) => {

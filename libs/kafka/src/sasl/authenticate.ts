@@ -11,6 +11,12 @@ import { ScramClient, ScramFault } from './scram.ts';
 /** One request and its answer on the connection being authenticated, ahead of all calls. */
 export type Exchange = <Request, Answer>(codec: Codec<Request, Answer>, request: Request) => Promise<Answer>;
 
+/** Visible ASCII: what is between the fields of the message must not be in one. */
+const BEARER_TOKEN = /^[\x21-\x7e]+$/;
+/** RFC 7628, section 3.1. */
+const EXTENSION_NAME = /^[A-Za-z]+$/;
+const EXTENSION_VALUE = /^[\x20-\x7e\t\r\n]*$/;
+
 const UNSUPPORTED_SASL_MECHANISM = 33;
 const ILLEGAL_SASL_STATE = 34;
 
@@ -80,7 +86,15 @@ async function bearerMessage(
   if (typeof token?.value !== 'string' || token.value === '') {
     throw new ConnectionFault('sasl.oauthBearerProvider answered no token');
   }
+  if (!BEARER_TOKEN.test(token.value))
+    throw new ConnectionFault('sasl.oauthBearerProvider answered a token with characters that no token has');
   let extensions = '';
-  for (const [key, value] of Object.entries(token.extensions ?? {})) extensions += `${key}=${value}\x01`;
+  for (const [key, value] of Object.entries(token.extensions ?? {})) {
+    if (!EXTENSION_NAME.test(key) || key === 'auth' || !EXTENSION_VALUE.test(value))
+      throw new ConnectionFault(
+        'sasl.oauthBearerProvider answered an extension that RFC 7628 does not allow',
+      );
+    extensions += `${key}=${value}\x01`;
+  }
   return Buffer.from(`n,,\x01auth=Bearer ${token.value}\x01${extensions}\x01`);
 }

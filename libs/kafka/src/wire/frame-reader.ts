@@ -7,7 +7,7 @@ const SCRATCH_BYTES = 64 * 1024;
 const MIN_FRAME_BYTES = 4;
 
 export class FrameReader {
-  readonly #maxFrameBytes: number;
+  #maxFrameBytes: number;
   readonly #onFrame: (frame: Buffer) => void;
   readonly #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
   #scratchUsed = 0;
@@ -17,6 +17,11 @@ export class FrameReader {
   constructor(maxFrameBytes: number, onFrame: (frame: Buffer) => void) {
     this.#maxFrameBytes = maxFrameBytes;
     this.#onFrame = onFrame;
+  }
+
+  /** From the next frame on. */
+  limitTo(maxFrameBytes: number): void {
+    this.#maxFrameBytes = maxFrameBytes;
   }
 
   /** Where the socket reads next; never empty. */
