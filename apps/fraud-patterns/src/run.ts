@@ -87,7 +87,7 @@ async function playSlowly(parts: Play): Promise<boolean> {
   const service = await start({ MILLRACE_CONTROL_PORT: '0' });
   cleanUp.defer(() => service.end('SIGTERM').then(() => undefined));
   say(`The service is process ${service.pid}, at ${service.url} (/health/ready, /cards/card-0001)`);
-  say(`Its dashboard: ${service.dashboard}\n`);
+  say(`Its dashboard: ${service.dashboard ?? 'none'}\n`);
   const isMorning = ({ at }: Transaction): boolean => at < day.rules.changedAt;
   // By arrival: what is of the morning and arrives after noon is of the second half.
   const noon = day.transactions.findIndex((transaction) => !isMorning(transaction));
