@@ -344,6 +344,8 @@ export class StreamsApplication {
       const interrupt = this.interruptStart;
       this.interruptStart = null;
       this.interrupted = true;
+      // Told first, so that the runtime takes what breaks off for its own end.
+      void this.runtime?.stop();
       await interrupt();
     }
     if (this.runtime !== null) await this.runtime.stop();

@@ -196,7 +196,8 @@ export class StreamsRuntime {
     try {
       launched = await this.launch();
     } catch (error) {
-      this.end(error);
+      // What a stop cut short has not failed.
+      this.end(this.stopRequested ? null : error);
       throw asFatal(error);
     }
     this.supervise(launched).catch((error: unknown) => this.end(error));
