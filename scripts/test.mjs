@@ -1,7 +1,7 @@
 // `npm test` and `npm run verify:quick`: runs every check in order, shows how long each took, and ends with the line
 // `tests: N passed, N failed[, N skipped]`. A static check counts as one failed test when it fails, as none when it passes.
 //
-//   node scripts/test.mjs            all: format, lint, types, architecture, unit, contract and integration tests
+//   node scripts/test.mjs            all: format, lint, types, architecture, audit, unit, contract and integration tests
 //   node scripts/test.mjs --quick    the inner loop: no broker, no integration tests
 
 import { spawn } from 'node:child_process';
@@ -50,6 +50,14 @@ const staticChecks = [
       'test',
     ),
   },
+  {
+    name: 'audit',
+    remedy: 'node scripts/audit.mjs',
+    path: join(root, 'scripts/audit.mjs'),
+    // In the inner loop nothing is asked of a registry.
+    scriptArguments: quick ? ['--offline'] : [],
+    alwaysShown: true,
+  },
 ];
 
 const totals = { passed: 0, failed: 0, skipped: 0 };
@@ -68,11 +76,14 @@ function runNode(commandArguments, stdio) {
   });
 }
 
-async function runStaticCheck({ name, path, scriptArguments, remedy }) {
+async function runStaticCheck({ name, path, scriptArguments, remedy, alwaysShown = false }) {
   const started_ms = performance.now();
   const { code, output } = await runNode([path, ...scriptArguments], 'pipe');
   console.log(`${code === 0 ? 'ok    ' : 'FAILED'} ${name} (${seconds(started_ms)})`);
-  if (code === 0) return;
+  if (code === 0) {
+    if (alwaysShown) console.log(output.trimEnd().replaceAll(/^/gm, '       '));
+    return;
+  }
   console.log(`${output.trimEnd()}\n       to see only this: ${remedy}`);
   totals.failed += 1;
   failures.push(name);
