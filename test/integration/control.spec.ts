@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { createControlServer } from '#libs/control';
 import type { ControlServer } from '#libs/control';
 import { StreamsApplication, silentLogger } from '#libs/millrace';
-import type { ApplicationInsight } from '#libs/millrace';
+import type { ApplicationInsight, ResetPlan } from '#libs/millrace';
 import { describeWithBroker, uniqueName } from '../support/broker.ts';
 import { sumsTopology } from '../support/sums-application.ts';
 import { PARTITIONS, checkOutput, createTopics, produce } from '../support/sums-input.ts';
@@ -142,6 +142,38 @@ describeWithBroker('the control API', (broker) => {
     await checkOutput(broker(), output, 11_000);
   });
 
+  it('resets an application that has stopped, and none that runs anywhere', async () => {
+    const one = await start('one');
+    const two = await start('two');
+    await produce(broker(), input, 0, 1_000);
+    const processed = (): number =>
+      [one, two].reduce((sum, { application }) => sum + (application.figures?.processedRecords ?? 0), 0);
+    await until(async () => processed() >= 1_000);
+    const execute = JSON.stringify({ execute: true });
+    const planned = await ask<ResetAnswer>(one.server, '/reset', { method: 'POST' });
+    expect(planned).toMatchObject({ status: 200, executed: false });
+    expect(planned.plan.topics.map(({ name }) => name)).toEqual([`${applicationId}-sums-changelog`]);
+    expect(planned.plan.group.members).toHaveLength(2);
+    expect(await post(one.server, '/reset', execute)).toMatchObject({
+      status: 409,
+      error: { code: 'MILLRACE_ILLEGAL_STATE' },
+    });
+    await one.application.stop();
+    expect(await post(one.server, '/reset', execute)).toMatchObject({
+      status: 409,
+      error: { code: expect.stringMatching(/^MILLRACE_(RESET_MEMBERS_LIVE|STATE_LOCKED)$/) },
+    });
+    await two.application.stop();
+    await checkOutput(broker(), output, 1_000);
+    expect(await post(one.server, '/reset', execute)).toMatchObject({ status: 200, executed: true });
+    const { plan } = await ask<ResetAnswer>(one.server, '/reset', { method: 'POST' });
+    expect(plan.offsets.map(({ from }) => from)).toEqual(Array(PARTITIONS).fill(0));
+    expect(plan.topics).toEqual([]);
+    const again = await start('one');
+    await until(async () => (again.application.figures?.processedRecords ?? 0) >= 1_000);
+    await again.application.stop();
+  });
+
   it('refuses wrong tokens, bodies, names and states, and shows no secret', async () => {
     const { application, server } = await start('one');
     await application.whenRunning();
@@ -171,6 +203,10 @@ describeWithBroker('the control API', (broker) => {
     });
   });
 });
+
+interface ResetAnswer {
+  readonly plan: ResetPlan;
+}
 
 interface Answer {
   readonly status: number;

@@ -17,6 +17,8 @@ export type ControlledApplication = Pick<
   | 'insight'
   | 'instanceId'
   | 'pause'
+  | 'planReset'
+  | 'reset'
   | 'restartTask'
   | 'resume'
   | 'snapshot'

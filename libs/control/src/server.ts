@@ -14,6 +14,7 @@ import { hasClientCertificates, resolveControlOptions } from './options.ts';
 import type { ControlServerOptions, ControlSettings } from './options.ts';
 import { registerPages } from './pages.ts';
 import { registerActionRoutes } from './routes/actions.ts';
+import { registerResetRoute } from './routes/reset.ts';
 import { EventStreams } from './routes/events.ts';
 import { registerReadRoutes } from './routes/read.ts';
 
@@ -127,6 +128,7 @@ async function build(
   await server.register(async (routes) => {
     registerReadRoutes(routes, applications, allowActions);
     registerActionRoutes(routes, applications, settings);
+    registerResetRoute(routes, applications, settings);
     streams.register(routes, applications);
     registerPages(routes);
     routes.get('/openapi.json', { schema: { hide: true } }, () => server.swagger());

@@ -206,7 +206,7 @@ describe('what is refused', () => {
 });
 
 describe('actions', () => {
-  const ACTIONS = ['pause', 'resume', 'stop', 'tasks/0_0/restart'];
+  const ACTIONS = ['pause', 'resume', 'stop', 'reset', 'tasks/0_0/restart'];
 
   it.each(ACTIONS)('refuses %s unless actions are allowed', async (action) => {
     const application = fakeApplication();
@@ -246,6 +246,30 @@ describe('actions', () => {
     expect((await post('others/tasks/0_5/restart'))[0]).toBe(404);
     expect(orders.calls).toEqual(['pause', 'resume']);
     expect(others.calls).toEqual(['restart 0_0 dirty', 'restart 0_0 clean', 'stop']);
+  });
+
+  it('resets only when told to, and says what would change before', async () => {
+    const application = fakeApplication();
+    await using server = await startServer({ applications: [application], allowActions: true });
+    const path = '/v1/applications/orders/reset';
+    const plan = { applicationId: 'orders', unfinished: false, topics: [{ name: 'orders-s-changelog' }] };
+    expect(await server.request(path, { method: 'POST' })).toMatchObject({
+      status: 200,
+      body: { executed: false, plan },
+    });
+    const target = { timestampMs: 1_000 };
+    expect(await server.request(path, json({ execute: true, target, force: true }))).toMatchObject({
+      status: 200,
+      body: { executed: true, plan, removedMembers: 1 },
+    });
+    for (const wrong of [{ target: 'middle' }, { target: { offset: -1 } }, { target: {} }, { all: true }]) {
+      const { status, body } = await server.request(path, json({ execute: true, ...wrong }));
+      expect([status, body.error.code]).toEqual([400, 'MILLRACE_CONTROL_BAD_REQUEST']);
+    }
+    expect(application.calls).toEqual([
+      'plan reset {}',
+      'reset {"target":{"timestampMs":1000},"force":true}',
+    ]);
   });
 
   it('are possible on loopback without a token', async () => {

@@ -1,7 +1,7 @@
 // Fixtures of the control server's specs: an application that records what is asked of it, and a server on a free port.
 import { MillraceError, systemClock } from '#libs/core';
 import { noInsight } from '#libs/runtime';
-import type { StreamsApplication } from '#libs/millrace';
+import type { ResetPlan, StreamsApplication } from '#libs/millrace';
 import { createControlServer } from '../src/index.ts';
 import type { ControlServer, ControlServerOptions, ControlledApplication } from '../src/index.ts';
 
@@ -42,9 +42,39 @@ export function fakeApplication(
       if (task !== '0_0') throw new MillraceError({ code: 'MILLRACE_UNKNOWN_TASK', message: 'not here.' });
       calls.push(`restart ${task} ${options?.dirty === true ? 'dirty' : 'clean'}`);
     },
+    planReset: async (options) => {
+      calls.push(`plan reset ${JSON.stringify(options)}`);
+      return resetPlanOf(applicationId);
+    },
+    reset: async (options) => {
+      calls.push(`reset ${JSON.stringify(options)}`);
+      return {
+        plan: resetPlanOf(applicationId),
+        removedMembers: 1,
+        endedTransactions: [],
+        deletedTopics: [],
+        deletedTasks: 0,
+      };
+    },
     ...more,
   };
   return fake as unknown as FakeApplication;
+}
+
+function resetPlanOf(applicationId: string): ResetPlan {
+  const name = `${applicationId}-s-changelog`;
+  return {
+    applicationId,
+    group: { type: 'classic', state: 'Empty', members: [] },
+    unfinished: false,
+    offsets: [{ topic: 'in', partition: 0, from: 5, to: 0, clamped: false }],
+    missingTopics: [],
+    topics: [{ name, kind: 'changelog', because: 'offsets' }],
+    leftTopics: [],
+    state: [{ directory: '/state/one', tasks: ['0_0'], bytes: 1, inUse: false }],
+    transactions: [{ transactionalId: `${applicationId}-one-0`, phase: 'ended' }],
+    deadLetters: [],
+  };
 }
 
 /** JSON of whatever shape: specs look at what they name. */

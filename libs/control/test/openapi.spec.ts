@@ -114,6 +114,7 @@ describe('GET /openapi.json', () => {
       `get ${of}/tasks/{task} getTask`,
       `get ${of}/topology getTopology`,
       `post ${of}/pause pause`,
+      `post ${of}/reset reset`,
       `post ${of}/resume resume`,
       `post ${of}/stop stop`,
       `post ${of}/tasks/{task}/restart restartTask`,

@@ -40,6 +40,7 @@ export type {
 } from './dead-letters/index.ts';
 export { RESET_STEPS, parseDatetime, parseDuration, planReset, resetApplication } from './reset/index.ts';
 export type {
+  OwnResetOptions,
   ResetMember,
   ResetOffset,
   ResetOptions,

@@ -37,6 +37,8 @@ import { claimInstance, claimSlot } from './instance-slot.ts';
 import type { InstanceSlot } from './instance-slot.ts';
 import { resolveOptions } from './options.ts';
 import type { ResolvedOptions, StreamsApplicationOptions, TopologySource } from './options.ts';
+import { deadLetterTopicsOf, planReset, resetApplication } from './reset/index.ts';
+import type { OwnResetOptions, ResetOptions, ResetPlan, ResetReport } from './reset/index.ts';
 import { shownConfiguration } from './shown-configuration.ts';
 import type { ShownValue } from './shown-configuration.ts';
 
@@ -179,6 +181,26 @@ export class StreamsApplication {
   async restartTask(taskId: string, options: { readonly dirty?: boolean } = {}): Promise<void> {
     if (this.runtime === null) throw this.notRunning(`restart task ${taskId}`);
     await this.runtime.restartTask(taskId as TaskIdText, options.dirty === true);
+  }
+
+  /** What `reset` would change; it may run meanwhile. @throws as `planReset`. */
+  planReset(options: OwnResetOptions = {}): Promise<ResetPlan> {
+    return planReset(this.resetOptions(options));
+  }
+
+  /**
+   * Sets the inputs to where `target` says, and deletes the state: changelogs, repartition and retry topics, local folders. This object must not
+   * run, nor may any other instance. See docs/operations/cli.md. @throws MillraceError MILLRACE_ILLEGAL_STATE it runs; as `resetApplication`.
+   */
+  async reset(options: OwnResetOptions = {}): Promise<ResetReport> {
+    if (this.state !== 'CREATED' && !this.lifecycle.ended) {
+      throw new MillraceError({
+        code: 'MILLRACE_ILLEGAL_STATE',
+        message: `The application "${this.applicationId}" cannot be reset: it is ${this.state}.`,
+        remedy: 'Stop every instance of it first.',
+      });
+    }
+    return resetApplication(this.resetOptions(options));
   }
 
   /** The options with their defaults, as they may be shown to anyone: passwords, tokens, keys and the like are left out. JSON-safe. */
@@ -432,6 +454,13 @@ export class StreamsApplication {
     if (this.resolved.state === 'memory') return createMemoryStateBackend({ clock, logger: this.logger });
     const { createRocksStateBackend } = await import('#libs/state-rocksdb');
     return createRocksStateBackend({ stateDir: slot!.directory, clock, logger: this.logger });
+  }
+
+  private resetOptions(options: OwnResetOptions): ResetOptions {
+    const { applicationId, clock, logger } = this;
+    const { kafka, stateDir } = this.resolved;
+    const deadLetterTopics = deadLetterTopicsOf(this.builtTopology());
+    return { ...options, kafka, applicationId, stateDir, deadLetterTopics, clock, logger };
   }
 
   private notRunning(what: string): MillraceError {

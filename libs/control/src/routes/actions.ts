@@ -131,7 +131,8 @@ export function registerActionRoutes(
   );
 }
 
-function refuseReadOnly(allowActions: boolean): void {
+/** @throws ControlError */
+export function refuseReadOnly(allowActions: boolean): void {
   if (allowActions) return;
   throw new ControlError(403, {
     code: 'MILLRACE_CONTROL_READ_ONLY',

@@ -1,6 +1,7 @@
 // Owns the shapes of the API's answers, route by route.
 import { z } from 'zod';
 import * as shapes from './insight.ts';
+import { resetPlan } from './reset.ts';
 
 export const error = z.object({
   error: z.object({
@@ -76,5 +77,12 @@ export const configuration = z.object({ configuration: z.record(z.string(), z.un
 export const pausing = z.object({ paused: z.boolean() });
 
 export const stopping = z.object({ state: z.string() });
+
+export const resetting = z.object({
+  executed: z.boolean(),
+  plan: resetPlan,
+  removedMembers: z.number(),
+  endedTransactions: z.array(z.string()),
+});
 
 export const restarting = z.object({ taskId: z.string(), dirty: z.boolean() });
