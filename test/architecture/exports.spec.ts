@@ -16,6 +16,7 @@ const INTERNAL = new Set([
   'GlobalStoreSpec',
   'InsideStore',
   'KeyValueStoreSpec',
+  'LinksPort',
   'OperatorClock',
   'OrderedStorePort',
   'OrderedStoreSpec',

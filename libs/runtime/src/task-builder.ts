@@ -12,6 +12,7 @@ import type { FailureCounts } from './failure-counts.ts';
 import { EventTime, hasWatermarks } from './event-time.ts';
 import type { GlobalStores } from './global-stores.ts';
 import type { InsightLog } from './insight/insight-log.ts';
+import { TraceLinks } from './insight/trace-links.ts';
 import { METADATA_BYTES_MAX, metadataBytesMax, shortHash } from './offset-metadata.ts';
 import { OperatorClocks } from './operator-clocks.ts';
 import type { OutputCollector } from './output-collector.ts';
@@ -63,6 +64,7 @@ export function buildTask(
     interrupt.raised = true;
     if (!mailbox.inScope) parts.wake();
   });
+  const links = new TraceLinks(parts.insight.epochs.traces, context, collector);
   const sinks = sinksOf(parts, sub, context, state);
   const compiled = sub.compile({
     context,
@@ -81,6 +83,7 @@ export function buildTask(
       release: (holder) => mailbox.release(holder),
     },
     unfinished: (holder, isUnderWay) => mailbox.setUnfinished(holder, isUnderWay),
+    links: (place) => links.of(place),
     drop: (node, code, reason) => dropped.record(`${name} ${node}`, code, reason),
   });
   let stores = storeFingerprints(sub.stores);
@@ -133,6 +136,7 @@ export function buildTask(
     logger,
     latency: parts.insight.epochs.latency,
     traces: parts.insight.epochs.traces,
+    links,
     onDrop: (error) => dropped.record(name, error.code, error.message),
     resolveTopic: parts.resolveTopic,
     epochId: Math.max(start.epochId, state?.reached.epochId ?? -1) + 1,

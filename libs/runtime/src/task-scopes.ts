@@ -9,6 +9,7 @@ import type { OperatorClocks } from './operator-clocks.ts';
 import { TopicPending } from './output-collector.ts';
 import type { OutputCollector } from './output-collector.ts';
 import type { FailureEnd } from './task-failures.ts';
+import type { TraceLinks } from './insight/trace-links.ts';
 import type { TaskContext } from './task-context.ts';
 import type { TaskMailbox } from './task-mailbox.ts';
 
@@ -22,6 +23,7 @@ export interface TaskScopesParts {
   readonly collector: OutputCollector;
   readonly clocks: OperatorClocks;
   readonly mailbox: TaskMailbox;
+  readonly links: TraceLinks;
   /** Finds out the partition count of a topic that a sink or the dead-letter queue needs. */
   readonly resolveTopic: (topic: string) => Promise<void>;
   readonly clock: Clock;
@@ -90,12 +92,13 @@ export class TaskScopes {
 
   /** Takes back all that the present scope did, but stream time: that is the record loop's. */
   undo(): void {
-    const { state, collector, clocks, mailbox } = this.parts;
+    const { state, collector, clocks, mailbox, links } = this.parts;
     mailbox.inScope = false;
     state?.undoRecord();
     collector.undoRecord();
     clocks.undo();
     mailbox.undo();
+    links.undo();
   }
 
   /** Suspends the task when `error` only says that something has to be read first. */

@@ -14,6 +14,7 @@ import type { CompiledTask, SourceFunction, StoreSpec } from '#libs/topology';
 import type { EventTime } from './event-time.ts';
 import type { FailureStage } from './failure-policy.ts';
 import type { CommitLatency } from './insight/latency.ts';
+import type { TraceLinks } from './insight/trace-links.ts';
 import type { TraceLog } from './insight/trace-log.ts';
 import type { OperatorClocks } from './operator-clocks.ts';
 import type { OutputCollector } from './output-collector.ts';
@@ -60,6 +61,7 @@ export interface TaskParts {
   readonly logger: Logger;
   readonly latency: CommitLatency;
   readonly traces: TraceLog;
+  readonly links: TraceLinks;
   /** A record left out by rule. */
   readonly onDrop: (error: MillraceError) => void;
   /** Finds out the partition count of a topic that a sink or the dead-letter queue needs. */

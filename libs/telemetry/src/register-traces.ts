@@ -85,7 +85,10 @@ function show(
           kind: SpanKind.CONSUMER,
           startTime: record.processedAt,
           attributes,
-          links: [{ context: span.spanContext() }],
+          links: [
+            { context: span.spanContext() },
+            ...record.links.map((other) => ({ context: contextOf(other) })),
+          ],
         },
         trace.setSpanContext(ROOT_CONTEXT, parents[index]!),
       )
@@ -123,12 +126,13 @@ function recordAttributes({ topic, partition, offset, taskId }: TracedRecord): A
 
 /** The runtime has checked its shape. */
 function remoteContext({ traceparent, tracestate }: TracedRecord): SpanContext {
-  const [, traceId, spanId] = traceparent.split('-');
   return {
-    traceId: traceId!,
-    spanId: spanId!,
-    traceFlags: TraceFlags.SAMPLED,
-    isRemote: true,
+    ...contextOf(traceparent),
     ...(tracestate === null ? {} : { traceState: createTraceState(tracestate) }),
   };
+}
+
+function contextOf(traceparent: string): SpanContext {
+  const [, traceId, spanId] = traceparent.split('-');
+  return { traceId: traceId!, spanId: spanId!, traceFlags: TraceFlags.SAMPLED, isRemote: true };
 }

@@ -121,6 +121,33 @@ export interface Alarm {
  */
 export type AlarmFunction = (now: number, skip?: boolean) => number;
 
+/**
+ * Trace contexts of what fed the state under a key, one object per place: so that what an operator emits for a key, in the scope of no
+ * record or of another's, is linked with it. Bounded, in memory, a help for those who look on and nothing to rely on. While `enabled` is false
+ * nothing is to be called. Keys are the operator's own.
+ */
+export interface LinksPort {
+  /** Somebody looks on. May change between two scopes. */
+  readonly enabled: boolean;
+  /** The record in process goes into what is kept under the key. */
+  feed(key: string): void;
+  /** What was kept under `from` is part of what is kept under `to` now. */
+  move(from: string, to: string): void;
+  /** What is kept under `to` begins as what is kept under `from`. */
+  copy(from: string, to: string): void;
+  /**
+   * As `feed`; until `done`, outputs are linked with what fed the key before this record. False: there is nothing to link with; `done` must
+   * not be called.
+   */
+  through(key: string): boolean;
+  /**
+   * Until `done`, outputs carry the trace of what fed the key last, if that was since it was last emitted, with links to the others; and never
+   * the trace of the record whose scope it is. False: as `through`.
+   */
+  emit(key: string): boolean;
+  done(): void;
+}
+
 export interface TaskPorts {
   readonly context: RecordContext;
   /** `<sub-topology>_<partition>`. */
@@ -152,6 +179,8 @@ export interface TaskPorts {
   post(deliver: () => void, skip?: () => void, record?: PostedRecord): void;
   /** While at least one holder holds, the task takes no further record; alarms and posted deliveries go on. */
   readonly intake: { hold(holder: object): void; release(holder: object): void };
+  /** For the keys of one place: a node, or a store that nodes share. Left out: nobody ever looks on. */
+  links?(place: string): LinksPort;
   /** Says whether work that the operator began is under way outside of scopes: a bounded run does not end before it is done. */
   unfinished?(holder: object, isUnderWay: boolean): void;
 }

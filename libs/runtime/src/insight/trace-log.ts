@@ -8,6 +8,8 @@ export interface TracedRecord {
   /** W3C Trace Context, version 00, sampled. */
   readonly traceparent: string;
   readonly tracestate: string | null;
+  /** Others that fed it, as `traceparent`s: see trace-links.ts. At most four. */
+  readonly links: readonly string[];
   readonly taskId: TaskIdText;
   readonly topic: string;
   readonly partition: number;
@@ -19,8 +21,13 @@ export interface TracedRecord {
 /** Per epoch: links of a span are bounded too. */
 const TRACED_MAX = 32;
 /** Version, trace id, parent id and flags; neither id all zeros, and sampled. */
-const SAMPLED = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f][13579bdf]$/;
+export const SAMPLED = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f][13579bdf]$/;
 const TRACESTATE_CHARACTERS_MAX = 512;
+const LINKS_MAX = 4;
+const TRACEPARENT_CHARACTERS = 55;
+
+/** Names of record headers. */
+export const TRACE_HEADERS = { parent: 'traceparent', state: 'tracestate', links: 'millrace-links' } as const;
 
 export class TraceLog {
   /** Somebody listens. */
@@ -78,14 +85,23 @@ export class TraceLog {
 function traceContext(
   columns: RecordColumns,
   index: number,
-): Pick<TracedRecord, 'traceparent' | 'tracestate'> | null {
+): Pick<TracedRecord, 'traceparent' | 'tracestate' | 'links'> | null {
   let traceparent: string | null = null;
   let tracestate: string | null = null;
+  let links: readonly string[] = [];
   for (const { key, value } of columns.readHeaders(index)) {
     if (value === null) continue;
-    if (key === 'traceparent') traceparent = Buffer.from(value).toString('latin1');
-    else if (key === 'tracestate' && value.length <= TRACESTATE_CHARACTERS_MAX)
+    if (key === TRACE_HEADERS.parent) traceparent = Buffer.from(value).toString('latin1');
+    else if (key === TRACE_HEADERS.state && value.length <= TRACESTATE_CHARACTERS_MAX)
       tracestate = Buffer.from(value).toString('latin1');
+    else if (key === TRACE_HEADERS.links) links = linksOf(value);
   }
-  return traceparent !== null && SAMPLED.test(traceparent) ? { traceparent, tracestate } : null;
+  return traceparent !== null && SAMPLED.test(traceparent) ? { traceparent, tracestate, links } : null;
+}
+
+/** Anybody may have written it. */
+function linksOf(value: Uint8Array): readonly string[] {
+  if (value.length > LINKS_MAX * (TRACEPARENT_CHARACTERS + 1)) return [];
+  const all = Buffer.from(value).toString('latin1').split(',');
+  return all.filter((traceparent) => SAMPLED.test(traceparent));
 }

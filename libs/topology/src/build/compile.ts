@@ -5,6 +5,7 @@ import type { GraphNode, SinkNode } from '../graph.ts';
 import type { Site, StreamFunction, TableFunction } from '../operators/operator.ts';
 import { toEachStream } from '../operators/operator.ts';
 import type { GlobalStoreSpec, RecordHeadersFunction, StoreSpec } from '../plan.ts';
+import { NO_LINKS } from '../operators/trace-links.ts';
 import type { CompiledTask, OperatorClock, RecordContext, TaskPorts } from '../ports.ts';
 import { encodesAs, incomingKey } from '../provenance.ts';
 import type { Provenance } from '../provenance.ts';
@@ -221,6 +222,9 @@ function siteOf(
   return {
     node: name,
     context: ports.context,
+    links: ports.links?.(name) ?? NO_LINKS,
+    // No node's name has a slash in it.
+    linksOf: (store) => ports.links?.(`store/${store}`) ?? NO_LINKS,
     taskId: ports.taskId,
     applicationId: ports.applicationId,
     store: (store) => ports.store(store),

@@ -222,6 +222,7 @@ function foldKeyedProcess(
   const states = Object.entries(fn.state ?? {});
   const { fromSource, codec } = site.keyEncoder(keySerde);
   const keyCodec = compileCodec(keySerde);
+  const { links } = site;
   const clock = site.clock();
   const cursor = new KeyCursor(() => site.wallTime());
   const table = needsTimers(fn) ? new TimerTable(site.orderedStore(timerStoreName(fn))) : null;
@@ -236,11 +237,13 @@ function foldKeyedProcess(
     cursor.key = timer.key;
     context.key = keyCodec.fromBinary(timer.key, false);
     context.timestamp = timer.time;
+    const isLinked = links.enabled && links.emit(timer.key);
     try {
       fn.onTimer!({ name: timer.name, kind: timer.kind, time: timer.time }, context);
     } catch (error) {
       throw site.blame(error);
     }
+    if (isLinked) links.done();
     wakeForLooks();
   };
   const look = (kind: TimerKind, now: number): void => {
@@ -300,11 +303,13 @@ function foldKeyedProcess(
     cursor.key = fromSource ? site.context.rawKey! : codec.toBinary(key);
     context.key = key;
     context.timestamp = timestamp;
+    const isLinked = links.enabled && links.through(cursor.key);
     try {
       fn.onRecord(value, context);
     } catch (error) {
       throw site.blame(error);
     }
+    if (isLinked) links.done();
     wakeForLooks();
   };
 }

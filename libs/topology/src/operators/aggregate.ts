@@ -70,7 +70,7 @@ export function aggregateOperator(
     const next = toEachTable(children);
     const store = site.store(spec.name);
     const { fromSource, codec } = site.keyEncoder(spec.keySerde);
-    const { context } = site;
+    const { context, links } = site;
     const copyOf = separateCopies(spec, options.sendOldValues);
     return (key, value, timestamp) => {
       if (key === null || key === undefined) return site.drop('MILLRACE_NULL_KEY', NULL_KEY);
@@ -86,7 +86,9 @@ export function aggregateOperator(
       }
       const time = old !== undefined && entry.timestamp > timestamp ? entry.timestamp : timestamp;
       store.set(entry, result, time);
+      const isLinked = links.enabled && links.through(entry.key);
       next(key, result, before ?? null, time);
+      if (isLinked) links.done();
     };
   });
 }
@@ -97,7 +99,7 @@ export function reduceOperator(spec: AggregateStore, reducer: Reducer, options: 
     const next = toEachTable(children);
     const store = site.store(spec.name);
     const { fromSource, codec } = site.keyEncoder(spec.keySerde);
-    const { context } = site;
+    const { context, links } = site;
     const copyOf = separateCopies(spec, options.sendOldValues);
     return (key, value, timestamp) => {
       if (key === null || key === undefined) return site.drop('MILLRACE_NULL_KEY', NULL_KEY);
@@ -106,7 +108,9 @@ export function reduceOperator(spec: AggregateStore, reducer: Reducer, options: 
       const old = store.value(entry);
       if (old === undefined) {
         store.set(entry, value, timestamp);
+        const isLinked = links.enabled && links.through(entry.key);
         next(key, value, null, timestamp);
+        if (isLinked) links.done();
         return;
       }
       const before = copyOf(old, entry);
@@ -118,7 +122,9 @@ export function reduceOperator(spec: AggregateStore, reducer: Reducer, options: 
       }
       const time = entry.timestamp > timestamp ? entry.timestamp : timestamp;
       store.set(entry, result, time);
+      const isLinked = links.enabled && links.through(entry.key);
       next(key, result, before, time);
+      if (isLinked) links.done();
     };
   });
 }
@@ -128,7 +134,7 @@ export function countOperator(spec: AggregateStore): Operator {
     const next = toEachTable(children);
     const store = site.store(spec.name);
     const { fromSource, codec } = site.keyEncoder(spec.keySerde);
-    const { context } = site;
+    const { context, links } = site;
     return (key, value, timestamp) => {
       if (key === null || key === undefined) return site.drop('MILLRACE_NULL_KEY', NULL_KEY);
       if (value === null || value === undefined) return site.drop('MILLRACE_NULL_VALUE', NULL_VALUE);
@@ -137,7 +143,9 @@ export function countOperator(spec: AggregateStore): Operator {
       const count = old === undefined ? 1 : old + 1;
       const time = old !== undefined && entry.timestamp > timestamp ? entry.timestamp : timestamp;
       store.set(entry, count, time);
+      const isLinked = links.enabled && links.through(entry.key);
       next(key, count, old ?? null, time);
+      if (isLinked) links.done();
     };
   });
 }

@@ -100,7 +100,7 @@ function tableAggregation(
       const next = toEachTable(children);
       const store = site.store(spec.name);
       const { fromSource, codec } = site.keyEncoder(spec.keySerde);
-      const { context } = site;
+      const { context, links } = site;
       const steps = stepsOf(site);
       const copyOf = separateCopies(spec, options.sendOldValues);
       return (key, change, timestamp) => {
@@ -124,7 +124,9 @@ function tableAggregation(
           throw site.blame(error);
         }
         store.set(entry, aggregate, time);
+        const isLinked = links.enabled && links.through(entry.key);
         next(key, aggregate, old, time);
+        if (isLinked) links.done();
       };
     },
   };

@@ -8,6 +8,7 @@ import type {
   Alarm,
   AlarmFunction,
   GlobalStorePort,
+  LinksPort,
   OperatorClock,
   OrderedStorePort,
   RecordContext,
@@ -34,6 +35,10 @@ export interface Site {
   readonly taskId: string;
   readonly applicationId: string;
   readonly context: RecordContext;
+  /** Of this node. */
+  readonly links: LinksPort;
+  /** Of a store that several nodes share. */
+  linksOf(store: string): LinksPort;
   store(name: string): StorePort;
   orderedStore(name: string): OrderedStorePort;
   globalStore(name: string): GlobalStorePort;

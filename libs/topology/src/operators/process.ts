@@ -1,5 +1,6 @@
 // Owns the operators of a user's processors: each makes one per task, and runs it for each record.
 // Source of the rules: ProcessorNode and KTableTransformValues of Kafka Streams.
+import type { LinksPort } from '../ports.ts';
 import type { AggregateStore } from './aggregate.ts';
 import type { Operator, OperatorRead } from './operator.ts';
 import { byKey, toEachTable } from './operator.ts';
@@ -8,6 +9,7 @@ import type { LooseLifecycle, ProcessDeclaration } from './processing-context.ts
 import { RecordInProcess } from './record-in-process.ts';
 import { materialize } from './table.ts';
 import type { ChangeOptions } from './table.ts';
+import { linkId } from './trace-links.ts';
 
 export type { ProcessDeclaration } from './processing-context.ts';
 
@@ -36,8 +38,9 @@ export function processOperator(declared: ProcessDeclaration): Operator {
     fold(site, children) {
       const context = new Processing(site, children, declared);
       const processor = context.supplied('process', supplied) as LooseProcessor;
-      const { context: source } = site;
+      const { context: source, links } = site;
       return (key, value, timestamp) => {
+        if (links.enabled) feed(links, key);
         context.enter('record', key, timestamp);
         try {
           processor.process(new RecordInProcess(key, value, timestamp, null, source));
@@ -87,6 +90,12 @@ export function transformValuesOperator(
       };
     },
   };
+}
+
+/** For what it forwards under the key in a punctuation. */
+function feed(links: LinksPort, key: unknown): void {
+  const id = linkId(key);
+  if (id !== null) links.feed(id);
 }
 
 /** Most processors look up the key of their record: its value is read ahead where the store has it by key. */

@@ -23,6 +23,7 @@ import type { Site, StreamFunction } from './operator.ts';
 import { toEachStream } from './operator.ts';
 import { nextAfter, Punctuations } from './punctuations.ts';
 import { RecordInProcess } from './record-in-process.ts';
+import { linkId } from './trace-links.ts';
 
 export interface LooseLifecycle {
   init?(context: unknown): void;
@@ -237,13 +238,23 @@ export class Processing
     const before = context.outputHeaders;
     const headers = RecordInProcess.headersOf(record);
     if (headers !== null) context.outputHeaders = headers;
+    const isLinked = this.#mode === 'punctuation' && headers === null && this.#emits(key);
     try {
       target(key ?? null, record.value ?? null, timestamp);
     } catch (error) {
       throw this.#guard.note(error);
     } finally {
+      if (isLinked) this.#site.links.done();
       context.outputHeaders = before;
     }
+  }
+
+  /** Is the output of a punctuation linked with what came under its key? */
+  #emits(key: unknown): boolean {
+    const { links } = this.#site;
+    if (!links.enabled) return false;
+    const id = linkId(key);
+    return id !== null && links.emit(id);
   }
 
   #child(name: string): StreamFunction {

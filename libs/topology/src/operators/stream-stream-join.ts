@@ -66,6 +66,7 @@ export function streamStreamJoinOperator(spec: StreamJoinSide): Operator {
       const other = site.orderedStore(otherStore.name);
       const { fromSource, codec } = site.keyEncoder(otherStore.keySerde);
       const { context } = site;
+      const links = site.linksOf(unmatchedStore ?? otherStore.name);
       const { retentionMs } = otherStore;
       const time = spec.times.of(site);
       const otherClock = site.storeClock(otherStore.name);
@@ -84,8 +85,11 @@ export function streamStreamJoinOperator(spec: StreamJoinSide): Operator {
           throw site.blame(error);
         }
       };
-      const giveOut = (from: Side, key: unknown, value: unknown, timestamp: number): void =>
+      const giveOut = (from: Side, key: unknown, value: unknown, timestamp: number): void => {
+        const isLinked = links.enabled && links.emit(linkIdOf(from, codec.toBinary(key), timestamp));
         next(key, from === side ? join(value, null, key) : join(null, value, key), timestamp);
+        if (isLinked) links.done();
+      };
       if (isLeft) {
         time.both = site.clock(unmatched === null ? undefined : (now) => unmatched.giveOut(now, giveOut));
       }
@@ -134,10 +138,18 @@ export function streamStreamJoinOperator(spec: StreamJoinSide): Operator {
         if (from <= until) other.range(group, orderedTime(from), null, meet);
         if (!matched && outer) {
           if (until < now) next(key, join(value, null, key), timestamp);
-          else unmatched!.add(side, group, value, timestamp);
+          else {
+            unmatched!.add(side, group, value, timestamp);
+            if (links.enabled) links.feed(linkIdOf(side, group, timestamp));
+          }
         }
       };
       return process;
     },
   };
+}
+
+/** Of a record that has found nobody yet. */
+function linkIdOf(side: Side, key: BinaryString, timestamp: number): string {
+  return `${side} ${timestamp} ${key}`;
 }

@@ -54,7 +54,7 @@ export function suppressOperator(spec: SuppressSpec): Extract<Operator, { takes:
       const { fromSource, codec } = site.keyEncoder(spec.keySerde);
       const keyCodec = compileCodec(spec.keySerde);
       const valueCodec = compileCodec(spec.valueSerde);
-      const { context } = site;
+      const { context, links } = site;
       const countsBytes = Number.isFinite(maxBytes);
       const isLimited = countsBytes || Number.isFinite(maxRecords);
 
@@ -68,12 +68,14 @@ export function suppressOperator(spec: SuppressSpec): Extract<Operator, { takes:
         if (change.newValue === null && untilWindowCloses) return;
         const { outputHeaders } = context;
         context.outputHeaders = change.headers;
+        const isLinked = links.enabled && links.emit(key);
         next(
           keyCodec.fromBinary(key, false),
           decoded(change.newValue),
           decoded(change.priorValue),
           change.timestamp,
         );
+        if (isLinked) links.done();
         context.outputHeaders = outputHeaders;
       };
 
@@ -115,6 +117,7 @@ export function suppressOperator(spec: SuppressSpec): Extract<Operator, { takes:
           change.bytes = changeBytes(keyBytes, values, context.topic, headers);
         }
         buffer.put(keyBytes, time, change, held);
+        if (links.enabled) links.feed(keyBytes);
         emitDue();
         if (!isLimited || !isOver()) return;
         if (whenFull === 'shutDown') throw bufferFull(site.node, buffer, spec.buffer);

@@ -5,7 +5,7 @@
 import type { BinaryString } from '#libs/core';
 import { WindowedKey } from '#libs/serde';
 import { ClosingLists } from './window-closing.ts';
-import { emissionOnClose } from './window-emission.ts';
+import { emissionOnClose, linkIdOf } from './window-emission.ts';
 import { folding, lateness } from './window-fold.ts';
 import type { WindowAggregation, WindowOperator } from './window-fold.ts';
 import type { OperatorClock } from '../ports.ts';
@@ -38,7 +38,7 @@ export function windowAggregateOperator(
       const next = toEachTable(children);
       const store = site.orderedStore(spec.name);
       const { fromSource, codec } = site.keyEncoder(spec.keySerde);
-      const { context } = site;
+      const { context, links } = site;
       const apply = folding(site, fold);
       const late = lateness(site);
       const assigned = windowSlots(windows);
@@ -98,9 +98,12 @@ export function windowAggregateOperator(
             if (emission === null) {
               // The store's own copy of the key's bytes: it keeps no batch alive.
               const own = store.groupOf(row);
+              const isLinked = links.enabled && links.through(linkIdOf(group, suffix));
               next(new WindowedKey(key, window, own, keySerde), result, before ?? null, time);
-            } else if (old === undefined && result !== null) {
-              emission.closing.add(end, group);
+              if (isLinked) links.done();
+            } else {
+              if (links.enabled) links.feed(linkIdOf(group, suffix));
+              if (old === undefined && result !== null) emission.closing.add(end, group);
             }
           }
         }

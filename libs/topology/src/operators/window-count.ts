@@ -6,6 +6,7 @@ import { compileCodec, createBinarySerde, TimeWindow, WindowedKey } from '#libs/
 import type { AnySerde } from '../graph.ts';
 import type { CountWindows } from '../options/windows.ts';
 import { toEachTable } from './operator.ts';
+import { linkIdOf } from './window-emission.ts';
 import { folding } from './window-fold.ts';
 import type { WindowAggregation, WindowOperator } from './window-fold.ts';
 
@@ -60,7 +61,7 @@ export function countWindowAggregateOperator(
       const next = toEachTable(children);
       const store = site.orderedStore(spec.name);
       const { fromSource, codec } = site.keyEncoder(spec.keySerde);
-      const { context } = site;
+      const { context, links } = site;
       const apply = folding(site, fold);
       const copies = compileCodec(countedSerde(spec.valueSerde));
       return (key, value, timestamp) => {
@@ -96,13 +97,19 @@ export function countWindowAggregateOperator(
           const time = counted !== undefined && row.timestamp > timestamp ? row.timestamp : timestamp;
           const isFull = place + 1 === start + size;
           store.set(row, { next: place + 1, aggregate: result }, time);
-          if (emitsOnClose && (!isFull || result === null)) continue;
+          const id = links.enabled ? linkIdOf(group, orderedUint64(start)) : '';
+          if (emitsOnClose && (!isFull || result === null)) {
+            if (links.enabled) links.feed(id);
+            continue;
+          }
+          const isLinked = links.enabled && links.through(id);
           next(
             new WindowedKey(key, new TimeWindow(start, start + size), store.groupOf(row), codec.name),
             result,
             emitsOnClose ? null : before,
             time,
           );
+          if (isLinked) links.done();
         }
       };
     },

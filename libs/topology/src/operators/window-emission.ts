@@ -22,6 +22,11 @@ export interface Emission {
   emitBelow(time: number): void;
 }
 
+/** Of a window's row: what it was fed with is noted under it. */
+export function linkIdOf(group: BinaryString, suffix: BinaryString): string {
+  return `${suffix}${group}`;
+}
+
 /** `null`: the store was declared without; every update is emitted. `locate` makes out which window an end and a rest are of. */
 export function emissionOnClose(
   site: Site,
@@ -32,6 +37,7 @@ export function emissionOnClose(
   now: () => number,
 ): Emission | null {
   if (spec.closing === null) return null;
+  const { links } = site;
   const store = site.orderedStore(spec.name);
   const closing = closingOf(site.orderedStore(spec.closing));
   const codec = compileCodec(spec.keySerde);
@@ -56,7 +62,9 @@ export function emissionOnClose(
       // Deleted by its aggregator.
       if (value === undefined) continue;
       const key = codec.fromBinary(group, false);
+      const isLinked = links.enabled && links.emit(linkIdOf(group, suffix));
       next(new WindowedKey(key, window, group, codec.name), value, null, row.timestamp);
+      if (isLinked) links.done();
     }
     return !isLast;
   };

@@ -10,7 +10,7 @@ import type { OperatorClock, StoreEntry } from '../ports.ts';
 import { separateCopies } from './aggregate.ts';
 import { toEachTable } from './operator.ts';
 import { ClosingRows } from './window-closing.ts';
-import { emissionOnClose } from './window-emission.ts';
+import { emissionOnClose, linkIdOf } from './window-emission.ts';
 import { folding, lateness } from './window-fold.ts';
 import type { WindowAggregation, WindowOperator } from './window-fold.ts';
 
@@ -50,7 +50,7 @@ export function sessionAggregateOperator(
       const next = toEachTable(children);
       const store = site.orderedStore(spec.name);
       const { fromSource, codec } = site.keyEncoder(spec.keySerde);
-      const { context } = site;
+      const { context, links } = site;
       const apply = folding(site, fold);
       const late = lateness(site);
       const keySerde = codec.name;
@@ -129,6 +129,11 @@ export function sessionAggregateOperator(
               const row = rows[index]!;
               const oldStart = starts[index]!;
               const oldEnd = ends[index]!;
+              if (links.enabled)
+                links.move(
+                  linkIdOf(group, suffixOf(oldStart, oldEnd)),
+                  linkIdOf(group, suffixOf(start, end)),
+                );
               if (emission === null) {
                 const old = copyOf(store.value(row), row) ?? null;
                 const oldWindow = new TimeWindow(oldStart, oldEnd);
@@ -147,9 +152,12 @@ export function sessionAggregateOperator(
           storeClock.observe(end);
           if (emission === null) {
             const window = new TimeWindow(start, end);
+            const isLinked = links.enabled && links.through(linkIdOf(group, suffixOf(start, end)));
             next(new WindowedKey(key, window, store.groupOf(row), keySerde), result, null, end);
-          } else if (result !== null) {
-            emission.closing.add(end, (orderedTime(start) + group) as BinaryString);
+            if (isLinked) links.done();
+          } else {
+            if (links.enabled) links.feed(linkIdOf(group, suffixOf(start, end)));
+            if (result !== null) emission.closing.add(end, (orderedTime(start) + group) as BinaryString);
           }
         }
         if (emission !== null && now > timeBefore) emitClosed(now);

@@ -11,12 +11,14 @@ import type { OperatorClock, StoreEntry } from '../ports.ts';
 import { separateCopies } from './aggregate.ts';
 import { toEachTable } from './operator.ts';
 import { ClosingRows } from './window-closing.ts';
-import { emissionOnClose } from './window-emission.ts';
+import { emissionOnClose, linkIdOf } from './window-emission.ts';
 import { folding, lateness } from './window-fold.ts';
 import type { WindowAggregation, WindowOperator } from './window-fold.ts';
 
 const NULL_KEY = 'null key in a sliding window aggregation';
 const NULL_VALUE = 'null value in a sliding window aggregation';
+/** Of the window that the one behind the record is made of: what fed it before the record did. No row's id. */
+const BEFORE_RECORD = '';
 const NONE = -1;
 
 /**
@@ -51,7 +53,7 @@ export function slidingAggregateOperator(
       const next = toEachTable(children);
       const store = site.orderedStore(spec.name);
       const { fromSource, codec } = site.keyEncoder(spec.keySerde);
-      const { context } = site;
+      const { context, links } = site;
       const apply = folding(site, fold);
       const late = lateness(site);
       const keySerde = codec.name;
@@ -87,13 +89,18 @@ export function slidingAggregateOperator(
 
       const put = (row: StoreEntry, start: number, old: unknown, result: unknown, time: number): void => {
         const isNew = row.encoded === null;
+        // The window behind the record is made of others.
+        const enters = start <= timestamp;
         store.set(row, result, time);
         storeClock.observe(start);
         if (emission === null) {
           const window = new TimeWindow(start, start + timeDifferenceMs);
+          const isLinked = links.enabled && enters && links.through(linkIdOf(group, orderedTime(start)));
           next(new WindowedKey(key, window, store.groupOf(row), keySerde), result, old ?? null, time);
-        } else if (isNew && result !== null) {
-          emission.closing.add(start + timeDifferenceMs, group);
+          if (isLinked) links.done();
+        } else {
+          if (links.enabled && enters) links.feed(linkIdOf(group, orderedTime(start)));
+          if (isNew && result !== null) emission.closing.add(start + timeDifferenceMs, group);
         }
       };
 
@@ -112,9 +119,11 @@ export function slidingAggregateOperator(
         put(row, start, before, apply(key, value, old), time);
       };
 
-      /** Makes a window of the record alone, or of `encoded` and the record. */
-      const create = (start: number, encoded: BinaryString | null): void => {
+      /** Makes a window of the record alone, or of the one at `from`, which is `encoded`, and the record. */
+      const create = (start: number, encoded: BinaryString | null, from = NONE): void => {
         if (!isOpen(start)) return;
+        if (links.enabled && encoded !== null)
+          links.copy(linkIdOf(group, orderedTime(from)), linkIdOf(group, orderedTime(start)));
         const row = store.row(group, orderedTime(start));
         const aggregate = encoded === null ? undefined : valueCodec.fromBinary(encoded, false);
         put(row, start, null, apply(key, value, aggregate), timestamp);
@@ -123,6 +132,7 @@ export function slidingAggregateOperator(
       /** The window behind the record holds what an existing one held before this record entered it. */
       const createRight = (encoded: BinaryString, time: number): void => {
         const start = timestamp + 1;
+        if (links.enabled) links.copy(BEFORE_RECORD, linkIdOf(group, orderedTime(start)));
         put(store.row(group, orderedTime(start)), start, null, valueCodec.fromBinary(encoded, false), time);
       };
 
@@ -139,6 +149,7 @@ export function slidingAggregateOperator(
 
       const process = (): void => {
         let leftEncoded: BinaryString | null = null;
+        let leftStart = NONE;
         let rightEncoded: BinaryString | null = null;
         let rightTime = NONE;
         let hasLeft = false;
@@ -155,6 +166,7 @@ export function slidingAggregateOperator(
             if (rightEncoded === null) {
               rightEncoded = row.encoded;
               rightTime = latest;
+              if (links.enabled) links.copy(linkIdOf(group, orderedTime(start)), BEFORE_RECORD);
             }
             update(row, start);
           } else if (end === timestamp) {
@@ -165,6 +177,7 @@ export function slidingAggregateOperator(
             previous = latest;
           } else {
             leftEncoded = row.encoded;
+            leftStart = start;
             previous = latest;
             break;
           }
@@ -175,7 +188,7 @@ export function slidingAggregateOperator(
         }
         if (!hasLeft) {
           const start = timestamp - timeDifferenceMs;
-          create(start, previous !== NONE && start <= previous ? leftEncoded : null);
+          create(start, previous !== NONE && start <= previous ? leftEncoded : null, leftStart);
         }
         if (!hasRight && rightEncoded !== null && rightTime > timestamp) createRight(rightEncoded, rightTime);
       };
@@ -196,6 +209,7 @@ export function slidingAggregateOperator(
           } else if (start <= timestamp) {
             rightEncoded = row.encoded;
             rightTime = latest;
+            if (links.enabled) links.copy(linkIdOf(group, orderedTime(start)), BEFORE_RECORD);
             update(row, start);
           } else {
             hasRight = true;
@@ -204,6 +218,7 @@ export function slidingAggregateOperator(
         if (rightEncoded === null && combined !== null && combined.timestamp > timestamp) {
           rightEncoded = combined.encoded;
           rightTime = combined.timestamp;
+          if (links.enabled) links.copy(linkIdOf(group, orderedTime(0)), BEFORE_RECORD);
         }
         if (!hasRight && rightEncoded !== null && rightTime > timestamp) createRight(rightEncoded, rightTime);
         if (previous !== NONE && !starts.includes(previous + 1)) create(previous + 1, null);
