@@ -11,10 +11,21 @@ export function createConsoleLogger(level: LogLevel = 'info'): Logger {
   const threshold = LEVELS.indexOf(level);
   const at = (own: LogLevel): Logger['info'] => {
     if (LEVELS.indexOf(own) < threshold) return () => undefined;
-    return (message, fields) => process.stderr.write(`[millrace] ${own} ${message}${fieldsText(fields)}\n`);
+    return (message, fields) =>
+      process.stderr.write(`[millrace] ${own} ${asOneLine(message)}${fieldsText(fields)}\n`);
   };
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
+
+/** What is from outside may be in a message: it must neither look like another message nor steer a terminal. */
+function asOneLine(message: string): string {
+  return message
+    .replaceAll('\n', '\n    ')
+    .replaceAll(CONTROL, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+// eslint-disable-next-line no-control-regex -- these are what is looked for
+const CONTROL = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029]/g;
 
 function fieldsText(fields: LogFields | undefined): string {
   if (fields === undefined) return '';

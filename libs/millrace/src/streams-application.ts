@@ -2,6 +2,7 @@
 // runtime, and closes in reverse. What a record goes through is libs/runtime's.
 //
 //   start: slot ─► state backend ─► broker client ─► runtime        end: runtime ─► broker client ─► state backend ─► slot
+import { inspect } from 'node:util';
 import { FatalError, MillraceError, asError, systemClock } from '#libs/core';
 import type { Clock, Logger, TaskIdText } from '#libs/core';
 import {
@@ -201,6 +202,16 @@ export class StreamsApplication {
       });
     }
     return resetApplication(this.resetOptions(options));
+  }
+
+  /** Printed or written as JSON, an application shows what `snapshot` does, and none of its secrets. */
+  toJSON(): ApplicationSnapshot {
+    return this.snapshot();
+  }
+
+  [inspect.custom](): object {
+    const { applicationId, instanceId, state, error } = this.snapshot();
+    return { applicationId, instanceId, state, error };
   }
 
   /** The options with their defaults, as they may be shown to anyone: passwords, tokens, keys and the like are left out. JSON-safe. */

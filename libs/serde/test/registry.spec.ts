@@ -266,7 +266,19 @@ describe('a serde of a registry', () => {
     expect(() => new SchemaRegistryClient({ host: 'registry:8081' })).toThrow(
       expect.objectContaining({ code: 'MILLRACE_INVALID_CONFIG' }),
     );
-    expect(new SchemaRegistryClient({ host: 'http://u:p@registry:8081' }).host).toBe('http://registry:8081');
+    for (const host of [
+      'http://u:p@ss@registry:8081',
+      'http://u@registry',
+      'http://registry?token=p',
+      'http://',
+    ]) {
+      const refusal = (): unknown => new SchemaRegistryClient({ host });
+      expect(refusal).toThrow(expect.objectContaining({ code: 'MILLRACE_INVALID_CONFIG' }));
+      expect(refusal).not.toThrow(/p@ss|token=p/);
+    }
+    expect(new SchemaRegistryClient({ host: 'http://registry:8081/apis' }).host).toBe(
+      'http://registry:8081/apis',
+    );
   });
 });
 

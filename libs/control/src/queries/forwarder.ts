@@ -10,6 +10,7 @@ import { unanswered } from './query-refusal.ts';
 /** Set on what one instance asks another: it is answered from there, and not forwarded again. */
 export const FORWARDED_HEADER = 'x-millrace-forwarded';
 
+const ADDRESS = /^(?:\[[0-9a-fA-F:.]+\]|[\w.-]+):\d{1,5}$/;
 const TIMEOUT_MS = 5_000;
 const BYTES_MAX = 16 * 1024 * 1024;
 
@@ -31,6 +32,8 @@ export class Forwarder {
   /** @throws StoreQueryError MILLRACE_QUERY_UNANSWERED */
   ask(host: string, path: string, authorization: string | undefined): Promise<Forwarded> {
     const { tls = null, forwardTimeoutMs = TIMEOUT_MS, forwardBytesMax = BYTES_MAX } = this.options;
+    // It comes from the group: whoever may join it chooses the host, but no path, and no other user.
+    if (!ADDRESS.test(host)) return Promise.reject(unanswered(host, 'its address is none'));
     return new Promise((resolve, reject) => {
       const fail = (why: string): void => {
         timer.cancel();

@@ -18,6 +18,11 @@ import type {
 
 const MEMORY = 'memory://';
 
+function isPlain(host: string): boolean {
+  const url = URL.canParse(host) ? new URL(host) : null;
+  return url !== null && `${url.username}${url.password}${url.search}${url.hash}` === '';
+}
+
 /** A schema registry with Confluent's API: Confluent's own, Apicurio, Karapace, Redpanda's. Nothing is asked before a serde is used. */
 export class SchemaRegistryClient {
   readonly host: string;
@@ -34,8 +39,16 @@ export class SchemaRegistryClient {
         remedy: 'Give its base URL, such as `http://localhost:8081`.',
       });
     }
-    // It is shown in errors; what is before an @ may be a password.
-    this.host = host.replace(/\/\/[^/@]*@/, '//');
+    // It is shown in errors, and so are the URLs made of it.
+    if (!host.startsWith(MEMORY) && !isPlain(host)) {
+      throw new MillraceError({
+        code: 'MILLRACE_INVALID_CONFIG',
+        message:
+          'The `host` of a schema registry holds more than an address and a path: a user, a password, or a question mark.',
+        remedy: 'Give user and password as `auth`, or a bearer token as `token`.',
+      });
+    }
+    this.host = host;
     this.#options = options;
     const api = host.startsWith(MEMORY) ? memoryRegistry(host.slice(MEMORY.length)) : httpRegistry(options);
     this.#catalog = new SchemaCatalog(this.host, api);
