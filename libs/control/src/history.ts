@@ -11,8 +11,9 @@ const SAMPLES_KEPT = 450;
 export interface HistorySample {
   /** Wall clock, milliseconds since the Unix epoch. */
   readonly at: number;
+  /** Of topics of the user's, without repartition and retry topics. */
   readonly recordsInPerSecond: number;
-  /** Committed, without changelogs. */
+  /** Committed, to topics of the user's. */
   readonly recordsOutPerSecond: number;
   readonly bytesOutPerSecond: number;
   /** Offsets between positions and ends, at that moment; `null`: no end is known. */
@@ -60,7 +61,7 @@ function sampleOf(before: ApplicationInsight, now: ApplicationInsight): HistoryS
   const commitMs = now.commits.totalMs - before.commits.totalMs;
   return {
     at: now.at,
-    recordsInPerSecond: perSecond(sumOf(now.inputs, 'records') - sumOf(before.inputs, 'records')),
+    recordsInPerSecond: perSecond(recordsIn(now) - recordsIn(before)),
     recordsOutPerSecond: perSecond(recordsOut(now) - recordsOut(before)),
     bytesOutPerSecond: perSecond(sumOf(now.outputs, 'bytes') - sumOf(before.outputs, 'bytes')),
     lag: lags.length === 0 ? null : lags.reduce((sum, lag) => sum + lag, 0),
@@ -74,9 +75,17 @@ function sampleOf(before: ApplicationInsight, now: ApplicationInsight): HistoryS
   };
 }
 
+/** From outside: what comes by repartition and retry topics was counted when it came in. */
+function recordsIn({ inputs }: ApplicationInsight): number {
+  return sumOf(
+    inputs.filter(({ kind }) => kind === 'stream' || kind === 'table'),
+    'records',
+  );
+}
+
 function recordsOut({ outputs }: ApplicationInsight): number {
   return sumOf(
-    outputs.filter(({ kind }) => kind !== 'changelog'),
+    outputs.filter(({ kind }) => kind === 'topic'),
     'records',
   );
 }

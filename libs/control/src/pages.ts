@@ -52,7 +52,7 @@ export function registerPages(server: FastifyInstance): void {
 async function sendText(
   request: FastifyRequest,
   reply: FastifyReply,
-  { type, body, zipped }: { type: string; body: Buffer; zipped(): Promise<Buffer> },
+  { type, body, zipped }: { type: string; body: Buffer; zipped: () => Promise<Buffer> },
 ): Promise<FastifyReply> {
   const isZipped = /\bgzip\b/.test(request.headers['accept-encoding'] ?? '');
   return reply

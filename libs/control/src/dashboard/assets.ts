@@ -13,7 +13,7 @@ export interface Asset {
   readonly type: string;
   readonly body: Buffer;
   /** Compressed when it is first asked for. */
-  zipped(): Promise<Buffer>;
+  readonly zipped: () => Promise<Buffer>;
 }
 
 /** What the page is made of. Addresses are relative to the page's own, so that a proxy may put it below a path. */

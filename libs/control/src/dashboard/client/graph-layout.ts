@@ -35,6 +35,7 @@ export interface PlacedEdge {
 }
 
 export interface Drawing {
+  readonly direction: Direction;
   readonly width: number;
   readonly height: number;
   readonly groups: readonly PlacedGroup[];
@@ -58,7 +59,15 @@ export interface ElkEdge {
   id: string;
   sources: string[];
   targets: string[];
-  labels?: { id?: string; text?: string; x?: number; y?: number; width?: number; height?: number }[];
+  labels?: {
+    id?: string;
+    text?: string;
+    x?: number;
+    y?: number;
+    width?: number;
+    height?: number;
+    layoutOptions?: Record<string, string>;
+  }[];
   sections?: { startPoint: Point; endPoint: Point; bendPoints?: Point[] }[];
   container?: string;
   layoutOptions?: Record<string, string>;
@@ -68,31 +77,52 @@ export interface ElkLike {
   layout(graph: ElkNode): Promise<ElkNode>;
 }
 
-const CHARACTER_WIDTH = 7;
-const BOX_HEIGHT = 44;
-const STORE_HEIGHT = 40;
-const BOX_WIDTH_MIN = 116;
-const BOX_WIDTH_MAX = 240;
+/** Width of a name as it is drawn. */
+export type Measure = (text: string) => number;
+
+/** Without a font at hand. */
+export const estimated: Measure = (text) => [...text].length * 7.6;
+
+/** With a second line, which topics and stores have. */
+const TALL = 42;
+const FLAT = 32;
+const BOX_WIDTH_MIN = 118;
+const NAME_WIDTH_MAX = 200;
 /** A sign to the left of the name, and room around both. */
-const BOX_PADDING = 42;
-const NAME_CHARACTERS_MAX = Math.floor((BOX_WIDTH_MAX - BOX_PADDING) / CHARACTER_WIDTH);
-const RATE_LABEL = { width: 70, height: 34 };
+const BOX_PADDING = 50;
+/** Rate and lag: one above the other, or side by side. */
+const RATE_LABELS = { RIGHT: { width: 72, height: 32 }, DOWN: { width: 126, height: 18 } } as const;
 const SIDE_LABEL_HEIGHT = 16;
 const CORNER = 8;
 
-export function widthOf({ name }: Box): number {
-  const characters = Math.min([...name].length, NAME_CHARACTERS_MAX);
-  return Math.min(
-    BOX_WIDTH_MAX,
-    Math.max(BOX_WIDTH_MIN, Math.ceil(characters * CHARACTER_WIDTH) + BOX_PADDING),
-  );
+/** What goes on inside a sub-topology has a name alone. */
+export function isFlat({ kind }: Box): boolean {
+  return kind === 'source' || kind === 'processor' || kind === 'sink';
 }
 
-export function elkGraphOf({ groups, boxes, edges }: TopologyModel, direction: Direction): ElkNode {
+function widthOf(box: Box, measure: Measure): number {
+  return Math.max(BOX_WIDTH_MIN, Math.ceil(measure(labelOf(box, measure))) + BOX_PADDING);
+}
+
+/** Its name, so short that it fits. */
+export function labelOf({ name }: Box, measure: Measure): string {
+  const whole = name === CHOSEN ? 'chosen by record' : name;
+  let label = whole;
+  for (let characters = 40; measure(label) > NAME_WIDTH_MAX && characters > 4; characters--) {
+    label = shortened(whole, characters);
+  }
+  return label;
+}
+
+export function elkGraphOf(
+  { groups, boxes, edges }: TopologyModel,
+  direction: Direction,
+  measure: Measure,
+): ElkNode {
   const node = (box: Box): ElkNode => ({
     id: box.id,
-    width: widthOf(box),
-    height: box.kind === 'store' || box.kind === 'globalStore' ? STORE_HEIGHT : BOX_HEIGHT,
+    width: widthOf(box, measure),
+    height: isFlat(box) ? FLAT : TALL,
   });
   return {
     id: 'root',
@@ -105,19 +135,18 @@ export function elkGraphOf({ groups, boxes, edges }: TopologyModel, direction: D
       'elk.spacing.edgeNode': '18',
       'elk.spacing.edgeEdge': '12',
       'elk.spacing.edgeLabel': '2',
-      'elk.layered.spacing.nodeNodeBetweenLayers': '38',
-      'elk.layered.spacing.edgeNodeBetweenLayers': '16',
+      'elk.layered.spacing.nodeNodeBetweenLayers': direction === 'DOWN' ? '26' : '34',
+      'elk.layered.spacing.edgeNodeBetweenLayers': '12',
       'elk.layered.nodePlacement.strategy': 'NETWORK_SIMPLEX',
       'elk.layered.considerModelOrder.strategy': 'NODES_AND_EDGES',
       'elk.layered.mergeEdges': 'false',
-      'elk.edgeLabels.inline': 'true',
       'elk.padding': '[top=12,left=12,bottom=12,right=12]',
     },
     children: [
       ...boxes.filter(({ group }) => group === null).map(node),
       ...groups.map((id) => ({
         id: groupId(id),
-        layoutOptions: { 'elk.padding': '[top=44,left=18,bottom=18,right=18]' },
+        layoutOptions: { 'elk.padding': '[top=42,left=16,bottom=16,right=16]' },
         children: boxes.filter(({ group }) => group === id).map(node),
       })),
     ],
@@ -125,21 +154,24 @@ export function elkGraphOf({ groups, boxes, edges }: TopologyModel, direction: D
       id: edge.id,
       sources: [edge.from],
       targets: [edge.to],
-      ...labelsOf(edge),
+      ...labelsOf(edge, direction, measure),
     })),
   };
 }
 
-function labelsOf({ id, kind, side }: Edge): Pick<ElkEdge, 'labels'> {
-  if (kind === 'read' || kind === 'write')
-    return { labels: [{ id: `${id} label`, text: ' ', ...RATE_LABEL }] };
-  if (side === null) return {};
-  const width = [...shortened(side, 18)].length * CHARACTER_WIDTH + 12;
-  return { labels: [{ id: `${id} label`, text: ' ', width, height: SIDE_LABEL_HEIGHT }] };
+function labelsOf({ id, kind, side }: Edge, direction: Direction, measure: Measure): Pick<ElkEdge, 'labels'> {
+  const isRate = kind === 'read' || kind === 'write';
+  if (!isRate && side === null) return {};
+  const size = isRate
+    ? RATE_LABELS[direction]
+    : { width: Math.ceil(measure(side ?? '')) + 14, height: SIDE_LABEL_HEIGHT };
+  const layoutOptions = { 'elk.edgeLabels.inline': 'true', 'elk.edgeLabels.placement': 'CENTER' };
+  // Without a text elkjs places no label.
+  return { labels: [{ id: `${id} label`, text: ' ', ...size, layoutOptions }] };
 }
 
 /** Absolute positions of what elkjs placed within its containers. */
-export function drawingOf(model: TopologyModel, laidOut: ElkNode): Drawing {
+export function drawingOf(model: TopologyModel, laidOut: ElkNode, measure: Measure): Drawing {
   const places = new Map<string, Rectangle>();
   const origins = new Map<string, Point>();
   const edges: { readonly edge: ElkEdge; readonly inside: string }[] = [];
@@ -156,12 +188,13 @@ export function drawingOf(model: TopologyModel, laidOut: ElkNode): Drawing {
   visit(laidOut, { x: 0, y: 0 });
   const byId = new Map(model.edges.map((edge) => [edge.id, edge]));
   return {
+    direction: laidOut.layoutOptions?.['elk.direction'] === 'DOWN' ? 'DOWN' : 'RIGHT',
     width: laidOut.width ?? 0,
     height: laidOut.height ?? 0,
     groups: model.groups.map((id) => ({ id, ...places.get(groupId(id))! })),
     boxes: model.boxes.map((box) => ({
       box,
-      label: labelOf(box),
+      label: labelOf(box, measure),
       ...places.get(box.id)!,
     })),
     edges: edges.flatMap(({ edge, inside }) => {
@@ -195,12 +228,31 @@ export function drawingOf(model: TopologyModel, laidOut: ElkNode): Drawing {
   };
 }
 
-export async function layOut(model: TopologyModel, elk: ElkLike, direction: Direction): Promise<Drawing> {
-  return drawingOf(model, await elk.layout(elkGraphOf(model, direction)));
+export interface Frame {
+  readonly width: number;
+  readonly height: number;
 }
 
-export function labelOf({ name }: Box): string {
-  return shortened(name === CHOSEN ? 'chosen by record' : name, NAME_CHARACTERS_MAX);
+/** `direction` `null`: the one in which it is drawn larger. */
+export async function layOut(
+  model: TopologyModel,
+  elk: ElkLike,
+  direction: Direction | null,
+  frame: Frame,
+  measure: Measure = estimated,
+): Promise<Drawing> {
+  const draw = async (wanted: Direction): Promise<Drawing> =>
+    drawingOf(model, await elk.layout(elkGraphOf(model, wanted, measure)), measure);
+  if (direction !== null) return draw(direction);
+  const right = await draw('RIGHT');
+  if (fitOf(right, frame) >= 1) return right;
+  const down = await draw('DOWN');
+  return fitOf(down, frame) > fitOf(right, frame) ? down : right;
+}
+
+/** The scale at which all of it is seen. */
+export function fitOf({ width, height }: Frame, frame: Frame): number {
+  return width === 0 || height === 0 ? 1 : Math.min(frame.width / width, frame.height / height);
 }
 
 export function groupTitle(id: number, tasks: number): string {

@@ -14,9 +14,13 @@ export interface Window {
 /** A step without a sample for longer than this is a gap, not a line. */
 const GAP_STEPS = 2.5;
 
+/** A short history fills the chart too. */
+const LENGTH_MS_MIN = 30_000;
+
 export function windowOf(samples: readonly HistorySample[], lengthMs: number, nowMs: number): Window {
   const toMs = Math.max(nowMs, samples.at(-1)?.at ?? 0);
-  return { fromMs: toMs - lengthMs, toMs };
+  const first = samples[0]?.at ?? toMs;
+  return { fromMs: Math.max(toMs - lengthMs, Math.min(first, toMs - LENGTH_MS_MIN)), toMs };
 }
 
 export function columnsOf(

@@ -3,7 +3,8 @@
 //
 //   connecting ──► open ──► lost ──► connecting       each failed try waits longer, to ten seconds
 //        └──► login (401) ──► connecting
-import { Api, ApiError } from './api.ts';
+import type { Api } from './api.ts';
+import { ApiError } from './api.ts';
 import { later, wallClock } from './browser-time.ts';
 import { mergeEpochs, mergeSamples } from './merge.ts';
 import type {
@@ -98,7 +99,7 @@ export class Session {
     this.wanted = application;
     this.cancelRetry();
     this.disconnect();
-    void this.connect();
+    this.start();
   }
 
   login(token: string): void {
@@ -122,6 +123,11 @@ export class Session {
     this.stream = null;
     this.cancelSilence();
     this.cancelHistory();
+  }
+
+  /** `connect` tells of what it fails with by itself. */
+  private start(): void {
+    this.connect().catch((error: unknown) => this.fail(error));
   }
 
   private async connect(): Promise<void> {
@@ -248,7 +254,7 @@ export class Session {
     this.disconnect();
     this.change({ phase: 'lost', fault, lostSince: this.current.lostSince ?? wallClock() });
     this.cancelRetry();
-    this.cancelRetry = later(this.retryMs, () => void this.connect());
+    this.cancelRetry = later(this.retryMs, () => this.start());
     this.retryMs = Math.min(this.retryMs * 2, RETRY_MS_MAX);
   }
 

@@ -24,7 +24,18 @@ export function nextTheme(theme: Theme): Theme {
   return ORDER[(ORDER.indexOf(theme) + 1) % ORDER.length]!;
 }
 
-/** A colour of style.css, by its name without the hyphens before. */
+/** A colour of style.css as it is now, by its name without the hyphens before. */
 export function colour(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  // What a name stands for depends on light or dark; only where it is used does the browser say.
+  const probe = document.createElement('i');
+  probe.style.color = `var(--${name})`;
+  document.body.append(probe);
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
+}
+
+/** Names of fonts of style.css. */
+export function fonts(): string {
+  return getComputedStyle(document.documentElement).getPropertyValue('--font').trim();
 }

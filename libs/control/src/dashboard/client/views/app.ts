@@ -5,6 +5,7 @@ import { useCallback, useEffect, useState } from 'preact/hooks';
 import { ApiError } from '../api.ts';
 import { later, wallClock } from '../browser-time.ts';
 import { duration } from '../format.ts';
+import { withoutCode } from '../issues.ts';
 import { formatRoute, parseRoute } from '../route.ts';
 import type { Route, View } from '../route.ts';
 import type { Picture, Session } from '../session.ts';
@@ -194,11 +195,6 @@ function Banners({
           h('p', null, topologyFault),
         ),
   );
-}
-
-/** The message begins with the code, which stands beside it. */
-export function withoutCode({ code, message }: { readonly code: string; readonly message: string }): string {
-  return message.startsWith(`${code}: `) ? message.slice(code.length + 2) : message;
 }
 
 function messageOf(error: unknown): string {

@@ -5,7 +5,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import { clockTime } from '../format.ts';
 import type { Columns, Window } from '../series.ts';
-import { colour } from '../theme.ts';
+import { colour, fonts } from '../theme.ts';
 
 export interface Line {
   readonly name: string;
@@ -24,6 +24,7 @@ export interface ChartProps {
   readonly window: Window;
   readonly format: (value: number | null) => string;
   readonly empty: string;
+  readonly least: number;
 }
 
 const HEIGHT = 168;
@@ -31,7 +32,7 @@ const AXIS_WIDTH = 62;
 /** Charts with it show the same moment. */
 const SYNC = 'millrace';
 
-export function Chart({ title, id, lines, columns, window, format, empty }: ChartProps): VNode {
+export function Chart({ title, id, lines, columns, window, format, empty, least }: ChartProps): VNode {
   const frame = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const latestWindow = useRef(window);
@@ -42,7 +43,12 @@ export function Chart({ title, id, lines, columns, window, format, empty }: Char
   useEffect(() => onThemeChange(() => setLook((before) => before + 1)), []);
   useEffect(() => {
     const element = frame.current!;
-    const options = optionsOf(lines, format, element.clientWidth, () => latestWindow.current, setPointed);
+    const options = optionsOf(
+      { lines, format, least },
+      element.clientWidth,
+      () => latestWindow.current,
+      setPointed,
+    );
     const made = new uPlot(options, columns, element);
     plot.current = made;
     const observer = new ResizeObserver(() => {
@@ -102,15 +108,14 @@ export function Chart({ title, id, lines, columns, window, format, empty }: Char
 }
 
 function optionsOf(
-  lines: readonly Line[],
-  format: (value: number | null) => string,
+  { lines, format, least }: Pick<ChartProps, 'lines' | 'format' | 'least'>,
   width: number,
   windowNow: () => Window,
   onPointed: (index: number | null) => void,
 ): uPlot.Options {
   const axis: uPlot.Axis = {
     stroke: colour('muted'),
-    font: `11px ${colour('font')}`,
+    font: `11px ${fonts()}`,
     grid: { stroke: colour('grid'), width: 1 },
     ticks: { show: false },
   };
@@ -122,7 +127,7 @@ function optionsOf(
     cursor: { sync: { key: SYNC }, points: { size: 7 }, drag: { x: false, y: false } },
     scales: {
       x: { time: true, range: () => [windowNow().fromMs / 1_000, windowNow().toMs / 1_000] },
-      y: { range: (_plot, _min, max) => [0, !Number.isFinite(max) || max <= 0 ? 1 : max * 1.12] },
+      y: { range: (_plot, _min, max) => [0, Math.max(least, Number.isFinite(max) ? max * 1.12 : 0)] },
     },
     axes: [
       {

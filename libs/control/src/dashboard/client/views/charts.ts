@@ -17,6 +17,8 @@ interface ChartPlan {
   readonly fields: readonly Field[];
   readonly format: (value: number | null) => string;
   readonly empty: string;
+  /** The scale reaches so far at least: noise of a quiet application is no mountain. */
+  readonly least: number;
 }
 
 const PLANS: readonly ChartPlan[] = [
@@ -32,6 +34,7 @@ const PLANS: readonly ChartPlan[] = [
       ({ recordsOutPerSecond }) => recordsOutPerSecond,
     ],
     format: rate,
+    least: 10,
     empty: 'Nothing measured yet: the server looks every 2 s.',
   },
   {
@@ -40,6 +43,7 @@ const PLANS: readonly ChartPlan[] = [
     lines: [{ name: 'records behind', colour: 'series-3', isFilled: true }],
     fields: [({ lag }) => lag],
     format: count,
+    least: 10,
     empty: 'The ends of the inputs are not known yet.',
   },
   {
@@ -51,6 +55,7 @@ const PLANS: readonly ChartPlan[] = [
     ],
     fields: [({ latencyP50Ms }) => latencyP50Ms, ({ latencyP99Ms }) => latencyP99Ms],
     format: duration,
+    least: 10,
     empty: 'No records were committed in this time.',
   },
   {
@@ -59,6 +64,7 @@ const PLANS: readonly ChartPlan[] = [
     lines: [{ name: 'seal to end', colour: 'series-2', isFilled: true }],
     fields: [({ commitMs }) => commitMs],
     format: duration,
+    least: 10,
     empty: 'No epochs were committed in this time.',
   },
 ];

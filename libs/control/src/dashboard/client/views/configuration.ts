@@ -36,8 +36,15 @@ export function ConfigurationView({ context: { picture } }: { readonly context: 
         { title: 'Option', cell: ({ path }) => h('code', null, path) },
         {
           title: 'Value',
-          cell: ({ value, isHidden }) =>
-            isHidden ? h('span', { class: 'muted' }, 'set, not shown') : h('span', { class: 'name' }, value),
+          cell: ({ value, readable, isHidden }) =>
+            isHidden
+              ? h('span', { class: 'muted' }, 'set, not shown')
+              : h(
+                  'span',
+                  { class: 'name' },
+                  value,
+                  readable === '' ? null : h('span', { class: 'muted' }, ` · ${readable}`),
+                ),
         },
       ],
     }),

@@ -9,9 +9,9 @@ export interface ViewContext {
   readonly picture: Picture;
   readonly snapshot: Snapshot;
   readonly topology: DescribedTopology | null;
-  ask(question: Question): void;
-  showCode(code: string): void;
-  go(view: View): void;
+  readonly ask: (question: Question) => void;
+  readonly showCode: (code: string) => void;
+  readonly go: (view: View) => void;
   /** Posts to a path below the application; what comes of it is told. */
-  act(path: string, done: string, body?: object): void;
+  readonly act: (path: string, done: string, body?: object) => void;
 }

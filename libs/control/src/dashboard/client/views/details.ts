@@ -15,7 +15,7 @@ import { groupKey } from './topology.ts';
 export interface DetailsProps {
   readonly context: ViewContext;
   readonly selected: string | null;
-  onSelect(id: string | null): void;
+  readonly onSelect: (id: string | null) => void;
 }
 
 export function Details({ context, selected, onSelect }: DetailsProps): VNode {
@@ -218,7 +218,7 @@ function PartitionList({
   isWanted,
 }: {
   readonly tasks: readonly TaskFigures[];
-  isWanted(partition: TaskFigures['partitions'][number]): boolean;
+  readonly isWanted: (partition: TaskFigures['partitions'][number]) => boolean;
 }): VNode | null {
   const rows = tasks.flatMap((task) =>
     task.partitions.filter(isWanted).map((partition) => ({ task, partition })),

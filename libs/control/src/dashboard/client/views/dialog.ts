@@ -39,7 +39,7 @@ export interface Question {
   readonly action: string;
   readonly isGrave: boolean;
   readonly choice?: { readonly label: string; readonly note: string };
-  onYes(choice: boolean): void;
+  readonly onYes: (choice: boolean) => void;
 }
 
 export function QuestionDialog({

@@ -18,7 +18,7 @@ const LENGTHS = [
   { value: 600_000, label: '10 min' },
 ] as const;
 const LENGTHS_MS = LENGTHS.map(({ value }) => value).filter((value) => value > 0);
-const LIST_MAX = 50;
+const LIST_MAX = 30;
 /** Of the drawing's own units, as wide as the frame. */
 const WIDTH = 1_000;
 const LANE = { top: 6, height: 30, gap: 8 } as const;
@@ -168,8 +168,8 @@ function Timeline({
           h(
             'div',
             { class: 'timeline-axis', 'aria-hidden': 'true' },
-            [0, 0.25, 0.5, 0.75, 1].map((share) =>
-              h('span', { key: share }, clockTime(window.fromMs + share * length)),
+            [1, 0.75, 0.5, 0.25, 0].map((share) =>
+              h('span', { key: share }, share === 0 ? 'now' : `${duration(share * length)} ago`),
             ),
           ),
         ),

@@ -18,5 +18,5 @@ export function h<Properties extends object>(
   ...children: ComponentChildren[]
 ): VNode;
 export function h(type: unknown, properties: object | null, ...children: ComponentChildren[]): VNode {
-  return createElement(type as string, properties as null, ...children) as VNode;
+  return createElement(type as string, properties as null, ...children);
 }

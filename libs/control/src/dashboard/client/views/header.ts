@@ -17,9 +17,9 @@ export interface HeaderProps {
   readonly picture: Picture;
   readonly theme: Theme;
   readonly hasToken: boolean;
-  onTheme(): void;
-  onSelect(application: string): void;
-  onLogout(): void;
+  readonly onTheme: () => void;
+  readonly onSelect: (application: string) => void;
+  readonly onLogout: () => void;
 }
 
 export function Header({ picture, theme, hasToken, onTheme, onSelect, onLogout }: HeaderProps): VNode {

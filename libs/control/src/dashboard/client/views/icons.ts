@@ -42,6 +42,7 @@ const BUTTON_PATHS = {
   plus: 'M8 3v10M3 8h10',
   minus: 'M3 8h10',
   fit: 'M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4',
+  turn: 'M3 5.5h8.5M9 3l2.5 2.5L9 8M13 8v5M10.5 10.5 13 13l2-2.5',
   close: 'M3.5 3.5l9 9M12.5 3.5l-9 9',
 } as const;
 
@@ -66,6 +67,6 @@ export function Logo(): VNode {
       class: 'logo-wheel',
       d: 'M16 4a9 9 0 1 0 0 18 9 9 0 0 0 0-18M16 4v18M7 13h18M9.6 6.6l12.8 12.8M22.4 6.6 9.6 19.4',
     }),
-    h('path', { class: 'logo-water', d: 'M2 26c3.5-3 7 3 10.5 0s7 3 10.5 0 4.500-1.500 7 0' }),
+    h('path', { class: 'logo-water', d: 'M2 26c3.5-3 7 3 10.5 0s7 3 10.5 0 4.5-1.5 7 0' }),
   );
 }

@@ -23,13 +23,9 @@ export function Overview({ context }: { readonly context: ViewContext }): VNode 
     h(
       'div',
       { class: 'split' },
-      h(
-        Section,
-        { title: 'Topology', id: 'topology' },
-        topology === null
-          ? h(Empty, null, 'No topology is known.')
-          : h(Topology, { topology, snapshot, selected, onSelect: setSelected }),
-      ),
+      topology === null
+        ? h(Section, { title: 'Topology', id: 'topology' }, h(Empty, null, 'No topology is known.'))
+        : h(Topology, { topology, snapshot, selected, onSelect: setSelected }),
       h(Details, { context, selected, onSelect: setSelected }),
     ),
     h(Charts, { history: picture.history, nowMs: snapshot.at }),
@@ -51,7 +47,9 @@ function Tiles({ context }: { readonly context: ViewContext }): VNode {
       : null;
   const sumBytes = (rows: readonly { readonly bytesPerSecond: number | null }[]): number =>
     rows.reduce((total, row) => total + (row.bytesPerSecond ?? 0), 0);
-  const written = outputs.filter(({ kind }) => kind !== 'changelog');
+  // What goes round by repartition and retry topics came in, or goes out, elsewhere.
+  const read = inputs.filter(({ kind }) => kind === 'stream' || kind === 'table');
+  const written = outputs.filter(({ kind }) => kind === 'topic');
   const disk = tasks.reduce((total, { diskBytes }) => total + (diskBytes ?? 0), 0);
   const cached = tasks.reduce((total, { cachedBytes }) => total + (cachedBytes ?? 0), 0);
   const restoring = tasks.filter(({ phase }) => phase === 'restoring' || phase === 'opening').length;
@@ -70,8 +68,8 @@ function Tiles({ context }: { readonly context: ViewContext }): VNode {
     h(Tile, {
       id: 'in',
       title: 'Records in',
-      value: rate(sum(inputs)),
-      note: bytesPerSecond(sumBytes(inputs)),
+      value: rate(sum(read)),
+      note: bytesPerSecond(sumBytes(read)),
     }),
     h(Tile, {
       id: 'out',

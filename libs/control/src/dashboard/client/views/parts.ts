@@ -61,16 +61,16 @@ export interface Column<Row> {
   readonly title: string;
   /** Right-aligned, digits of one width. */
   readonly isNumber?: boolean;
-  cell(row: Row): ComponentChildren;
+  readonly cell: (row: Row) => ComponentChildren;
 }
 
 export interface TableProps<Row> {
   readonly label: string;
   readonly columns: readonly Column<Row>[];
   readonly rows: readonly Row[];
-  keyOf(row: Row): string;
+  readonly keyOf: (row: Row) => string;
   readonly empty: string;
-  toneOf?(row: Row): string | undefined;
+  readonly toneOf?: (row: Row) => string | undefined;
 }
 
 /** On a narrow screen each row is a card, with the columns' titles before the cells. */

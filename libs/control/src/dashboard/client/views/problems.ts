@@ -2,6 +2,7 @@
 import { h } from './h.ts';
 import type { VNode } from 'preact';
 import { clockTime, count, dateTime, duration, grouped } from '../format.ts';
+import { withoutCode } from '../issues.ts';
 import type { DropCount, IssueFigures } from '../wire.ts';
 import type { ViewContext } from './context.ts';
 import { CodeButton, Facts, Section, Table } from './parts.ts';
@@ -36,7 +37,7 @@ export function ProblemsView({ context }: { readonly context: ViewContext }): VN
         keyOf: ({ at, code, where, kind }) => `${at} ${kind} ${code} ${where}`,
         empty: 'Nothing has failed and no record was left out since the start.',
         columns: [
-          { title: 'At', cell: ({ at }) => dateTime(at) },
+          { title: 'At', cell: ({ at }) => h('span', { class: 'when' }, dateTime(at)) },
           {
             title: 'What',
             cell: ({ kind, count: times }) => {
@@ -54,7 +55,7 @@ export function ProblemsView({ context }: { readonly context: ViewContext }): VN
             cell: ({ where }) => h('span', { class: 'name' }, where === '' ? 'worker' : where),
           },
           { title: 'Code', cell: ({ code }) => h(CodeButton, { code, onShow: showCode }) },
-          { title: 'Message', cell: ({ message }) => h('span', { class: 'message' }, message) },
+          { title: 'Message', cell: (issue) => h(Message, { issue }) },
         ],
       }),
     ),
@@ -77,60 +78,77 @@ export function ProblemsView({ context }: { readonly context: ViewContext }): VN
         ],
       }),
     ),
-    failures === undefined
-      ? null
-      : h(
-          Section,
-          { title: 'Retries', id: 'retries' },
-          h(Facts, {
-            rows: [
-              ['tried again in place', grouped(failures.retriedInPlace)],
-              ['sent to retry topics', grouped(failures.sentToRetryTopics)],
-              ['taken from retry topics', grouped(failures.takenFromRetryTopics)],
-              ['dead-lettered', grouped(failures.deadLettered)],
-              ['skipped', grouped(failures.skipped)],
-              [
-                'tasks that wait to try again',
-                failures.waiting.length === 0 ? 'none' : failures.waiting.join(', '),
-              ],
-              [
-                'held back until due',
-                failures.delayed.length === 0
-                  ? 'none'
-                  : failures.delayed
-                      .map(({ topic, partition, dueAt }) => `${topic} ${partition} until ${clockTime(dueAt)}`)
-                      .join(', '),
-              ],
-            ],
-          }),
-        ),
     h(
-      Section,
-      { title: 'Worker', id: 'worker' },
-      h(Facts, {
-        rows: [
-          ['replaced', figures === null ? '–' : count(figures.workerReplacements)],
-          [
-            'last failure',
-            figures?.lastWorkerFailure == null
-              ? 'none'
-              : h(
-                  'span',
-                  null,
-                  h(CodeButton, { code: figures.lastWorkerFailure.code, onShow: showCode }),
-                  ` ${figures.lastWorkerFailure.message}`,
-                ),
+      'div',
+      { class: 'pair' },
+      failures === undefined
+        ? null
+        : h(
+            Section,
+            { title: 'Retries', id: 'retries' },
+            h(Facts, {
+              rows: [
+                ['tried again in place', grouped(failures.retriedInPlace)],
+                ['sent to retry topics', grouped(failures.sentToRetryTopics)],
+                ['taken from retry topics', grouped(failures.takenFromRetryTopics)],
+                ['dead-lettered', grouped(failures.deadLettered)],
+                ['skipped', grouped(failures.skipped)],
+                [
+                  'tasks that wait to try again',
+                  failures.waiting.length === 0 ? 'none' : failures.waiting.join(', '),
+                ],
+                [
+                  'held back until due',
+                  failures.delayed.length === 0
+                    ? 'none'
+                    : failures.delayed
+                        .map(
+                          ({ topic, partition, dueAt }) => `${topic} ${partition} until ${clockTime(dueAt)}`,
+                        )
+                        .join(', '),
+                ],
+              ],
+            }),
+          ),
+      h(
+        Section,
+        { title: 'Worker', id: 'worker' },
+        h(Facts, {
+          rows: [
+            ['replaced', figures === null ? '–' : count(figures.workerReplacements)],
+            [
+              'last failure',
+              (figures?.lastWorkerFailure ?? null) === null
+                ? 'none'
+                : h(
+                    'span',
+                    null,
+                    h(CodeButton, { code: figures!.lastWorkerFailure!.code, onShow: showCode }),
+                    ` ${figures!.lastWorkerFailure!.message}`,
+                  ),
+            ],
+            ['since its loop turned', duration(figures?.sinceTurnMs)],
+            [
+              'longest turn',
+              loop.longestTurnAt === null
+                ? '–'
+                : `${duration(loop.longestTurnMs)} at ${dateTime(loop.longestTurnAt)}`,
+            ],
+            ['transactional id', snapshot.transactionalId ?? '–'],
           ],
-          ['since its loop turned', duration(figures?.sinceTurnMs)],
-          [
-            'longest turn',
-            loop.longestTurnAt === null
-              ? '–'
-              : `${duration(loop.longestTurnMs)} at ${dateTime(loop.longestTurnAt)}`,
-          ],
-          ['transactional id', snapshot.transactionalId ?? '–'],
-        ],
-      }),
+        }),
+      ),
     ),
+  );
+}
+
+/** What stands beside it is not said again, and the remedy apart. */
+function Message({ issue }: { readonly issue: IssueFigures }): VNode {
+  const [text = '', remedy] = withoutCode(issue).split(' Remedy: ');
+  return h(
+    'span',
+    { class: 'message' },
+    text,
+    remedy === undefined ? null : h('span', { class: 'remedy' }, remedy),
   );
 }

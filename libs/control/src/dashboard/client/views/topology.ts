@@ -3,45 +3,47 @@
 import { h } from './h.ts';
 import type { VNode } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { bytes, count, duration, rate } from '../format.ts';
-import { groupTitle, layOut } from '../graph-layout.ts';
-import type { Direction, Drawing, PlacedBox, PlacedEdge, PlacedGroup } from '../graph-layout.ts';
+import { bytes, count, rate } from '../format.ts';
+import { estimated, fitOf, groupTitle, isFlat, layOut } from '../graph-layout.ts';
+import type { Direction, Drawing, Measure, PlacedBox, PlacedEdge, PlacedGroup } from '../graph-layout.ts';
+import { fonts } from '../theme.ts';
 import { dropsOf, edgeFigures, modelOf, outputOf } from '../graph-model.ts';
 import type { Box, EdgeFigures, TopologyModel } from '../graph-model.ts';
-import { LEVEL_SIGNS, LEVEL_WORDS, worst } from '../health.ts';
+import { LEVEL_SIGNS, LEVEL_WORDS, roleOf, worst } from '../health.ts';
 import type { Level } from '../health.ts';
 import type { DescribedTopology, Snapshot } from '../wire.ts';
 import { elk } from '../elk.ts';
 import { BOX_WORDS, ButtonIcon, boxIconPath } from './icons.ts';
-import { Empty } from './parts.ts';
+import { Empty, Section } from './parts.ts';
 
 export interface TopologyProps {
   readonly topology: DescribedTopology;
   readonly snapshot: Snapshot;
   readonly selected: string | null;
-  onSelect(id: string | null): void;
+  readonly onSelect: (id: string | null) => void;
 }
 
 const ZOOM_STEP = 1.25;
-const ZOOM_MIN = 0.25;
+const ZOOM_MIN = 0.2;
 const ZOOM_MAX = 2.5;
 /** Smaller than this nobody reads it: then the frame scrolls. */
-const FIT_MIN = 0.62;
-const FIT_MAX = 1.1;
-/** Below this width of the frame it flows downwards. */
-const NARROW = 640;
+const READABLE = 0.76;
+const FIT_MAX = 1.15;
+const FRAME_HEIGHT_MAX = 700;
+const MARGIN = 4;
 
 export function Topology({ topology, snapshot, selected, onSelect }: TopologyProps): VNode {
   const model = useMemo(() => modelOf(topology), [topology]);
   const frame = useRef<HTMLDivElement>(null);
   const width = useWidth(frame);
-  const direction: Direction | null = width === 0 ? null : width < NARROW ? 'DOWN' : 'RIGHT';
-  const { drawing, fault } = useDrawing(model, direction);
+  const [direction, setDirection] = useState<Direction | null>(null);
+  const { drawing, fault } = useDrawing(model, direction, width);
   const [zoom, setZoom] = useState<number | null>(null);
-  const fit =
-    drawing === null || width === 0 ? 1 : Math.min(FIT_MAX, Math.max(FIT_MIN, width / drawing.width));
-  const scale = zoom ?? fit;
-  const zoomBy = (factor: number): void => setZoom(Math.min(ZOOM_MAX, Math.max(ZOOM_MIN, scale * factor)));
+  const space = { width: width - MARGIN, height: FRAME_HEIGHT_MAX - MARGIN };
+  const whole = drawing === null ? 1 : Math.min(FIT_MAX, fitOf(drawing, space));
+  const initial = drawing === null ? 1 : Math.max(whole, Math.min(READABLE, 1));
+  const scale = zoom ?? initial;
+  const bounded = (wanted: number): number => Math.min(ZOOM_MAX, Math.max(ZOOM_MIN, wanted));
   useDragging(frame);
   useEffect(() => {
     const element = frame.current;
@@ -50,17 +52,58 @@ export function Topology({ topology, snapshot, selected, onSelect }: TopologyPro
       // As browsers tell of a pinch; a plain wheel scrolls the page.
       if (!event.ctrlKey && !event.metaKey) return;
       event.preventDefault();
-      setZoom((before) =>
-        Math.min(ZOOM_MAX, Math.max(ZOOM_MIN, (before ?? fit) * Math.exp(-event.deltaY / 300))),
-      );
+      setZoom((before) => bounded((before ?? initial) * Math.exp(-event.deltaY / 300)));
     };
     element.addEventListener('wheel', onWheel, { passive: false });
     return () => element.removeEventListener('wheel', onWheel);
-  }, [fit]);
+  }, [initial]);
+  useEffect(() => {
+    // What does not fit begins where records come in.
+    const element = frame.current;
+    if (element === null || drawing === null) return;
+    const first = firstBox(drawing);
+    element.scrollLeft = first === null ? 0 : (first.x + first.width / 2) * initial - element.clientWidth / 2;
+    element.scrollTop = 0;
+  }, [drawing]);
 
+  const tool = (
+    label: string,
+    name: 'plus' | 'minus' | 'fit' | 'turn',
+    onClick: () => void,
+    hint = label,
+  ): VNode =>
+    h(
+      'button',
+      { type: 'button', class: 'square quiet', 'aria-label': label, title: hint, onClick },
+      h(ButtonIcon, { name }),
+    );
   return h(
-    'div',
-    { class: 'topology' },
+    Section,
+    {
+      title: 'Topology',
+      id: 'topology',
+      aside: h(
+        'div',
+        { class: 'zoom', role: 'group', 'aria-label': 'Drawing' },
+        tool(
+          'Turn',
+          'turn',
+          () => {
+            setDirection(drawing?.direction === 'DOWN' ? 'RIGHT' : 'DOWN');
+            setZoom(null);
+          },
+          'Draw it the other way round',
+        ),
+        tool('Zoom out', 'minus', () => setZoom(bounded(scale / ZOOM_STEP))),
+        tool(
+          'Zoom in',
+          'plus',
+          () => setZoom(bounded(scale * ZOOM_STEP)),
+          'Zoom in; also by Ctrl and the wheel',
+        ),
+        tool('Show all', 'fit', () => setZoom(bounded(whole))),
+      ),
+    },
     h(
       'div',
       { class: 'topology-frame', ref: frame, tabIndex: 0, role: 'region', 'aria-label': 'Topology; scrolls' },
@@ -72,50 +115,16 @@ export function Topology({ topology, snapshot, selected, onSelect }: TopologyPro
             ? h(Empty, null, 'The topology has no nodes.')
             : h(Picture, { drawing, model, snapshot, scale, selected, onSelect }),
     ),
-    h(
-      'div',
-      { class: 'zoom', role: 'group', 'aria-label': 'Zoom' },
-      h(
-        'button',
-        {
-          type: 'button',
-          class: 'square',
-          'aria-label': 'Zoom in',
-          title: 'Zoom in (Ctrl and wheel)',
-          onClick: () => zoomBy(ZOOM_STEP),
-        },
-        h(ButtonIcon, { name: 'plus' }),
-      ),
-      h(
-        'button',
-        {
-          type: 'button',
-          class: 'square',
-          'aria-label': 'Zoom out',
-          title: 'Zoom out',
-          onClick: () => zoomBy(1 / ZOOM_STEP),
-        },
-        h(ButtonIcon, { name: 'minus' }),
-      ),
-      h(
-        'button',
-        {
-          type: 'button',
-          class: 'square',
-          'aria-label': 'Fit',
-          title: 'Fit all',
-          onClick: () =>
-            setZoom(
-              zoom === null && drawing !== null
-                ? Math.max(ZOOM_MIN, Math.min(fit, width / drawing.width))
-                : null,
-            ),
-        },
-        h(ButtonIcon, { name: 'fit' }),
-      ),
-    ),
     h(Key, null),
   );
+}
+
+function firstBox({ boxes }: Drawing): PlacedBox | null {
+  let first: PlacedBox | null = null;
+  for (const placed of boxes) {
+    if (first === null || placed.x + placed.y < first.x + first.y) first = placed;
+  }
+  return first;
 }
 
 function Key(): VNode {
@@ -140,7 +149,7 @@ interface PictureProps {
   readonly snapshot: Snapshot;
   readonly scale: number;
   readonly selected: string | null;
-  onSelect(id: string | null): void;
+  readonly onSelect: (id: string | null) => void;
 }
 
 function Picture({ drawing, model, snapshot, scale, selected, onSelect }: PictureProps): VNode {
@@ -187,11 +196,9 @@ function Picture({ drawing, model, snapshot, scale, selected, onSelect }: Pictur
     ),
     drawing.groups.map((group) =>
       h(GroupFrame, {
-        key: `group ${group.id}`,
+        key: groupKey(group.id),
         group,
-        snapshot,
         level: worst(levelsOf(group.id)),
-        onSelect,
         isSelected: selected === groupKey(group.id),
       }),
     ),
@@ -202,12 +209,21 @@ function Picture({ drawing, model, snapshot, scale, selected, onSelect }: Pictur
       h(BoxCard, {
         key: placed.box.id,
         placed,
-        line: secondLine(placed.box, snapshot),
+        snapshot,
         isSelected: selected === placed.box.id,
         onSelect,
       }),
     ),
-    // Above the boxes, so that nothing hides a figure.
+    // Above lines and boxes, so that nothing hides a figure or a title.
+    drawing.groups.map((group) =>
+      h(GroupTitle, {
+        key: `title ${group.id}`,
+        group,
+        snapshot,
+        level: worst(levelsOf(group.id)),
+        onSelect,
+      }),
+    ),
     drawing.edges.map((placed) =>
       h(EdgeLabel, { key: `label ${placed.edge.id}`, placed, figures: figures.get(placed.edge.id) ?? null }),
     ),
@@ -220,61 +236,73 @@ export function groupKey(id: number): string {
 
 function GroupFrame({
   group: { id, x, y, width, height },
-  snapshot,
   level,
   isSelected,
+}: {
+  readonly group: PlacedGroup;
+  readonly level: Level;
+  readonly isSelected: boolean;
+}): VNode {
+  return h(
+    'g',
+    { class: `group level-${level}${isSelected ? ' selected' : ''}`, 'data-group': id },
+    h('rect', { x, y, width, height, rx: 12, class: 'group-frame' }),
+  );
+}
+
+function GroupTitle({
+  group: { id, x, y, width },
+  snapshot,
+  level,
   onSelect,
 }: {
   readonly group: PlacedGroup;
   readonly snapshot: Snapshot;
   readonly level: Level;
-  readonly isSelected: boolean;
   readonly onSelect: (id: string) => void;
 }): VNode {
   const tasks = snapshot.tasks.filter(
-    ({ subTopology, phase }) => subTopology === id && phase !== 'standby' && phase !== 'warmup',
+    ({ subTopology, phase }) => subTopology === id && roleOf(phase) === 'active',
   );
   const title = groupTitle(id, tasks.length);
   return h(
     'g',
-    { class: `group level-${level}${isSelected ? ' selected' : ''}`, 'data-group': id },
-    h('rect', { x, y, width, height, rx: 12, class: 'group-frame' }),
-    h(
-      'g',
-      {
-        ...buttonProps(`${title}, ${LEVEL_WORDS[level]}`, () => onSelect(groupKey(id))),
-        class: 'group-title',
-      },
-      h('rect', {
-        x: x + 8,
-        y: y + 6,
-        width: Math.max(0, Math.min(width - 16, 300)),
-        height: 28,
-        rx: 7,
-        class: 'hit',
-      }),
-      h('text', { x: x + 16, y: y + 25 }, h('tspan', { class: 'sign' }, LEVEL_SIGNS[level]), ` ${title}`),
-    ),
+    {
+      ...buttonProps(`${title}, ${LEVEL_WORDS[level]}`, () => onSelect(groupKey(id))),
+      class: `group-title level-${level}`,
+    },
+    h('rect', {
+      x: x + 8,
+      y: y + 6,
+      width: Math.max(0, Math.min(width - 16, 214)),
+      height: 26,
+      rx: 7,
+      class: 'hit',
+    }),
+    h('text', { x: x + 16, y: y + 23.5 }, h('tspan', { class: 'sign' }, LEVEL_SIGNS[level]), ` ${title}`),
   );
 }
 
 function BoxCard({
   placed: { box, label, x, y, width, height },
-  line,
+  snapshot,
   isSelected,
   onSelect,
 }: {
   readonly placed: PlacedBox;
-  readonly line: { readonly text: string; readonly isBad: boolean };
+  readonly snapshot: Snapshot;
   readonly isSelected: boolean;
   readonly onSelect: (id: string) => void;
 }): VNode {
   const word = BOX_WORDS[box.kind];
   const isRound = box.kind === 'topic' || box.kind === 'repartition';
+  const line = isFlat(box) ? null : secondLine(box, snapshot);
+  const lost = leftOut(box, snapshot);
+  const notes = [line, lost === 0 ? null : `${count(lost)} records left out`].filter((note) => note !== null);
   return h(
     'g',
     {
-      ...buttonProps(`${word} ${box.name}, ${line.text}`, () => onSelect(box.id)),
+      ...buttonProps([`${word} ${box.name}`, ...notes].join(', '), () => onSelect(box.id)),
       class: `box box-${box.kind}${isSelected ? ' selected' : ''}`,
       'data-box': box.name,
       'data-kind': box.kind,
@@ -283,9 +311,25 @@ function BoxCard({
     },
     h('title', null, `${word} ${box.name}`),
     h('rect', { width, height, rx: isRound ? height / 2 : 8, class: 'box-card' }),
-    h('path', { d: boxIconPath(box.kind), class: 'box-icon', transform: `translate(12 ${height / 2 - 8})` }),
-    h('text', { x: 35, y: height / 2 - 4, class: 'box-name' }, label),
-    h('text', { x: 35, y: height / 2 + 12, class: `box-line${line.isBad ? ' bad' : ''}` }, line.text),
+    h('path', {
+      d: boxIconPath(box.kind),
+      class: 'box-icon',
+      transform: `translate(12 ${height / 2 - 8})`,
+    }),
+    h('text', { x: 35, y: height / 2 + (line === null ? 4.5 : -3), class: 'box-name' }, label),
+    line === null ? null : h('text', { x: 35, y: height / 2 + 13, class: 'box-line' }, line),
+    lost === 0 ? null : h(LeftOut, { text: `✕ ${count(lost)}`, x: width }),
+  );
+}
+
+/** On the corner of its box. */
+function LeftOut({ text, x }: { readonly text: string; readonly x: number }): VNode {
+  const width = 14 + text.length * 6.5;
+  return h(
+    'g',
+    { class: 'left-out', transform: `translate(${x - width + 8} -9)` },
+    h('rect', { width, height: 17, rx: 8.5 }),
+    h('text', { x: width / 2, y: 12.5 }, text),
   );
 }
 
@@ -310,7 +354,7 @@ function EdgeLine({
       'stroke-width': thickness,
       'marker-end': isState ? undefined : `url(#arrow-${level})`,
     }),
-    perSecond > 0 ? h('path', { d: path, class: 'edge-flow', 'stroke-width': thickness }) : null,
+    perSecond > 0 ? h('path', { d: path, class: 'edge-current', 'stroke-width': thickness }) : null,
   );
 }
 
@@ -334,66 +378,59 @@ function EdgeLabel({
   if (figures === null) return null;
   const { level, lag } = figures;
   const isLate = level === 'busy' || level === 'behind' || level === 'stalled';
+  const isTall = height > 24;
+  const middle = x + width / 2;
+  const late = `${LEVEL_SIGNS[level]} ${count(lag)}`;
+  const own = isLate && isTall ? { y, height } : { y: y + height / 2 - 9, height: 18 };
+  const ownWidth = isLate && !isTall ? width : 68;
   return h(
     'g',
     { class: `edge-label level-${level}`, 'data-edge-label': edge.id, 'data-level': level },
-    h('rect', {
-      x: x + 1,
-      y: isLate ? y : y + 8,
-      width: width - 2,
-      height: isLate ? height : height - 16,
-      rx: 5,
-    }),
-    h(
-      'text',
-      { x: x + width / 2, y: y + height / 2 + (isLate ? -3 : 4), class: 'rate' },
-      rate(figures.recordsPerSecond),
-    ),
+    h('rect', { x: middle - ownWidth / 2, width: ownWidth, rx: 6, ...own }),
+    isTall || !isLate
+      ? h(
+          'text',
+          { x: middle, y: y + height / 2 + (isLate ? -3 : 4), class: 'rate' },
+          rate(figures.recordsPerSecond),
+        )
+      : h('text', { x: middle - 30, y: y + height / 2 + 4, class: 'rate' }, rate(figures.recordsPerSecond)),
     isLate
       ? h(
           'text',
-          { x: x + width / 2, y: y + height / 2 + 12, class: 'late' },
-          `${LEVEL_SIGNS[level]} ${count(lag)}`,
+          { x: isTall ? middle : middle + 31, y: y + height / 2 + (isTall ? 12 : 4), class: 'late' },
+          late,
         )
       : null,
   );
 }
 
 /** What there is to say of a box in a few words. */
-function secondLine(box: Box, snapshot: Snapshot): { readonly text: string; readonly isBad: boolean } {
-  const { name, group, kind } = box;
-  const plain = (text: string): { text: string; isBad: boolean } => ({ text, isBad: false });
+function secondLine({ name, kind }: Box, snapshot: Snapshot): string {
   if (kind === 'store') {
-    const changelog = snapshot.outputs.find(({ store }) => store === name);
-    const restore = snapshot.figures?.restores.find(({ store }) => store === name);
-    if (restore !== undefined) {
-      const share =
-        (restore.position - restore.startOffset) / Math.max(1, restore.endOffset - restore.startOffset);
-      return plain(`restoring ${Math.round(Math.min(1, share) * 100)} %`);
+    const restores = snapshot.figures?.restores.filter(({ store }) => store === name) ?? [];
+    if (restores.length > 0) {
+      const left = restores.reduce(
+        (sum, { endOffset, position }) => sum + Math.max(0, endOffset - position),
+        0,
+      );
+      return `↻ ${count(left)} to restore`;
     }
-    return plain(changelog === undefined ? 'state store' : `${rate(changelog.recordsPerSecond)} updates`);
+    const changelog = snapshot.outputs.find(({ store }) => store === name);
+    return changelog === undefined ? 'state store' : `${rate(changelog.recordsPerSecond)} updates`;
   }
   if (kind === 'topic' || kind === 'repartition') {
     const output = outputOf(snapshot.outputs, name);
+    if (output !== null) return `${count(output.records)} written`;
     const inputs = snapshot.inputs.filter(({ topic }) => topic === name);
-    if (output !== null) return plain(`${count(output.records)} written`);
-    if (inputs.length > 0) return plain(`${bytes(inputs.reduce((sum, input) => sum + input.bytes, 0))} read`);
-    return plain(BOX_WORDS[kind]);
+    if (inputs.length > 0) return `${bytes(inputs.reduce((sum, input) => sum + input.bytes, 0))} read`;
   }
-  if (group !== null) {
-    const lost = dropsOf(snapshot.drops, group, name).reduce((sum, { records }) => sum + records, 0);
-    if (lost > 0) return { text: `✕ ${count(lost)} left out`, isBad: true };
-  }
-  if (kind === 'source' && group !== null) {
-    const ages = snapshot.tasks
-      .filter(({ subTopology }) => subTopology === group)
-      .flatMap(({ partitions }) =>
-        partitions.filter(({ source }) => source === name).map(({ lagMs }) => lagMs ?? 0),
-      );
-    const oldest = Math.max(0, ...ages);
-    return plain(oldest > 1_000 ? `oldest waits ${duration(oldest)}` : BOX_WORDS[kind]);
-  }
-  return plain(BOX_WORDS[kind]);
+  return BOX_WORDS[kind];
+}
+
+/** Records that it left out. */
+function leftOut({ group, name }: Box, snapshot: Snapshot): number {
+  if (group === null) return 0;
+  return dropsOf(snapshot.drops, group, name).reduce((sum, { records }) => sum + records, 0);
 }
 
 function buttonProps(label: string, onPress: () => void): Record<string, unknown> {
@@ -410,18 +447,19 @@ function buttonProps(label: string, onPress: () => void): Record<string, unknown
   };
 }
 
-function useDrawing(
-  model: TopologyModel,
-  direction: Direction | null,
-): { readonly drawing: Drawing | null; readonly fault: string | null } {
-  const [state, setState] = useState<{ drawing: Drawing | null; fault: string | null }>({
-    drawing: null,
-    fault: null,
-  });
+interface DrawingState {
+  readonly drawing: Drawing | null;
+  readonly fault: string | null;
+}
+
+function useDrawing(model: TopologyModel, direction: Direction | null, width: number): DrawingState {
+  const [state, setState] = useState<DrawingState>({ drawing: null, fault: null });
+  // A few pixels more or less make no other drawing.
+  const rough = Math.round(width / 80) * 80;
   useEffect(() => {
-    if (direction === null) return undefined;
+    if (rough === 0) return undefined;
     let isOld = false;
-    layOut(model, elk(), direction).then(
+    layOut(model, elk(), direction, { width: rough, height: FRAME_HEIGHT_MAX }, measureNames()).then(
       (drawing) => {
         if (!isOld) setState({ drawing, fault: null });
       },
@@ -433,8 +471,16 @@ function useDrawing(
     return () => {
       isOld = true;
     };
-  }, [model, direction]);
+  }, [model, direction, rough]);
   return state;
+}
+
+/** In the font that names have in style.css. */
+function measureNames(): Measure {
+  const canvas = document.createElement('canvas').getContext('2d');
+  if (canvas === null) return estimated;
+  canvas.font = `600 12.5px ${fonts()}`;
+  return (text) => canvas.measureText(text).width;
 }
 
 function useWidth(element: { readonly current: HTMLElement | null }): number {
