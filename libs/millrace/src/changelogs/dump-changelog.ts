@@ -39,12 +39,12 @@ export interface ChangelogRow {
 }
 
 /**
- * Gives `visit` each row once, in the order in which it was written last; resolves with how many there were. As of the moment at which it was called.
+ * Gives `visit` each row once, and waits for its promise, in the order in which it was written last; resolves with how many there were. As of the moment at which it was called.
  * @throws MillraceError MILLRACE_TOPIC_MISSING
  */
 export async function dumpChangelog(
   options: DumpChangelogOptions,
-  visit: (row: ChangelogRow) => void,
+  visit: (row: ChangelogRow) => void | Promise<void>,
 ): Promise<number> {
   const {
     clock = systemClock,
@@ -87,8 +87,16 @@ export async function dumpChangelog(
         const offset = columns.offsets[index]!;
         if (key === null || newest.get(partition)?.get(key) !== offset) return true;
         const value = detachBinary(columns.value(index)!);
-        visit({ partition, offset, timestamp: columns.timestamps[index]!, key: detachBinary(key), value });
-        return ++rows < limit;
+        const goesOn = ++rows < limit;
+        const row = {
+          partition,
+          offset,
+          timestamp: columns.timestamps[index]!,
+          key: detachBinary(key),
+          value,
+        };
+        const visited = visit(row);
+        return visited === undefined ? goesOn : visited.then(() => goesOn);
       },
       pass(1),
     );

@@ -19,13 +19,17 @@ export interface ReadProgress {
 }
 
 /**
- * Shows each record, in the order of its partition, until `visit` gives `false`. Resolves with whether all was shown.
+ * Shows each record, in the order of its partition, until `visit` gives `false`; a promise is waited for. Resolves with whether all was shown.
  * The columns are overwritten afterwards: what is kept of a key or value must be detached (libs/serde).
  */
 export async function readRecords(
   client: BrokerClient,
   spans: readonly RecordSpan[],
-  visit: (columns: RecordColumns, index: number, partition: number) => boolean | void,
+  visit: (
+    columns: RecordColumns,
+    index: number,
+    partition: number,
+  ) => boolean | void | Promise<boolean | void>,
   options: {
     readonly signal?: AbortSignal | undefined;
     readonly onProgress?: ((progress: ReadProgress) => void) | undefined;
@@ -59,8 +63,11 @@ export async function readRecords(
       if (span === undefined) continue;
       for (const batch of chunk.batches) {
         columns.decode(batch, chunk.startOffset);
-        for (let i = 0; i < columns.count && columns.offsets[i]! < span.to; i++)
-          if (visit(columns, i, chunk.partition) === false) return false;
+        for (let i = 0; i < columns.count && columns.offsets[i]! < span.to; i++) {
+          const answer = visit(columns, i, chunk.partition);
+          // Nothing is awaited for a record unless the visitor does.
+          if (typeof answer === 'object' ? (await answer) === false : answer === false) return false;
+        }
       }
       advance(name, span, chunk.nextOffset);
     }
