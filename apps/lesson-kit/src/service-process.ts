@@ -30,7 +30,7 @@ export async function startServiceProcess(
     ['--enable-source-maps', '--disable-warning=TimeoutNegativeWarning', main],
     {
       stdio: ['ignore', 'pipe', 'inherit'],
-      env: { ...process.env, NO_COLOR: '1', ...environment },
+      env: { ...inherited(), NO_COLOR: '1', ...environment },
     },
   );
   const ended = once(child, 'close').then(
@@ -57,4 +57,9 @@ export async function startServiceProcess(
       return ended;
     },
   };
+}
+
+/** What is set for Millrace around the lesson is not meant for the service: it is told what it needs. */
+function inherited(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MILLRACE_')));
 }

@@ -66,9 +66,13 @@ export function results(module: TestingModule): Results {
   return {
     settlements: driver
       .outputTopic(TOPICS.settlements, text, Serdes.json<Settlement>())
-      .history().map(({ value }) => value!),
+      .history()
+      .map(({ value }) => value!),
     accounts: newest<Account>(TOPICS.accounts),
     releases: newest<ShipmentRelease>(TOPICS.releases),
-    dead: driver.outputTopic(TOPICS.deadLetters, text, text).history().map(({ value }) => value!),
+    dead: driver
+      .outputTopic(TOPICS.deadLetters, text, text)
+      .history()
+      .map(({ value }) => value!),
   };
 }
