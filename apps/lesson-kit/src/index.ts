@@ -2,7 +2,7 @@
 // this index; nothing here knows any lesson.
 export { runLesson } from './run-lesson.ts';
 export type { Lesson } from './run-lesson.ts';
-export { startBroker, stateFolder } from './surroundings.ts';
+export { startBroker, startRegistry, stateFolder } from './surroundings.ts';
 export { createTopics, outsideClient, whileRetriable } from './outside-client.ts';
 export { barChart } from './bar-chart.ts';
 export type { Bar, BarChartOptions } from './bar-chart.ts';
@@ -14,3 +14,4 @@ export { readFromOutside } from './outside-reader.ts';
 export type { OutsideReader, OutsideRecord } from './outside-reader.ts';
 export { startServiceProcess } from './service-process.ts';
 export type { ServiceProcess } from './service-process.ts';
+export { choosePort } from './choose-port.ts';

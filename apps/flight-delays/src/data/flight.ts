@@ -1,4 +1,4 @@
-// Owns the shapes of the service's records. All three topics carry JSON, keyed by an airport's IATA code.
+// Owns the shapes of the service's records. All three topics are keyed by an airport's IATA code.
 
 /** A value of topic `flights`, as in the file: one departure. The record's timestamp is `date`. */
 export interface Flight {
@@ -6,8 +6,8 @@ export interface Flight {
   readonly date: string;
   /** Minutes late at arrival; negative when early. */
   readonly delay: number;
-  /** Miles. */
-  readonly distance: number;
+  /** Miles; `null`: written before flights had a distance. */
+  readonly distance: number | null;
   /** IATA code; the record's key. */
   readonly origin: string;
   readonly destination: string;
@@ -41,6 +41,9 @@ export interface AirportDelays {
   /** `delayed` as a share of `flights`, 0 to 1. */
   readonly shareDelayed: number;
 }
+
+/** What is kept of an airport. Sums, not means: they are exact in any order and after any restart. */
+export type DelayTotals = Omit<AirportDelays, 'airport' | 'meanDelay' | 'shareDelayed'>;
 
 /** Later than this counts as delayed: the usual line of the US Department of Transportation. */
 export const DELAYED_MINUTES = 15;

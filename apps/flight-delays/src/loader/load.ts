@@ -10,11 +10,14 @@ import type { Admin, Message, Producer } from 'kafkajs';
 import { outsideClient, whileRetriable } from '../../../lesson-kit/src/index.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { airportMessages, flightMessages } from './messages.ts';
+import type { InputMessages } from './messages.ts';
 import { createTopics, PARTITIONS, TOPICS } from './topics.ts';
 
 export interface LoadOptions {
   readonly brokers: readonly string[];
   readonly dataset: Dataset;
+  /** The data set as records. Default: as JSON. */
+  readonly messages?: InputMessages;
   /** Told after each batch. `done` counts what earlier loads had published. */
   readonly onProgress?: (topic: string, done: number, total: number) => void;
   /** Flights to publish a second, so that there is something to watch; default as fast as it goes. */
@@ -34,6 +37,10 @@ const BATCH_RECORDS = 1000;
 /** Creates the topics, publishes all airports, then all flights. */
 export async function load(options: LoadOptions): Promise<LoadResult> {
   const { brokers, dataset } = options;
+  const { airports: airportRecords, flights: flightRecords } = options.messages ?? {
+    airports: airportMessages(dataset),
+    flights: flightMessages(dataset),
+  };
   const kafka = outsideClient(brokers, 'flight-loader');
   const admin = kafka.admin();
   // Idempotent: a retry after a lost answer does not publish twice.
@@ -46,19 +53,12 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
   try {
     await createTopics(admin);
     await producer.connect();
-    const airports = await publish(
-      admin,
-      producer,
-      TOPICS.airports,
-      airportMessages(dataset),
-      options,
-      undefined,
-    );
+    const airports = await publish(admin, producer, TOPICS.airports, airportRecords, options, undefined);
     const flights = await publish(
       admin,
       producer,
       TOPICS.flights,
-      flightMessages(dataset),
+      flightRecords,
       options,
       options.flightsPerSecond,
     );

@@ -1,19 +1,19 @@
 // Owns what the service computes: departures joined with their airports, and the delays of each airport kept up to date.
-import { Consumed, Grouped, Joined, Materialized, Produced, Serdes } from '#libs/millrace';
+import { Inject } from '@nestjs/common';
+import { Consumed, Joined, Materialized, Produced, Serdes } from '#libs/millrace';
 import type { StreamsBuilder } from '#libs/millrace';
 import { Topology } from '#libs/nestjs';
 import type { TopologyClass } from '#libs/nestjs';
 import { DELAYED_MINUTES } from '../data/flight.ts';
-import type { Airport, AirportDelays, Flight } from '../data/flight.ts';
+import type { Airport, AirportDelays, DelayTotals, Flight } from '../data/flight.ts';
 import { TOPICS } from '../loader/topics.ts';
+import { RECORD_SERDES } from '../records/record-serdes.ts';
+import type { RecordSerdes } from '../records/record-serdes.ts';
 
 /** A flight with what is published of its airport. */
 interface Departure extends Pick<Airport, 'name' | 'city' | 'state'> {
   readonly delay: number;
 }
-
-/** What is kept of an airport. Sums, not means: they are exact in any order and after any restart. */
-type DelayTotals = Omit<AirportDelays, 'airport' | 'meanDelay' | 'shareDelayed'>;
 
 const NO_DEPARTURES: DelayTotals = {
   ...{ name: '', city: '', state: '' },
@@ -22,25 +22,29 @@ const NO_DEPARTURES: DelayTotals = {
 
 @Topology()
 export class FlightDelaysTopology implements TopologyClass {
+  /** JSON or Avro: the topology is the same. */
+  constructor(@Inject(RECORD_SERDES) private readonly records: RecordSerdes) {}
+
   build(builder: StreamsBuilder): void {
     const code = Serdes.string();
+    const { airport, flight, totals, airportDelays } = this.records;
     const airports = builder.table<string, Airport>(
       TOPICS.airports,
-      Consumed.with(code, Serdes.json<Airport>()),
+      Consumed.with(code, airport),
       Materialized.as('airports'),
     );
     builder
-      .stream<string, Flight>(TOPICS.flights, Consumed.with(code, Serdes.json<Flight>()))
+      .stream<string, Flight>(TOPICS.flights, Consumed.with(code, flight))
       .join(airports, atAirport, Joined.as('departures'))
-      .groupByKey(Grouped.with(code, Serdes.json<Departure>()))
+      .groupByKey()
       .aggregate(
         () => NO_DEPARTURES,
-        (_code, departure, totals) => withDeparture(totals, departure),
-        Materialized.as('delays', { keySerde: code, valueSerde: Serdes.json<DelayTotals>() }),
+        (_code, departure, before) => withDeparture(before, departure),
+        Materialized.as('delays', { keySerde: code, valueSerde: totals }),
       )
       .mapValues(toDelays)
       .toStream()
-      .to(TOPICS.airportDelays, Produced.with(code, Serdes.json<AirportDelays>()));
+      .to(TOPICS.airportDelays, Produced.with(code, airportDelays));
   }
 }
 
