@@ -21,15 +21,19 @@ import type {
   StreamsApplicationOptions,
 } from '#libs/millrace';
 import { Serdes } from '#libs/serde';
+import type { Serde } from '#libs/serde';
 import type { Topology } from '#libs/topology';
+import { AUTHORITY } from '../../libs/control/test/certificates.ts';
 import { uniqueName } from './broker.ts';
 import type { SharedBroker } from './broker.ts';
 import type { NeededPermission } from './permissions.ts';
 
+/** Of those who come by mutual TLS with the certificate of libs/control/test/certificates.ts. */
+export const MTLS_PRINCIPAL = 'User:CN=operator';
 export const USER = { name: 'ada', password: 'correct-horse-battery' };
 /** Names the user, knows every mechanism. */
 export const SECURED = {
-  security: { tls: true, sasl: { users: [USER] }, acls: { everyone: 'denied' } },
+  security: { tls: { clientAuthority: AUTHORITY }, sasl: { users: [USER] }, acls: { everyone: 'denied' } },
 } as const;
 
 export interface Grant {
@@ -100,9 +104,13 @@ export class SecurityOfficer {
   }
 
   /** Resolves once the broker goes by it. */
-  async grant(...grants: Grant[]): Promise<void> {
+  grant(...grants: Grant[]): Promise<void> {
+    return this.grantTo(`User:${USER.name}`, ...grants);
+  }
+
+  async grantTo(principal: string, ...grants: Grant[]): Promise<void> {
     const { admin } = await this.open();
-    const acl = grants.map(entryOf);
+    const acl = grants.map((each) => ({ ...entryOf(each), principal }));
     await admin.createAcls({ acl });
     for (const entry of acl) {
       for (;;) {
@@ -306,11 +314,16 @@ export class SecuredApplication {
   async work(options: Partial<StreamsApplicationOptions> = {}): Promise<void> {
     const before = (await this.officer.end(this.output)).high;
     const application = await this.start(options);
-    while (!(await this.isDone(before))) {
-      if (application.error !== null) throw application.error;
+    await this.done(before + 1, application);
+    await this.stop();
+  }
+
+  /** Resolves once the output has so many records and the bad one is among the dead letters. @throws what it failed with */
+  async done(outputEnd: number, application = this.running): Promise<void> {
+    while (!(await this.isDone(outputEnd - 1))) {
+      if (application !== null && application.error !== null) throw application.error;
       await delay(20);
     }
-    await this.stop();
   }
 
   private async isDone(before: number): Promise<boolean> {
@@ -335,7 +348,8 @@ export class SecuredApplication {
     return builder.build();
   }
 
-  private topology(): Topology {
+  /** `serde`: of the values between selecting the key and summing up. */
+  topology(serde: Serde<{ user: string; amount: number }> = Serdes.json()): Topology {
     const text = Serdes.string();
     const json = Serdes.json<{ user: string; amount: number }>();
     const builder = new StreamsBuilder();
@@ -345,7 +359,7 @@ export class SecuredApplication {
         Consumed.with(text, json, { failurePolicy: FailurePolicy.deadLetter(this.deadLetters) }),
       )
       .selectKey((_key, { user }) => user)
-      .groupByKey(Grouped.with(text, json, { name: 'by-user' }))
+      .groupByKey(Grouped.with(text, serde, { name: 'by-user' }))
       .aggregate(
         () => 0,
         (_user, { amount }, sum) => sum + amount,

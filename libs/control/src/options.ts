@@ -1,6 +1,7 @@
 // Owns what a control server is created with, and its checks: all faults in one error. What would let strangers see or act is refused
 // here, before anything listens.
 import { isIP } from 'node:net';
+import { createSecureContext } from 'node:tls';
 import type { SecureContextOptions } from 'node:tls';
 import { FatalError, silentLogger, systemClock } from '#libs/core';
 import type { Clock, Logger } from '#libs/core';
@@ -164,6 +165,13 @@ function tlsFaults(tls: unknown): string[] {
   const { cert, key, pfx } = tls as ControlTls;
   if (pfx === undefined && (cert === undefined || key === undefined)) {
     return ['tls: must have cert and key, or pfx'];
+  }
+  try {
+    createSecureContext(tls);
+  } catch (error) {
+    // Its message may quote what was given.
+    const { code = 'unknown reason' } = error as NodeJS.ErrnoException;
+    return [`tls: certificate, key, passphrase or authority cannot be used (${code})`];
   }
   return [];
 }

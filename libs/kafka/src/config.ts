@@ -1,6 +1,6 @@
 // Owns the client's configuration in KafkaJS's shape: its defaults and its checks. One error lists every fault with the
 // option's path. It never prints a secret.
-import type * as tls from 'node:tls';
+import * as tls from 'node:tls';
 import { DECOMPRESSED_BYTES_LIMIT, DECOMPRESSED_BYTES_MAX } from '#libs/broker';
 import { FatalError } from '#libs/core';
 import { parseBrokerAddress, type BrokerAddress } from './connection/address.ts';
@@ -77,6 +77,15 @@ const OPTIONS = new Set([
   'maxFrameBytes',
   'maxDecompressedBytes',
 ]);
+
+/** What OpenSSL's codes mean for who has set the options. */
+const KEY_HINTS: Readonly<Record<string, string>> = {
+  ERR_OSSL_BAD_DECRYPT: 'the passphrase is not that of the key',
+  ERR_OSSL_CRYPTO_INTERRUPTED_OR_CANCELLED: 'the key needs a passphrase',
+  ERR_OSSL_UNSUPPORTED: 'the key is none that is known',
+  ERR_OSSL_PEM_NO_START_LINE: 'the certificate, or the authority, is no PEM text',
+  ERR_OSSL_X509_KEY_VALUES_MISMATCH: 'the key is not that of the certificate',
+};
 
 /** KafkaJS options that mean nothing here, each with the reason. */
 const FOREIGN_OPTIONS: Readonly<Record<string, string>> = {
@@ -201,9 +210,20 @@ function parseBrokers(faults: string[], value: unknown): readonly BrokerAddress[
 function checkSsl(faults: string[], value: unknown): tls.ConnectionOptions | null {
   if (value === undefined || value === false) return null;
   if (value === true) return {};
-  if (isRecord(value)) return value;
-  faults.push('kafka.ssl: must be a boolean or TLS options');
-  return null;
+  if (!isRecord(value)) {
+    faults.push('kafka.ssl: must be a boolean or TLS options');
+    return null;
+  }
+  try {
+    // What no connection could be made with is said now, not to be tried again until a deadline.
+    if (value['secureContext'] === undefined) tls.createSecureContext(value);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // What the library says of a text may quote it.
+    const hint = KEY_HINTS[code ?? ''] ?? 'certificate, key, passphrase or authority cannot be used';
+    faults.push(`kafka.ssl: ${hint}${code === undefined ? '' : ` (${code})`}`);
+  }
+  return value;
 }
 
 function checkSasl(faults: string[], value: unknown): SaslConfig | null {

@@ -61,7 +61,7 @@ describe('an answer', () => {
   it('that Kafka wrote, with bytes changed, is read or refused', () => {
     const golden = (Object.keys(CODECS) as ApiName[]).flatMap((api) =>
       ANSWERS[api].map(({ version, occurrence }) => ({
-        codec: CODECS[api] as AnyCodec,
+        codec: CODECS[api],
         version,
         bytes: Buffer.from(goldenHex(`${api}Response`, version, occurrence), 'hex'),
       })),

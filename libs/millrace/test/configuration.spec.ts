@@ -1,4 +1,5 @@
 // Specifies configuration from variables and a file: what wins over what, what is refused, and that no secret is ever told.
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -288,6 +289,7 @@ describe('secrets', () => {
   });
 
   it('are not printed with the configuration, and are there for who asks', () => {
+    const key = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
     const { kafka } = readConfiguration({
       environment: {
         ...BASE,
@@ -295,12 +297,13 @@ describe('secrets', () => {
         MILLRACE_KAFKA_SASL_USERNAME: 'ann',
         MILLRACE_KAFKA_SASL_PASSWORD: SECRET,
       },
-      defaults: { kafka: { brokers: ['a:1'], ssl: { key: SECRET } } },
+      defaults: { kafka: { brokers: ['a:1'], ssl: { key, passphrase: SECRET } } },
     });
     expect(inspect({ kafka }, { depth: 10 })).not.toContain(SECRET);
+    expect(inspect({ kafka }, { depth: 10 })).not.toContain('PRIVATE KEY');
     expect(inspect({ kafka }, { depth: 10 })).toContain('ann');
     expect(JSON.stringify(kafka)).not.toContain(SECRET);
-    expect(kafka).toMatchObject({ sasl: { password: SECRET }, ssl: { key: SECRET } });
+    expect(kafka).toMatchObject({ sasl: { password: SECRET }, ssl: { key, passphrase: SECRET } });
     expect(structuredClone(kafka)).toMatchObject({ sasl: { password: SECRET } });
   });
 });

@@ -65,11 +65,11 @@ describe('configuration()', () => {
       },
     ],
     [
-      'keys and passphrases of TLS',
+      'passphrases of TLS',
       {
         kafka: {
           brokers: ['b:1'],
-          ssl: { key: CANARY, cert: CANARY, ca: [CANARY], passphrase: CANARY, pfx: Buffer.from(CANARY) },
+          ssl: { passphrase: CANARY, servername: CANARY },
         },
       },
     ],
@@ -95,6 +95,7 @@ describe('configuration()', () => {
       ...inside.resolved.kafka,
       brokers: [`user:${CANARY}@broker:9092`, 'good:9092'],
       apiKey: CANARY,
+      ssl: { key: CANARY, cert: CANARY, ca: [CANARY], passphrase: CANARY, pfx: Buffer.from(CANARY) },
       sasl: { mechanism: `aws-${CANARY}`, secretAccessKey: CANARY },
     };
     const configuration = target.configuration();
