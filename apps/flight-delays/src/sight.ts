@@ -26,7 +26,11 @@ export async function openSight(
 ): Promise<Sight> {
   const controlPort = await choosePort(port, CONTROL_PORT);
   const exporterPort = await choosePort(metricsPort, METRICS_PORT);
-  const exporter = new PrometheusExporter({ host: HOST, port: exporterPort, preventServerStart: true });
+  const exporter = new PrometheusExporter({
+    ...{ host: HOST, port: exporterPort, preventServerStart: true },
+    // It would only say that the process has no name.
+    withoutTargetInfo: true,
+  });
   const meterProvider = new MeterProvider({ readers: [exporter] });
   cleanUp.defer(() => meterProvider.shutdown());
   try {

@@ -4,6 +4,7 @@
 // The first half of the flights is written with the first version of their schema, the second half with the second: the topic has both, as a
 // topic has after a change of its writers.
 import confluent from '@kafkajs/confluent-schema-registry';
+import { FatalError } from '#libs/millrace';
 import type { Dataset } from '../data/dataset.ts';
 import { AIRPORT, AIRPORT_DELAYS, FLIGHT_1, FLIGHT_2 } from '../records/avro-schemas.ts';
 import { airportMessages, flightMessages } from './messages.ts';
@@ -44,7 +45,26 @@ function clientOf(registryUrl: string): Client {
 /** The schema's id. */
 async function register(registry: Client, topic: string, schema: object): Promise<number> {
   const confluentSchema = { type: SchemaType.AVRO, schema: JSON.stringify(schema) } as const;
-  return (await registry.register(confluentSchema, { subject: `${topic}-value` })).id;
+  const subject = `${topic}-value`;
+  try {
+    return (await registry.register(confluentSchema, { subject })).id;
+  } catch (error) {
+    throw refused(subject, error);
+  }
+}
+
+/** The outside client has errors of its own. */
+function refused(subject: string, cause: unknown): FatalError {
+  const { status, message } = cause as { readonly status?: number; readonly message: string };
+  const isAnswer = status === 409 || status === 422;
+  return new FatalError({
+    code: isAnswer ? 'MILLRACE_SCHEMA_INCOMPATIBLE' : 'MILLRACE_SCHEMA_REGISTRY_UNAVAILABLE',
+    message: `The registry did not take the schema of subject "${subject}" from the loader: ${message}.`,
+    remedy: isAnswer
+      ? 'Change the schema so that what older ones wrote can be read by it.'
+      : 'Check that a registry answers at SCHEMA_REGISTRY_URL, or unset it to have one started.',
+    cause,
+  });
 }
 
 /** What the registry has now, for the end of a run. */
