@@ -160,8 +160,8 @@ async function summarize(
 }
 
 function summaryText(topic: string, summary: DeadLetterSummary): string {
-  const { pending, done, byCode, byException, byOrigin, byNode, oldest, newest } = summary;
-  const lines = [`${topic}: ${pending} wait, ${done} done\n`];
+  const { pending, byCode, byException, byOrigin, byNode, oldest, newest } = summary;
+  const lines = [`${topic}: ${pending} wait\n`];
   if (pending === 0) return lines[0]!;
   lines.push(`failed from ${time(oldest) ?? '?'} to ${time(newest) ?? '?'}\n`);
   for (const [heading, counts] of [

@@ -128,6 +128,7 @@ async function fromChangelog(
     dumpChangelog(
       {
         ...{ kafka, applicationId, store, topic, limit, partitions, signal },
+        expiry: reader.expiry,
         ...{ clock: io.clock, logger: loggerOf(options) },
         where: start === undefined ? undefined : (row) => reader.keyOf(row).startsWith(start),
         onProgress: ({ done, total }) => tell(done, total),

@@ -43,6 +43,12 @@ export class RowReader {
     this.value = value ?? ((encoded) => shape.valueCodec.fromBinary(encoded, false));
   }
 
+  /** Where rows expire, and the topology says when. */
+  get expiry(): { readonly clock: string; readonly retentionMs: number } | undefined {
+    const { spec } = this.shape;
+    return spec?.kind === 'ordered' ? (spec.expiry ?? undefined) : undefined;
+  }
+
   /** The encoded key without window or version. */
   keyOf(row: BinaryString): BinaryString {
     return keyOfRow(this.shape, row);

@@ -1,14 +1,25 @@
 // Owns a store's contents as its changelog has them, of an application that need not run: the newest committed value of each key. Two passes: the
 // first remembers where each key was written last, the second gives those records; so memory holds keys, not values.
 import type { BrokerClient } from '#libs/broker';
-import { FatalError, formatTopicPartition, silentLogger, systemClock } from '#libs/core';
+import {
+  FatalError,
+  formatTopicPartition,
+  parseTopicPartition,
+  readOrderedTime,
+  silentLogger,
+  systemClock,
+} from '#libs/core';
 import type { BinaryString, Clock, Logger, TopicPartition } from '#libs/core';
-import { changelogTopic } from '#libs/runtime';
+import { changelogTopic, decodeOffsetMetadata, shortHash } from '#libs/runtime';
 import { detachBinary } from '#libs/serde';
+import { suffixOfKey } from '#libs/state';
 import { connect } from '../connect.ts';
 import type { KafkaConnection } from '../connect.ts';
 import { readRecords } from './read-records.ts';
 import type { ReadProgress, RecordSpan } from './read-records.ts';
+
+/** Of a suffix that begins with a time. */
+const TIME_BYTES = 8;
 
 export interface DumpChangelogOptions {
   readonly kafka: KafkaConnection;
@@ -20,6 +31,11 @@ export interface DumpChangelogOptions {
   readonly partitions?: readonly number[] | undefined;
   /** Which rows are meant, by encoded key. Default all. */
   readonly where?: ((key: BinaryString) => boolean) | undefined;
+  /**
+   * Of a store whose rows expire: the name of its clock, and how long rows are kept. Rows that are older by the clock that was committed last are
+   * left out, as queries leave them out. Default: all rows that the changelog still has.
+   */
+  readonly expiry?: { readonly clock: string; readonly retentionMs: number } | undefined;
   /** Rows at most. */
   readonly limit?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -57,6 +73,7 @@ export async function dumpChangelog(
   const client = connect(options.kafka, 'millrace-dump', { clock, logger });
   try {
     const spans = await changelogSpans(client, topic, options.partitions);
+    const expiredBefore = await expiryBounds(client, options);
     const total = spans.reduce((sum, { from, to }) => sum + to - from, 0);
     const newest = new Map<number, Map<BinaryString, number>>();
     const pass = (number: number) => ({
@@ -69,7 +86,7 @@ export async function dumpChangelog(
       spans,
       (columns, index, partition) => {
         const key = columns.key(index);
-        if (key === null || !where(key)) return;
+        if (key === null || !where(key) || isExpired(key, expiredBefore.get(partition))) return;
         let offsets = newest.get(partition);
         if (offsets === undefined) newest.set(partition, (offsets = new Map()));
         if (columns.value(index) === null) offsets.delete(key);
@@ -104,6 +121,31 @@ export async function dumpChangelog(
   } finally {
     await client.close();
   }
+}
+
+/** By partition: rows of an earlier time are expired. */
+async function expiryBounds(
+  { admin }: BrokerClient,
+  { applicationId, expiry }: DumpChangelogOptions,
+): Promise<ReadonlyMap<number, number>> {
+  const bounds = new Map<number, number>();
+  if (expiry === undefined) return bounds;
+  const clock = shortHash(expiry.clock);
+  for (const [key, { metadata }] of await admin.committedOffsets(applicationId, null, {
+    requireStable: false,
+  })) {
+    const time = decodeOffsetMetadata(metadata)?.clocks.get(clock);
+    if (time === undefined) continue;
+    const { partition } = parseTopicPartition(key);
+    bounds.set(partition, Math.max(bounds.get(partition) ?? -Infinity, time - expiry.retentionMs));
+  }
+  return bounds;
+}
+
+function isExpired(key: BinaryString, before: number | undefined): boolean {
+  if (before === undefined) return false;
+  const suffix = suffixOfKey(key);
+  return suffix.length >= TIME_BYTES && readOrderedTime(suffix, 0) < before;
 }
 
 /** From its start to the end of what is committed. @throws MillraceError MILLRACE_TOPIC_MISSING, MILLRACE_INVALID_CONFIG */
