@@ -39,8 +39,8 @@ class Load {
     createTopics(this.cluster, PARTITIONS);
   }
 
-  start(name: string): SumsInstance {
-    return startSums(this.cluster, name, OPTIONS);
+  start(name: string, options: Parameters<typeof startSums>[2] = {}): SumsInstance {
+    return startSums(this.cluster, name, { ...OPTIONS, ...options });
   }
 
   async run(durationMs: number, until: () => boolean = () => false): Promise<void> {
@@ -192,6 +192,44 @@ describe('a commit under way while the group moves on', () => {
     held.release();
     await load.run(5_000);
     await load.expectAllOnce(one, two);
+  });
+});
+
+describe('an answer of JoinGroup that is lost without a word', () => {
+  /** Kafka's default: for so long a join may take. */
+  const patient = { rebalanceTimeoutMs: 300_000, sessionTimeoutMs: 45_000, requestTimeoutMs: 30_000 };
+  const lose = (load: Load) =>
+    load.cluster.fault({ api: 'JoinGroup', on: 'answer', action: 'drop', clientId: 'one' });
+
+  it('holds the commits of its member up for a second or so', async () => {
+    const load = new Load();
+    const one = load.start('one', patient);
+    await load.run(2_000);
+    load.forgetPauses();
+    const lost = lose(load);
+    const two = load.start('two', patient);
+    await load.run(8_000);
+    expect(lost.hits).toBe(1);
+    expect(Math.max(...load.pausesMs)).toBeLessThan(1_500);
+    expect([one.running(), two.running()].flat()).toHaveLength(PARTITIONS);
+    await load.expectAllOnce(one, two);
+  });
+
+  it('holds no stop up for longer, nor those that stay', async () => {
+    const load = new Load();
+    const one = load.start('one', patient);
+    await load.run(2_000);
+    const lost = lose(load);
+    const two = load.start('two', patient);
+    await load.run(2_000, () => lost.hits > 0);
+    let stopped = false;
+    void one.runtime.stop().then(() => (stopped = true));
+    await load.run(2_500, () => stopped);
+    expect(stopped).toBe(true);
+    await load.run(5_000, () => two.running().length === PARTITIONS);
+    expect(two.running()).toHaveLength(PARTITIONS);
+    await load.expectAllOnce(two);
+    one.process.kill();
   });
 });
 

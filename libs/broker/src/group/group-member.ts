@@ -26,6 +26,7 @@ import type {
 import type { HeartbeatGuard } from '../contracts/heartbeat-guard.ts';
 import type { GroupMetadata } from '../contracts/transactional-writer.ts';
 import { Heartbeats } from './heartbeats.ts';
+import { JoinWatch } from './join-watch.ts';
 import { assignAsLeader, instanceFenced, joinGroup, syncGroup } from './join-round.ts';
 import type { JoinContext, JoinSettings } from './join-round.ts';
 
@@ -56,6 +57,8 @@ export class KafkaGroupMember implements GroupMember {
   #losses = 0;
   /** A JoinGroup is under way. */
   #asking = false;
+  /** Of the JoinGroup under way. */
+  #joinWatch: JoinWatch | null = null;
   /** Who waits for its answer. */
   #awaitingGeneration: (() => void)[] = [];
   /** Wakes the loop while it is STABLE. */
@@ -117,6 +120,7 @@ export class KafkaGroupMember implements GroupMember {
     if (this.#metadata?.memberId !== refused.memberId) return null;
     // The coordinator has begun a generation that its answer to the join, still on its way, will name.
     if (this.#metadata.generationId === refused.generationId && this.#asking) {
+      this.#joinWatch?.wasAnswered();
       await new Promise<void>((resolve) => this.#awaitingGeneration.push(resolve));
     }
     const now = this.#metadata;
@@ -193,6 +197,7 @@ export class KafkaGroupMember implements GroupMember {
     this.#asking = true;
     const joined = await joinGroup(this.#cluster, this.#settings, context, subscription);
     this.#asking = false;
+    this.#joinWatch = null;
     if (joined.kind !== 'joined') return this.#onSetback(joined);
     this.#memberId = joined.answer.memberId;
     const missed = missedGeneration(context.generationId, joined.answer.generationId);
@@ -273,6 +278,7 @@ export class KafkaGroupMember implements GroupMember {
   #end(state: 'LEFT' | 'FAILED'): void {
     this.#state = state;
     this.#metadata = null;
+    this.#joinWatch?.end();
     this.#tellGeneration();
     this.#heartbeats.stop();
     this.#wakeLoop();
@@ -293,7 +299,17 @@ export class KafkaGroupMember implements GroupMember {
         this.#memberId = memberId;
       },
       onContact: (sentAt) => this.#heartbeats.contact(sentAt),
+      watch: () => this.#watchJoin(),
     };
+  }
+
+  #watchJoin(): JoinWatch | null {
+    const group = this.#metadata;
+    if (group === null) return null;
+    const { sessionTimeoutMs } = this.#settings;
+    const onContact = (sentAt: number): void => this.#heartbeats.contact(sentAt);
+    this.#joinWatch = new JoinWatch({ cluster: this.#cluster, group, sessionTimeoutMs, onContact });
+    return this.#joinWatch;
   }
 
   #metadataOf(generationId: number): GroupMetadata {

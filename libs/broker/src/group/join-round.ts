@@ -14,6 +14,7 @@ import { classify, errorName, KafkaError } from '../protocol/error-codes.ts';
 import { isRpcFailure, refused } from '../protocol/errors.ts';
 import type { JoinGroupAnswer } from '../rpc/index.ts';
 import { otherGroupType } from '../streams-group/index.ts';
+import type { JoinWatch } from './join-watch.ts';
 import {
   decodeAssignment,
   decodeSubscription,
@@ -42,6 +43,8 @@ export interface JoinContext {
   readonly expired: () => boolean;
   readonly onMemberId: (memberId: string) => void;
   readonly onContact: (sentAt: number) => void;
+  /** Of the JoinGroup that was just sent; `null`: in no generation yet there is nothing to ask by. */
+  readonly watch: () => JoinWatch | null;
 }
 
 export type Joined =
@@ -59,6 +62,16 @@ export type Synced =
 
 /** The broker may hold a JoinGroup for the whole rebalance timeout; it needs a moment more to answer. */
 const JOIN_LAPSE_MS = 5_000;
+
+/**
+ * A member that is known may ask again while it is waited for others: the coordinator answers whoever asked last. A static member without its
+ * id may not: who is overtaken by its own first request counts as another process, and is fenced.
+ */
+function joinTimeoutMs(cluster: Cluster, settings: JoinSettings, memberId: string): number {
+  const isNameless = memberId === '' && settings.groupInstanceId !== null;
+  if (!isNameless) return cluster.requestTimeoutMs;
+  return Math.max(cluster.requestTimeoutMs, settings.rebalanceTimeoutMs + JOIN_LAPSE_MS);
+}
 /** MEMBER_ID_REQUIRED is answered once; a broker that keeps asking is broken. */
 const MEMBER_ID_ROUNDS_MAX = 5;
 
@@ -71,7 +84,6 @@ export async function joinGroup(
   const what = `JoinGroup of "${settings.groupId}"`;
   const metadata = encodeSubscription(subscription, context.generationId);
   const backoff = new Backoff(cluster.clock);
-  const timeoutMs = Math.max(cluster.requestTimeoutMs, settings.rebalanceTimeoutMs + JOIN_LAPSE_MS);
   let memberId = context.memberId;
   let memberIdRounds = 0;
   for (;;) {
@@ -80,7 +92,7 @@ export async function joinGroup(
       return { kind: 'lost', reason: 'the session ended before the group answered', memberGone: false };
     }
     const sentAt = cluster.clock.monotonic();
-    const outcome = await ask(() =>
+    const answered = ask(() =>
       cluster.callCoordinator(
         'group',
         settings.groupId,
@@ -95,10 +107,13 @@ export async function joinGroup(
           protocols: [{ name: settings.protocolName, metadata }],
           reason: context.reason,
         },
-        timeoutMs,
+        joinTimeoutMs(cluster, settings, memberId),
         'group',
       ),
     );
+    const watch = context.watch();
+    const outcome = await (watch === null ? answered : Promise.race([answered, watch.lost]));
+    watch?.end();
     if (context.cancelled()) return { kind: 'cancelled' };
     if (outcome instanceof Error) return { kind: 'failed', error: outcome };
     if (outcome instanceof Again) {

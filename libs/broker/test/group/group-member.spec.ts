@@ -39,9 +39,14 @@ describe('joining', () => {
     expect([request!.sessionTimeoutMs, request!.rebalanceTimeoutMs]).toEqual([9_000, 60_000]);
   });
 
-  it('waits for the answer as long as the group may take', async () => {
+  it('asks again after the request time-out, but as a static member that has no id yet: it would overtake itself', async () => {
     const { rpc } = await stable();
-    expect(rpc.callsOf('JoinGroup')[0]!.options!.timeoutMs).toBe(65_000);
+    expect(rpc.callsOf('JoinGroup')[1]!.options!.timeoutMs).toBe(30_000);
+    const named = await stable({ groupInstanceId: 'one' });
+    expect(named.rpc.callsOf('JoinGroup')[0]!.options!.timeoutMs).toBe(65_000);
+    named.member.requestRejoin('now');
+    await named.clock.settle();
+    expect(named.rpc.callsOf('JoinGroup')[1]!.options!.timeoutMs).toBe(30_000);
   });
 
   it('tells the generation in which it got what it owns when it joins again', async () => {
