@@ -77,7 +77,7 @@ export async function readStartingPoint(parts: StartingPointParts, name: TaskIdT
     eventTime = Math.max(eventTime, metadata.eventTime);
     for (const [id, time] of metadata.clocks) clocks.set(id, Math.max(time, clocks.get(id) ?? -1));
   }
-  if (committed.size === 0) await refuseLostOffsets(parts, name);
+  if (committed.size === 0 && !(await refuseLostOffsets(parts, name))) return readStartingPoint(parts, name);
   needsClaim &&= config.processingGuarantee === 'exactly_once';
   const goneStores = fingerprintsOfGone(stores, [...written.values()]);
   return {
