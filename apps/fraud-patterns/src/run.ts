@@ -21,6 +21,7 @@ import type { Alert, CardEvent, SpendingLimitRule, Transaction } from './data/tr
 import { generateDay } from './generator/day.ts';
 import type { Day } from './generator/day.ts';
 import { Publisher } from './generator/publish.ts';
+import { Orchestrator } from './orchestrator.ts';
 
 /** What is deployed: a process of its own. */
 const SERVICE = join(import.meta.dirname, 'service/main.js');
@@ -83,35 +84,50 @@ async function playAtOnce({ day, publisher, start, outputs, signal }: Play): Pro
 
 /** The service runs while the day is published, and a rule is changed by a request to it. */
 async function playSlowly(parts: Play): Promise<boolean> {
-  const { day, publisher, start, outputs, rate, cleanUp, signal } = parts;
-  const service = await start({ MILLRACE_CONTROL_PORT: '0' });
-  cleanUp.defer(() => service.end('SIGTERM').then(() => undefined));
-  say(`The service is process ${service.pid}, at ${service.url} (/health/ready, /cards/card-0001)`);
-  say(`Its dashboard: ${service.dashboard ?? 'none'}\n`);
+  const { start, cleanUp, signal } = parts;
+  const more = { MILLRACE_CONTROL_PORT: '0', MILLRACE_GROUP_INSTANCE_ID: 'watcher-1' };
+  const orchestrator = cleanUp.use(await Orchestrator.start(() => start(more)));
+  const { pid, url, dashboard } = orchestrator.service;
+  say(`The service is process ${pid}, at ${url} (/health/ready, /cards/card-0001)`);
+  say(`Its dashboard: ${dashboard ?? 'none'}\n`);
+  await Promise.race([orchestrator.failed, playDay(parts, orchestrator)]);
+  return !signal.aborted;
+}
+
+async function playDay(
+  { day, publisher, outputs, rate, signal }: Play,
+  watched: Orchestrator,
+): Promise<void> {
   const isMorning = ({ at }: Transaction): boolean => at < day.rules.changedAt;
   // By arrival: what is of the morning and arrives after noon is of the second half.
   const noon = day.transactions.findIndex((transaction) => !isMorning(transaction));
   await publisher.transactions(day.transactions.slice(0, noon), rate, signal);
-  await changeRule(service, day.rules.changed);
-  say(`${'-'.repeat(8)}  the spending limit is changed: PUT ${service.url}/rules/spending-limit`);
+  const address = (): string => `${watched.service.url}/rules/spending-limit`;
+  await changeRule(address, day.rules.changed, signal);
+  if (signal.aborted) return;
+  say(`${'-'.repeat(8)}  the spending limit is changed: PUT ${address()}`);
   await publisher.transactions(day.transactions.slice(noon), rate, signal);
   await publisher.endOfDay(day.endsAt);
-  if (signal.aborted) return false;
-  await allOutputs(day, outputs);
-  return true;
+  if (!signal.aborted) await allOutputs(day, outputs);
 }
 
-/** Resolves once the service has it: it reads the topic as any other copy does. */
-async function changeRule({ url }: ServiceProcess, rule: SpendingLimitRule): Promise<void> {
-  const address = `${url}/rules/spending-limit`;
+/** Resolves once the service has it: it reads the topic as any other copy does. Asks again where nobody answers: it may have been killed. */
+async function changeRule(
+  address: () => string,
+  rule: SpendingLimitRule,
+  signal: AbortSignal,
+): Promise<void> {
   const body = JSON.stringify(rule);
-  const answer = await fetch(address, {
-    method: 'PUT',
-    headers: { 'content-type': 'application/json' },
-    body,
-  });
-  if (!answer.ok) throw new Error(`PUT ${address}: ${answer.status} ${await answer.text()}`);
-  while (JSON.stringify(await (await fetch(address)).json()) !== body) await delay(50);
+  const headers = { 'content-type': 'application/json' };
+  const ask = (options?: RequestInit): Promise<string> =>
+    fetch(address(), options).then(
+      (answer) => answer.text(),
+      () => '',
+    );
+  while (!signal.aborted && (await ask()) !== body) {
+    await ask({ method: 'PUT', headers, body });
+    await delay(200);
+  }
 }
 
 async function runCopy(service: ServiceProcess, signal: AbortSignal): Promise<number> {

@@ -2,8 +2,7 @@
 import { Test } from '@nestjs/testing';
 import type { TestingModule } from '@nestjs/testing';
 import { Serdes } from '#libs/millrace';
-// In a project of yours: 'millrace/nestjs/testing'.
-// eslint-disable-next-line @typescript-eslint/no-restricted-imports
+// eslint-disable-next-line @typescript-eslint/no-restricted-imports -- in a project of yours it is 'millrace/nestjs/testing'
 import * as testing from '../../../libs/nestjs/src/testing/index.ts';
 import { PARTITIONS, TOPICS } from '../src/data/topics.ts';
 import { SPENDING_LIMIT } from '../src/data/transaction.ts';
