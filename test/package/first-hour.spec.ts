@@ -79,6 +79,44 @@ it('lets valid orders through', async () => {
 });
 `;
 
+/** Opens the control server of a module, on a simulated cluster, and asks for its page and all that the page names. */
+const DASHBOARD = `
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import { Module } from '@nestjs/common';
+import { Consumed, Serdes, SimulatedKafka } from 'millrace';
+import { MillraceControl, MillraceModule, Topology } from 'millrace/nestjs';
+
+class Copying {
+  build(builder) {
+    builder.stream('in', Consumed.with(Serdes.string(), Serdes.string())).to('out');
+  }
+}
+Topology()(Copying);
+const kafka = new SimulatedKafka();
+for (const topic of ['in', 'out']) kafka.createTopic(topic, 1);
+const host = kafka.host('one');
+class AppModule {}
+Module({
+  imports: [
+    MillraceModule.forRoot({
+      applicationId: 'a', kafka: host.kafka, clock: host.clock, instanceId: 'one', state: 'memory', control: { port: 0 },
+    }),
+  ],
+  providers: [Copying],
+})(AppModule);
+const app = await NestFactory.createApplicationContext(AppModule, { logger: false });
+const { url } = app.get(MillraceControl, { strict: false });
+const ask = async (path) => {
+  const answer = await fetch(new URL(path, url));
+  console.log(answer.status, answer.headers.get('content-type'), path);
+  return answer.text();
+};
+const page = await ask('/');
+for (const [, path] of page.matchAll(/(?:src|href)="([^"#]+)"/g)) if (!path.startsWith('data:')) await ask(path);
+await app.close();
+`;
+
 /** What the guide has in the place of a schematic. */
 function templateOfGuide(): string {
   const guide = readFileSync(join(ROOT, 'docs/guide/nestjs.md'), 'utf8');
@@ -153,6 +191,23 @@ describe.each(KINDS)('a fresh Nest project (%s)', (kind) => {
     expect(status).not.toBe(0);
     expect(output).toContain("Cannot find package '@opentelemetry/api'");
   });
+});
+
+describe('what is for operators', () => {
+  it('has the command line', () => {
+    const command = join(projects.esm.folder, 'node_modules/.bin/millrace');
+    const help = projects.esm.node(command, '--help');
+    for (const name of ['describe', 'lag', 'reset', 'dlq', 'verify'])
+      expect(help).toMatch(new RegExp(`^ +${name}\\b`, 'm'));
+  });
+
+  it('has the dashboard with all its files', async () => {
+    await projects.esm.write('src/dashboard.mjs', DASHBOARD);
+    const lines = projects.esm.node('--no-warnings', 'src/dashboard.mjs').trim().split('\n');
+    expect(lines[0]).toMatch(/^200 text\/html/);
+    expect(lines.length).toBeGreaterThan(2);
+    for (const line of lines) expect(line).toMatch(/^200 (text\/(html|css|javascript)|image\/)/);
+  }, 30_000);
 });
 
 describe('without packages that are optional', () => {

@@ -116,7 +116,7 @@ function project(folder: string): FreshProject {
     npm: (...args) => npm(folder, ...args),
     node: (...args) => {
       const { status, output } = tryNode(...args);
-      if (status !== 0) throw new Error(`node ${args.join(' ')} ended with ${status}:\n${output}`);
+      if (status !== 0) throw new Error(`node ${args.join(' ')} ended with ${String(status)}:\n${output}`);
       return output;
     },
     tryNode,
@@ -154,7 +154,7 @@ function run(cwd: string, command: string, args: readonly string[]): string {
   });
   if (status !== 0) {
     throw new Error(
-      `${command} ${args.join(' ')} ended with ${status}:\n${error?.message ?? ''}${stdout}${stderr}`,
+      `${command} ${args.join(' ')} ended with ${String(status)}:\n${error?.message ?? ''}${stdout}${stderr}`,
     );
   }
   return stdout;

@@ -1,6 +1,7 @@
 // Owns the registration of an application with OpenTelemetry. What is measured is libs/telemetry's business; that, and the package
 // `@opentelemetry/api` with it, is loaded only where it is asked for.
 import type { StreamsApplication } from '#libs/millrace';
+import type * as Telemetry from '#libs/telemetry';
 import { telemetryMissing } from '../exceptions.ts';
 import type { SightOptions } from './sight-options.ts';
 
@@ -29,7 +30,7 @@ export async function registerTelemetry(
   };
 }
 
-async function loadTelemetry(): Promise<typeof import('#libs/telemetry')> {
+async function loadTelemetry(): Promise<typeof Telemetry> {
   try {
     return await import('#libs/telemetry');
   } catch (error) {
