@@ -14,9 +14,7 @@ import type {
   TaskFigures,
   VerifyReport,
 } from '#libs/millrace';
-import { NativeDatabase } from '../../libs/state-rocksdb/src/native-database.ts';
-import { StoreKeys } from '../../libs/state-rocksdb/src/store-keys.ts';
-import { decodeIdentity, storeRange } from '../../libs/state-rocksdb/src/key-format.ts';
+import { withRows } from '../../libs/state-rocksdb/test/damaged-rows.ts';
 import { describeWithBroker } from '../support/broker.ts';
 import type { SharedBroker } from '../support/broker.ts';
 import { CliFixture, runCommand } from './cli-fixture.ts';
@@ -213,45 +211,13 @@ async function consumerGroups(broker: SharedBroker, group: string): Promise<unkn
 
 /** Of the table: changes a value, takes a key out, puts one in. Of the windows: changes a value. */
 async function damage(tables: string, windows: string): Promise<void> {
-  await withRows(tables, 'counts', async (native, keys, [first, second]) => {
-    await write(native, first!.key, Buffer.concat([first!.value.subarray(0, 8), Buffer.from('77')]));
-    await native.deleteRange(second!.key, Buffer.concat([second!.key, Buffer.from([0])]));
-    await write(native, keys.databaseKey('never-written' as never), first!.value);
+  await withRows(tables, 'counts', async ([first, second], { put, remove, keyOf }) => {
+    await put(first!.key, Buffer.concat([first!.value.subarray(0, 8), Buffer.from('77')]));
+    await remove(second!.key);
+    await put(keyOf('never-written'), first!.value);
   });
-  await withRows(windows, 'per-minute', async (native, _keys, rows) => {
+  await withRows(windows, 'per-minute', async (rows, { put }) => {
     const row = rows.at(-1)!;
-    await write(native, row.key, Buffer.concat([row.value.subarray(0, 8), Buffer.from('78')]));
+    await put(row.key, Buffer.concat([row.value.subarray(0, 8), Buffer.from('78')]));
   });
-}
-
-interface RawRow {
-  readonly key: Uint8Array;
-  readonly value: Uint8Array;
-}
-
-async function withRows(
-  directory: string,
-  store: string,
-  use: (native: NativeDatabase, keys: StoreKeys, rows: readonly RawRow[]) => Promise<void>,
-): Promise<void> {
-  const native = await NativeDatabase.open(directory, { createIfMissing: false });
-  try {
-    const { stores } = decodeIdentity((await native.get(Buffer.from('\0\0identity', 'latin1')))!);
-    const { number, segmentMs = 0 } = stores[store]!;
-    const rows: RawRow[] = [];
-    for await (const { key, value } of native.scan(storeRange(number)))
-      rows.push({ key: Uint8Array.from(key), value: Uint8Array.from(value) });
-    await use(native, new StoreKeys(number, segmentMs), rows);
-    await native.flush();
-  } finally {
-    await native.close();
-  }
-}
-
-async function write(native: NativeDatabase, key: Uint8Array, value: Uint8Array): Promise<void> {
-  const { NativeOperation } = await import('../../libs/state-rocksdb/src/native-operation.ts');
-  const operation = new NativeOperation(native.layout.put, native.layout.columnFamily);
-  operation.key = key;
-  operation.value = value;
-  await native.write([operation]);
 }

@@ -85,7 +85,7 @@ class Fixture {
     const lines: string[] = [];
     const serdes = { keySerde: Serdes.string(), valueSerde: Serdes.json<number>() };
     for await (const { key, value, offset } of readTopic({ kafka: this.kafka, topic: 'out', ...serdes }))
-      if (offset >= from) lines.push(`${key} ${value}`);
+      if (offset >= from) lines.push(`${key!} ${value!}`);
     return lines;
   }
 

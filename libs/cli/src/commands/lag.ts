@@ -77,7 +77,7 @@ function lagText({
   missingTopics,
 }: GroupLag): string {
   const lines = [`${applicationId}: ${state}, ${count(members, 'member')}\n`];
-  if (partitions.length === 0) return `${lines[0]}The group has committed no offsets.\n`;
+  if (partitions.length === 0) return `${lines[0]!}The group has committed no offsets.\n`;
   lines.push(
     '\n',
     table(

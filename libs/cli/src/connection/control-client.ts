@@ -4,7 +4,7 @@ import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { ERROR_CODES, FatalError } from '#libs/core';
+import { ERROR_CODES, FatalError, asError } from '#libs/core';
 import type { ErrorCode } from '#libs/core';
 import type { CliIo } from '../io.ts';
 
@@ -87,7 +87,7 @@ export class ControlClient {
             try {
               resolve(readAnswer<T>(url, answer.statusCode ?? 0, Buffer.concat(parts).toString('utf8')));
             } catch (error) {
-              reject(error as Error);
+              reject(error);
             }
           });
         },

@@ -6,7 +6,7 @@ export function bytes(count: number | null | undefined): string | null {
   if (count === null || count === undefined) return null;
   let [value, unit] = [count, 0];
   while (value >= 1024 && unit < UNITS.length - 1) [value, unit] = [value / 1024, unit + 1];
-  return `${unit === 0 ? value : value.toFixed(1)} ${UNITS[unit]}`;
+  return `${unit === 0 ? value : value.toFixed(1)} ${UNITS[unit]!}`;
 }
 
 /** ISO 8601 in UTC. */

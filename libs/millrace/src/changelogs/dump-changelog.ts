@@ -88,7 +88,7 @@ export async function dumpChangelog(
         const key = columns.key(index);
         if (key === null || !where(key) || isExpired(key, expiredBefore.get(partition))) return;
         let offsets = newest.get(partition);
-        if (offsets === undefined) newest.set(partition, (offsets = new Map()));
+        if (offsets === undefined) newest.set(partition, (offsets = new Map<BinaryString, number>()));
         if (columns.value(index) === null) offsets.delete(key);
         else offsets.set(detachBinary(key), columns.offsets[index]!);
       },
