@@ -19,7 +19,24 @@ import { EventStreams } from './routes/events.ts';
 import { registerReadRoutes } from './routes/read.ts';
 
 const BODY_BYTES_MAX = 64 * 1024;
+/** Of the head of a request, and of the whole. Looked after each second, which ends who sends a byte now and then. */
 const REQUEST_MS_MAX = 10_000;
+const HEADER_BYTES_MAX = 16 * 1024;
+const CONNECTIONS_MAX = 256;
+const LIMITS = {
+  connectionsCheckingInterval: 1_000,
+  headersTimeout: REQUEST_MS_MAX,
+  maxHeaderSize: HEADER_BYTES_MAX,
+};
+/** Nothing here is for a page of another site, nor to be shown in one. What is for a page of its own says more. */
+const HEADERS = {
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+};
 /** Of a name in a path; application ids have 200. */
 const PARAMETER_LENGTH_MAX = 1_024;
 
@@ -80,8 +97,11 @@ async function build(
 ): Promise<FastifyInstance> {
   const { tls, logger, allowActions } = settings;
   const server = Fastify({
+    http: LIMITS,
     https:
-      tls === null ? null : { ...tls, requestCert: hasClientCertificates(tls), rejectUnauthorized: true },
+      tls === null
+        ? null
+        : { ...tls, ...LIMITS, requestCert: hasClientCertificates(tls), rejectUnauthorized: true },
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_MS_MAX,
     connectionTimeout: 0,
@@ -92,6 +112,7 @@ async function build(
       errorHandler(logger)(error, request, reply),
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true, allowUnionTypes: true } },
   } as object) as unknown as FastifyInstance;
+  server.server.maxConnections = CONNECTIONS_MAX;
   // What routes answer with is plain data; their schemas are for readers, and held by specs.
   server.setSerializerCompiler(() => (data) => JSON.stringify(data));
   server.setErrorHandler(errorHandler(logger));
@@ -100,7 +121,7 @@ async function build(
   });
   const authenticate = authenticator(settings);
   server.addHook('onRequest', async (request, reply) => {
-    reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+    reply.headers(HEADERS);
     if (request.routeOptions.config.isPublic !== true) authenticate(request);
   });
   await server.register(fastifySwagger, {

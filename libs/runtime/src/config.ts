@@ -147,9 +147,9 @@ function findFaults(config: RuntimeConfig): string[] {
     }
   };
   for (const name of ['applicationId', 'instanceId'] as const) {
-    if (typeof config[name] !== 'string' || !LEGAL_NAME.test(config[name])) {
+    if (typeof config[name] !== 'string' || !LEGAL_NAME.test(config[name]) || /^\.\.?$/.test(config[name])) {
       faults.push(
-        `${name} must be 1 to 200 characters of a-z A-Z 0-9 . _ - (it names topics), is "${String(config[name])}"`,
+        `${name} must be 1 to 200 characters of a-z A-Z 0-9 . _ -, not . or .. (it names topics and folders), is "${String(config[name])}"`,
       );
     }
   }

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { MillraceError, asError } from '#libs/core';
 import type { ErrorCode, Logger } from '#libs/core';
 import { StoreQueryError } from '#libs/millrace';
-import { bodyOf } from '../control-error.ts';
+import { bodyOf, ControlError } from '../control-error.ts';
 import type { ErrorBody } from '../control-error.ts';
 
 export interface QueryErrorBody {
@@ -45,6 +45,11 @@ export function refusalOf(
   logger: Logger,
 ): { readonly status: number; readonly error: StoreQueryError } {
   if (thrown instanceof StoreQueryError) return { status: STATUS[thrown.code] ?? 500, error: thrown };
+  if (thrown instanceof ControlError) {
+    const { status, code, message, remedy = 'See docs/operations/security.md.' } = thrown;
+    const plain = message.replace(`${code}: `, '').replace(` Remedy: ${remedy}`, '');
+    return { status, error: new StoreQueryError({ code, message: plain, remedy }) };
+  }
   const { statusCode = 500 } = thrown as { readonly statusCode?: number };
   if (!(thrown instanceof MillraceError) && statusCode >= 400 && statusCode < 500) {
     const message = asError(thrown).message;

@@ -107,7 +107,7 @@ describe('a feed of changes over HTTP', () => {
     const socket = connect(port, '127.0.0.1');
     const closed = new Promise<void>((resolve) => socket.on('close', () => resolve()));
     socket.on('error', () => undefined);
-    socket.write('GET /stores/last/changes?since=earliest HTTP/1.1\r\nhost: x\r\n\r\n');
+    socket.write('GET /stores/last/changes?since=earliest HTTP/1.1\r\nhost: localhost\r\n\r\n');
     socket.pause();
     // More than the buffers of a socket hold.
     const large = 'x'.repeat(200_000);
