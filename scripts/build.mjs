@@ -51,7 +51,9 @@ function fingerprint(files) {
 if (process.argv.includes('--clean')) rmSync(join(root, 'dist'), { recursive: true, force: true });
 
 const files = sourceFiles();
-const current = fingerprint(files);
+// Copied, not compiled.
+const errorPages = list(join(root, 'docs/errors')).map((name) => join('docs/errors', name));
+const current = fingerprint([...files, ...errorPages]);
 let built;
 try {
   built = readFileSync(stampPath, 'utf8');

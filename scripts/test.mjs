@@ -9,6 +9,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:f
 import { totalmem } from 'node:os';
 import { join, relative, sep } from 'node:path';
 import { findBrokerRoad } from './broker-road.mjs';
+import { ensureBrowser } from './browser-road.mjs';
 
 const root = join(import.meta.dirname, '..');
 const quick = process.argv.includes('--quick');
@@ -172,6 +173,9 @@ async function runIntegrationTests() {
     for (const spec of specs) console.log(`skip   ${spec}`);
     console.log(`       ${specs.length} suites skipped, ${missing}`);
   }
+  // Specs of the dashboard skip themselves where there is none, and say why.
+  const browser = ensureBrowser();
+  console.log(`       browser for tests: ${browser.path ?? browser.missing}`);
   await runJest('integration', jestArguments);
 }
 

@@ -81,7 +81,13 @@ function Tiles({ context }: { readonly context: ViewContext }): VNode {
       id: 'lag',
       title: 'Lag',
       value: isLagKnown ? count(lag) : '–',
-      note: lagMs > 0 ? `oldest waits ${duration(lagMs)}` : isLagKnown ? 'caught up' : 'not known yet',
+      note: snapshot.paused
+        ? 'as of the pause'
+        : lagMs > 0
+          ? `oldest waits ${duration(lagMs)}`
+          : isLagKnown
+            ? 'caught up'
+            : 'not known yet',
       tone: lagMs > 10_000 ? 'warn' : undefined,
     }),
     h(Tile, {

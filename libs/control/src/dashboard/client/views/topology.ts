@@ -436,7 +436,8 @@ function leftOut({ group, name }: Box, snapshot: Snapshot): number {
 function buttonProps(label: string, onPress: () => void): Record<string, unknown> {
   return {
     role: 'button',
-    tabIndex: 0,
+    // As SVG writes it.
+    tabindex: 0,
     'aria-label': label,
     onClick: onPress,
     onKeyDown: (event: KeyboardEvent) => {
