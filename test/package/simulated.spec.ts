@@ -5,13 +5,22 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 
 const ROOT = join(import.meta.dirname, '../..');
 
+interface Ended {
+  readonly status: number | null;
+  readonly output: string;
+}
+
 beforeAll(() => {
   const build = spawnSync(process.execPath, [join(ROOT, 'scripts/build.mjs')], { encoding: 'utf8' });
   if (build.status !== 0) throw new Error(build.stdout + build.stderr);
 }, 240_000);
 
-function start(...args: string[]): { readonly status: number | null; readonly output: string } {
-  const main = join(ROOT, 'dist/apps/flight-delays/src/main.js');
+function start(...args: string[]): Ended {
+  return startLesson('flight-delays', ...args);
+}
+
+function startLesson(lesson: string, ...args: string[]): Ended {
+  const main = join(ROOT, `dist/apps/${lesson}/src/main.js`);
   // A broker that is not there: nothing may ask for it.
   const env = { ...process.env, KAFKA_BROKERS: '127.0.0.1:1' };
   const { status, stdout, stderr } = spawnSync(process.execPath, [main, '--simulated', ...args], {
@@ -21,6 +30,16 @@ function start(...args: string[]): { readonly status: number | null; readonly ou
   });
   return { status, output: stdout + stderr };
 }
+
+describe('npm start -- word-count --simulated', () => {
+  it('needs no broker, loses a copy of the service in the middle of the story, and counts every word', () => {
+    const { status, output } = startLesson('word-count', '--once');
+    expect(output).toContain('copy-1 was killed');
+    expect(output).toMatch(/^8,880 words, 239 different ones$/m);
+    expect(output).toContain('Counted again, plainly: the same for every word.');
+    expect(status).toBe(0);
+  }, 90_000);
+});
 
 describe('npm start -- --simulated', () => {
   it('needs no broker, loses a copy of the service half-way, and agrees with the file', () => {

@@ -3,5 +3,11 @@ import 'reflect-metadata';
 import { runLesson } from '../../lesson-kit/src/index.ts';
 import { USAGE, parseArguments } from './arguments.ts';
 import { run } from './run.ts';
+import { runSimulated } from './run-simulated.ts';
 
-process.exitCode = await runLesson({ usage: USAGE, parse: parseArguments, run });
+process.exitCode = await runLesson({
+  usage: USAGE,
+  parse: parseArguments,
+  run: (args, signal) => (args.simulated ? runSimulated : run)(args, signal),
+  withoutBroker: 'npm start -- word-count --simulated',
+});

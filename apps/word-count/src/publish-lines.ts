@@ -1,10 +1,7 @@
-// Owns publishing the story as any service around Millrace would: with kafkajs, which knows nothing of us; and counting what was published
-// without any of the topology's code, to hold the result against.
+// Owns publishing the story as any service around Millrace would: with kafkajs, which knows nothing of us.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Partitioners } from 'kafkajs';
 import type { Kafka } from 'kafkajs';
-import { Serdes, readTopic } from '#libs/millrace';
-import type { KafkaConnection } from '#libs/millrace';
 import { createTopics, whileRetriable } from '../../lesson-kit/src/index.ts';
 import { TOPICS } from './service/topics.ts';
 
@@ -49,19 +46,6 @@ export async function publishForever(
       await delay((batch / linesPerSecond) * 1_000, undefined, { signal }).catch(() => undefined);
     }
   });
-}
-
-/** Plainly: all lines of the topic, word by word into a map. */
-export async function recount(kafka: KafkaConnection): Promise<Map<string, number>> {
-  const text = Serdes.string();
-  const counts = new Map<string, number>();
-  for await (const { value } of readTopic({ kafka, topic: TOPICS.lines, keySerde: text, valueSerde: text })) {
-    for (const piece of (value ?? '').split(/[\s,.:]+/)) {
-      const word = piece.toLowerCase().replace(/'$/, '');
-      if (word !== '') counts.set(word, (counts.get(word) ?? 0) + 1);
-    }
-  }
-  return counts;
 }
 
 async function publish(

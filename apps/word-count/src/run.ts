@@ -14,8 +14,9 @@ import {
 } from '../../lesson-kit/src/index.ts';
 import type { Arguments } from './arguments.ts';
 import { drawing } from './chart.ts';
+import { verdict } from './check.ts';
 import { readStory } from './data/story.ts';
-import { publishForever, publishOnce, recount, withTopics } from './publish-lines.ts';
+import { publishForever, publishOnce, withTopics } from './publish-lines.ts';
 import { TOPICS } from './service/topics.ts';
 import { WordCountModule } from './service/word-count.module.ts';
 
@@ -49,13 +50,7 @@ async function runOnce(
   await service.get(StreamsApplication).whenEnded();
   await service.close();
   if (signal.aborted) return 130;
-  const counts = new TopicTable<number>(TOPICS.wordCounts, Serdes.json<number>());
-  await counts.read({ brokers });
-  new TerminalScreen().print(drawing(counts.rows, 'all lines are counted'));
-  const wrong = differences(await recount({ brokers }), counts.rows);
-  for (const line of wrong) say(line);
-  say(wrong.length === 0 ? '\nCounted again, plainly: the same for every word.' : '\nThe counts are wrong.');
-  return wrong.length === 0 ? 0 : 1;
+  return verdict({ brokers });
 }
 
 /** The service runs, lines come in, the chart shows it until the signal. */
@@ -136,16 +131,4 @@ function statusOf({ state, figures }: StreamsApplication): string {
   const opening = figures?.openingTasks.length ?? 0;
   const restoring = opening > 0 ? `, ${opening} being restored` : '';
   return `${state.toLowerCase()}: ${running} tasks on this copy${restoring}; Ctrl-C stops`;
-}
-
-/** A sentence for each word whose count is not the recounted one. */
-export function differences(
-  expected: ReadonlyMap<string, number>,
-  actual: ReadonlyMap<string, number>,
-): string[] {
-  return [...new Set([...expected.keys(), ...actual.keys()])]
-    .filter((word) => expected.get(word) !== actual.get(word))
-    .map(
-      (word) => `'${word}': the service has ${actual.get(word) ?? 0}, the topic ${expected.get(word) ?? 0}`,
-    );
 }

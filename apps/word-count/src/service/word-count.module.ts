@@ -7,9 +7,22 @@ import { WordCountTopology } from './word-count.topology.ts';
 
 export const APPLICATION_ID = 'word-count';
 
+/** What is the service's own is set here; where it runs is told from outside. */
+export type WordCountOptions = Pick<
+  MillraceModuleOptions,
+  | 'kafka'
+  | 'stateDir'
+  | 'until'
+  | 'state'
+  | 'instanceId'
+  | 'clock'
+  | 'sessionTimeoutMs'
+  | 'heartbeatIntervalMs'
+>;
+
 @Module({})
 export class WordCountModule {
-  static forKafka(options: Pick<MillraceModuleOptions, 'kafka' | 'stateDir' | 'until'>): DynamicModule {
+  static forKafka(options: WordCountOptions): DynamicModule {
     return {
       module: WordCountModule,
       imports: [
