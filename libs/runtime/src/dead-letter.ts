@@ -1,4 +1,4 @@
-// Owns the headers of a dead letter: the record's own, then what went wrong and where.
+// Owns the headers of a dead letter: the record's own, but for those that only a dead letter has, then what went wrong and where.
 import { encodeHeaders } from '#libs/broker';
 import { MillraceError } from '#libs/core';
 import type { BinaryString, RecordHeader } from '#libs/core';
@@ -10,6 +10,8 @@ const STACK_CHARACTERS_MAX = 8_192;
 const MESSAGE_CHARACTERS_MAX = 2_048;
 /** Where room is scarce. */
 const MESSAGE_CHARACTERS_SHORT = 256;
+
+const OURS = ['__streams.errors.', 'millrace.errors.'];
 
 export interface DeadLetterCause {
   readonly error: MillraceError;
@@ -37,7 +39,8 @@ export function encodeDeadLetter(
   const cause = thrownBehind(error);
   const text = (key: string, value: string): RecordHeader => ({ key, value: Buffer.from(value) });
   return encodeHeaders([
-    ...original,
+    // What an input says of its own end is nobody's account: a redrive would go by it.
+    ...original.filter(({ key }) => !OURS.some((prefix) => key.startsWith(prefix))),
     text(NAMES.exception, cause.name),
     text(
       NAMES.message,

@@ -157,6 +157,9 @@ class Redrive {
     if (origin === null) return 'noOrigin';
     const { topic, partition } = origin;
     if (topic.startsWith('__') || topic === this.options.topic) return 'forbiddenTopic';
+    // No record comes from a changelog; what says so would become state.
+    if (topic.startsWith(`${this.options.applicationId}-`) && topic.endsWith('-changelog'))
+      return 'forbiddenTopic';
     const count = this.partitionCounts.get(topic) ?? null;
     if (count === null) return 'topicGone';
     if (partition >= count) return 'partitionGone';
