@@ -4,48 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runCli } from '#libs/cli';
 import { sleep, systemClock } from '#libs/core';
-import {
-  Consumed,
-  FailurePolicy,
-  Grouped,
-  Materialized,
-  Produced,
-  RecordProducer,
-  Serdes,
-  StreamsApplication,
-  StreamsBuilder,
-  TimeWindows,
-  minutes,
-  readTopic,
-  silentLogger,
-} from '#libs/millrace';
+import { RecordProducer, Serdes, StreamsApplication, readTopic, silentLogger } from '#libs/millrace';
 import type { StreamsApplicationOptions } from '#libs/millrace';
 import { uniqueName } from '../support/broker.ts';
 import type { SharedBroker } from '../support/broker.ts';
 import { createTopics } from '../support/topics.ts';
+import { wordTopology } from './cli-topology.ts';
 
 const text = Serdes.string();
 const number = Serdes.json<number>();
-
-/** Counts words: in all, and by minute. What reads `poison` cannot be processed. */
-export function wordTopology(lines: string, out: string, dead: string): StreamsBuilder {
-  const builder = new StreamsBuilder();
-  const words = builder
-    .stream(lines, Consumed.with(text, text, { failurePolicy: FailurePolicy.deadLetter(dead) }))
-    .mapValues((word) => {
-      if (word.startsWith('poison')) throw new RangeError(`${word} is none`);
-      return word;
-    })
-    .groupBy((_key, word) => word, Grouped.with(text, text));
-  words
-    .count(Materialized.as('counts', { keySerde: text, valueSerde: number }))
-    .toStream()
-    .to(out, Produced.with(text, number));
-  words
-    .windowedBy(TimeWindows.ofSizeWithNoGrace(minutes(1)))
-    .count(Materialized.as('per-minute', { keySerde: text, valueSerde: number }));
-  return builder;
-}
 
 export interface CommandResult {
   readonly exitCode: number;

@@ -161,7 +161,7 @@ async function summarize(
 
 function summaryText(topic: string, summary: DeadLetterSummary): string {
   const { pending, byCode, byException, byOrigin, byNode, oldest, newest } = summary;
-  const lines = [`${topic}: ${pending} wait\n`];
+  const lines = [`${topic}: ${count(pending, 'dead letter waits', 'dead letters wait')}\n`];
   if (pending === 0) return lines[0]!;
   lines.push(`failed from ${time(oldest) ?? '?'} to ${time(newest) ?? '?'}\n`);
   for (const [heading, counts] of [

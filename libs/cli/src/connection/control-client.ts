@@ -87,7 +87,7 @@ export class ControlClient {
             try {
               resolve(readAnswer<T>(url, answer.statusCode ?? 0, Buffer.concat(parts).toString('utf8')));
             } catch (error) {
-              reject(error);
+              reject(asError(error));
             }
           });
         },

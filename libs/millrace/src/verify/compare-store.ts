@@ -23,6 +23,8 @@ export interface CompareParts {
   readonly reached: number | null;
   /** Rows of an earlier time may be gone on either side, milliseconds; `-Infinity`: none. */
   readonly expiredBefore: number;
+  /** Records with an earlier timestamp may have been deleted from the changelog for their age, milliseconds; `-Infinity`: none. */
+  readonly deletedBefore: number;
   readonly differencesMax: number;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: (stage: 'changelog' | 'database', done: number, total: number | null) => void;
@@ -141,7 +143,7 @@ class Tally {
     changelog: StoredSide | null,
     logged: Logged | undefined,
   ): void {
-    if (this.isExpired(kind, key)) this.expired++;
+    if (this.isExpired(kind, key, database)) this.expired++;
     else if (logged?.changedSince === true && kind !== 'misplaced') this.changedSince++;
     else this.count({ kind, key, database: shownSide(database), changelog: shownSide(changelog) });
   }
@@ -156,13 +158,16 @@ class Tally {
     if (this.list.length < this.parts.differencesMax) this.list.push(difference);
   }
 
-  private isExpired(kind: DifferenceKind, key: BinaryString): boolean {
+  private isExpired(kind: DifferenceKind, key: BinaryString, database: StoredSide | null): boolean {
+    if (kind === 'misplaced') return false;
+    if (kind === 'extra' && database!.timestamp < this.parts.deletedBefore) return true;
     const { segmentMs } = this.parts.store;
-    if (segmentMs === 0 || kind === 'misplaced') return false;
+    if (segmentMs === 0) return false;
     const time = timeOf(key);
     if (time < this.parts.expiredBefore) return true;
+    // Segments are dropped from the oldest on.
     return (
-      kind === 'missing' && Math.floor(time / segmentMs) < this.oldestSegment && this.oldestSegment < Infinity
+      kind === 'missing' && this.oldestSegment < Infinity && Math.floor(time / segmentMs) < this.oldestSegment
     );
   }
 }

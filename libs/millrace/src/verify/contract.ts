@@ -64,7 +64,7 @@ export interface StoreVerification {
   readonly rows: number;
   /** Rows that are the same in both. */
   readonly same: number;
-  /** Rows that differ and are beyond their retention, which either may drop in its own time. */
+  /** Rows that differ and are beyond their retention, which store and changelog drop each in its own time. */
   readonly expired: number;
   /** Rows that differ and were changed after what the database has reached: compaction may have removed what they were then. */
   readonly changedSince: number;

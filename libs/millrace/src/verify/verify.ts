@@ -100,6 +100,7 @@ async function verifyTask(
       await compareStore({
         ...{ client, store, changelog, partition, reached, signal: options.signal },
         expiredBefore: expiredBefore(store, changelog, partition, facts),
+        deletedBefore: deletedBefore(changelog, facts, (options.clock ?? systemClock).now()),
         differencesMax: options.differencesMax ?? DIFFERENCES_MAX,
         onProgress: (stage, done, total) =>
           options.onProgress?.({ taskId, store: store.name, stage, done, total }),
@@ -141,6 +142,12 @@ function expiredBefore(
   if (time === undefined) return -Infinity;
   const kept = Number(configs.get(changelog)?.['retention.ms'] ?? Number.NaN);
   return time - (kept > DAY_MS ? kept - DAY_MS : 2 * segmentMs);
+}
+
+/** Brokers delete by the clock on the wall what a topic says it keeps for a time, however new it is by the clock of the records. */
+function deletedBefore(changelog: string, { configs }: Facts, nowMs: number): number {
+  const { 'cleanup.policy': policy = '', 'retention.ms': retention = '-1' } = configs.get(changelog) ?? {};
+  return policy.includes('delete') && Number(retention) >= 0 ? nowMs - Number(retention) : -Infinity;
 }
 
 function skippedStore(
