@@ -1,8 +1,7 @@
 // Types of browser-road.mjs, for specs.
-export interface BrowserRoad {
-  readonly path?: string;
-  readonly missing?: string;
-}
+export type BrowserRoad =
+  | { readonly path: string; readonly missing?: undefined }
+  | { readonly path?: undefined; readonly missing: string };
 
 export function findBrowser(): BrowserRoad;
 export function ensureBrowser(say?: (text: string) => void): BrowserRoad;

@@ -2,8 +2,8 @@
 import { afterEach, expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import type { ControlServer, ControlServerOptions } from '#libs/control';
-import { StreamsApplication, silentLogger } from '#libs/millrace';
-import type { StreamsApplicationOptions } from '#libs/millrace';
+import { silentLogger } from '#libs/millrace';
+import type { StreamsApplicationOptions , StreamsApplication} from '#libs/millrace';
 import { describeWithBrowser } from '../support/browser.ts';
 import type { OpenedPage } from '../support/browser.ts';
 import { PARTITIONS, Shop, serve } from '../support/dashboard-shop.ts';
