@@ -11,6 +11,7 @@ import {
   startBroker,
   startServiceProcess,
   stateFolder,
+  whileRetriable,
 } from '../../lesson-kit/src/index.ts';
 import type { OutsideReader, ServiceProcess } from '../../lesson-kit/src/index.ts';
 import type { Arguments } from './arguments.ts';
@@ -32,7 +33,7 @@ export async function run(args: Arguments, signal: AbortSignal): Promise<number>
   const { bootstrapServers: brokers } = await startBroker(cleanUp);
   const stateDir = await stateFolder(args.stateDir, 'fraud-patterns', cleanUp);
   const kafka = outsideClient(brokers, 'card-network');
-  await prepareTopics(kafka);
+  const isNew = await prepareTopics(kafka);
   const start = (more: Readonly<Record<string, string>> = {}): Promise<ServiceProcess> =>
     startServiceProcess(SERVICE, {
       MILLRACE_KAFKA_BROKERS: brokers.join(','),
@@ -41,6 +42,12 @@ export async function run(args: Arguments, signal: AbortSignal): Promise<number>
       ...more,
     });
   if (!args.load) return await runCopy(await start(), signal);
+  if (!isNew) {
+    say(
+      `This broker has seen a day already: there are records in '${TOPICS.transactions}'. Use another one.`,
+    );
+    return 1;
+  }
 
   const day = generateDay({ seed: args.seed });
   const publisher = cleanUp.use(await Publisher.connect(kafka));
@@ -136,11 +143,14 @@ async function runCopy(service: ServiceProcess, signal: AbortSignal): Promise<nu
   return signal.aborted ? (await service.end('SIGTERM'), 0) : 1;
 }
 
-async function prepareTopics(kafka: Kafka): Promise<void> {
+/** False: there is an earlier day in them. */
+async function prepareTopics(kafka: Kafka): Promise<boolean> {
   const admin = kafka.admin();
   await admin.connect();
   try {
     await createTopics(admin, TOPIC_CONFIGS);
+    const ends = await whileRetriable(() => admin.fetchTopicOffsets(TOPICS.transactions));
+    return ends.every(({ high }) => high === '0');
   } finally {
     await admin.disconnect();
   }

@@ -9,13 +9,14 @@ import {
   say,
   startBroker,
   stateFolder,
+  whileRetriable,
 } from '../../lesson-kit/src/index.ts';
 import type { ServiceProcess } from '../../lesson-kit/src/index.ts';
 import type { Arguments } from './arguments.ts';
 import { booksTable } from './board/books.ts';
 import { recompute } from './check/recompute.ts';
 import { verdict } from './check/verdict.ts';
-import { TOPIC_CONFIGS } from './data/topics.ts';
+import { TOPICS, TOPIC_CONFIGS } from './data/topics.ts';
 import { generateDays, messagesOf } from './generator/days.ts';
 import { Publisher } from './generator/publish.ts';
 import { Outputs, deadLettersAre, deadLettersOf, startService } from './shop-run.ts';
@@ -32,10 +33,14 @@ export async function run(args: Arguments, signal: AbortSignal): Promise<number>
   const { bootstrapServers: brokers } = await startBroker(cleanUp);
   const stateDir = await stateFolder(args.stateDir, 'orders-payments', cleanUp);
   const kafka = outsideClient(brokers, 'shop');
-  await prepareTopics(kafka);
+  const isNew = await prepareTopics(kafka);
   if (!args.load) {
     const copy = await startService({ brokers, stateDir, rates: MENDED_RATES, instance: null });
     return await runCopy(copy, signal);
+  }
+  if (!isNew) {
+    say(`This broker has seen Friday already: there are records in '${TOPICS.orders}'. Use another one.`);
+    return 1;
   }
 
   const days = generateDays({ seed: args.seed });
@@ -60,8 +65,8 @@ export async function run(args: Arguments, signal: AbortSignal): Promise<number>
   await rest;
   if (signal.aborted) return 130;
   const onFriday = recompute(days, { rates: RATES, until: days.mondayAt, isOver: false });
-  await deadLettersAre(brokers, onFriday.unpriced + days.unreadable.length);
-  await outputs.settled(onFriday);
+  await orFailed(service, outputs.settled(onFriday));
+  await orFailed(service, deadLettersAre(brokers, onFriday.unpriced + days.unreadable.length));
   say(
     `\nAll of Friday is processed. What is not paid stays open until Monday:\n${booksTable(outputs.published.accounts)}`,
   );
@@ -83,12 +88,13 @@ export async function run(args: Arguments, signal: AbortSignal): Promise<number>
   }
   const { redriven: discarded } = await redriveDeadLetters({ ...letters, discard: true });
   say(`  discarded  ${discarded} that nobody can read`);
-  await outputs.settled(recompute(days, { rates: MENDED_RATES, until: days.mondayAt, isOver: false }));
+  const putBack = recompute(days, { rates: MENDED_RATES, until: days.mondayAt, isOver: false });
+  await orFailed(service, outputs.settled(putBack));
 
   await publisher.publish(monday, perSecond, signal);
   if (signal.aborted) return 130;
   const expected = recompute(days, { rates: MENDED_RATES, until: Infinity, isOver: true });
-  await outputs.settled(expected);
+  await orFailed(service, outputs.settled(expected));
   say(
     `\nMonday. Friday's orders are settled, one way or another:\n${booksTable(outputs.published.accounts)}`,
   );
@@ -122,14 +128,27 @@ async function runCopy(service: ServiceProcess, signal: AbortSignal): Promise<nu
   return signal.aborted ? (await service.end('SIGTERM'), 0) : 1;
 }
 
-async function prepareTopics(kafka: Kafka): Promise<void> {
+/** False: there are earlier days in them. */
+async function prepareTopics(kafka: Kafka): Promise<boolean> {
   const admin = kafka.admin();
   await admin.connect();
   try {
     await createTopics(admin, TOPIC_CONFIGS);
+    const ends = await whileRetriable(() => admin.fetchTopicOffsets(TOPICS.orders));
+    return ends.every(({ high }) => high === '0');
   } finally {
     await admin.disconnect();
   }
+}
+
+/** What is awaited of the service does not come when it has failed. @throws Error then. */
+async function orFailed<T>({ pid, ended }: ServiceProcess, awaited: Promise<T>): Promise<T> {
+  const failed = ended.then((end) => {
+    if (typeof end === 'number' && end !== 0)
+      throw new Error(`the service, process ${pid}, ended with ${end}`);
+    return new Promise<never>(() => undefined);
+  });
+  return Promise.race([awaited, failed]);
 }
 
 function counts(of: Readonly<Record<string, number>>): string {

@@ -42,7 +42,7 @@ export function verdict(expected: Expected, { settlements, accounts, releases }:
     differences.push(`the account does not balance by ${sum.ordered - sum.settled}`);
   const count = (number: number): string => number.toLocaleString('en');
   const lines = [
-    `${count(settlements.length)} orders settled, each once; ${count(releases.size)} shipments decided`,
+    `${count(byOrder.size)} orders settled by ${count(settlements.length)} records; ${count(releases.size)} shipments decided`,
     ...differences.slice(0, DIFFERENCES_SHOWN_MAX).map((line) => `  ${line}`),
     differences.length === 0
       ? 'Ordered = paid + unpaid + refused, and all of it is as a plain recomputation has it.'
