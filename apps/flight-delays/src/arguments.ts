@@ -35,6 +35,8 @@ The broker is that of KAFKA_BROKERS; without it one is started, by Docker or wit
   --state-dir PATH   keep the state there; default a temporary folder
   --simulated        without any broker, on a cluster simulated in this process: two copies of the service, one of which is
                      killed half-way; ends by itself with the result checked. Takes --rate and --once (as fast as it goes)
+
+Other lessons: npm start -- --list
 `;
 
 /** @throws Error for what is not an option, or not its value. */
