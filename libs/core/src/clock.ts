@@ -40,10 +40,17 @@ export function monotonicOfMachine(): number {
   return Number(process.hrtime.bigint() / 1_000n) / 1_000;
 }
 
-/** Resolves after `delayMs` on `clock`. */
-export function sleep(clock: Clock, delayMs: number): Promise<void> {
+/** Resolves after `delayMs` on `clock`, or as soon as `signal` is aborted. */
+export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  if (signal?.aborted === true) return Promise.resolve();
   return new Promise((resolve) => {
-    clock.schedule(delayMs, resolve);
+    const end = (): void => {
+      timer.cancel();
+      signal?.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = clock.schedule(delayMs, end);
+    signal?.addEventListener('abort', end);
   });
 }
 

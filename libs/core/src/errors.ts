@@ -59,6 +59,17 @@ export class TaskCorruptedError extends MillraceError {
 export class FatalError extends MillraceError {}
 
 /** `error` as an Error, whatever was thrown. */
+/** The error itself, or, where nobody foresaw it, one that says that `what` failed. */
+export function asMillrace(error: unknown, what: string): MillraceError {
+  if (error instanceof MillraceError) return error;
+  return new FatalError({
+    code: 'MILLRACE_PROCESSING_FAILED',
+    message: `${what} failed: ${asError(error).message}`,
+    remedy: 'See the cause.',
+    cause: error,
+  });
+}
+
 export function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
 }

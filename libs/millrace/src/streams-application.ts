@@ -3,7 +3,7 @@
 //
 //   start: slot ─► state backend ─► broker client ─► runtime        end: runtime ─► broker client ─► state backend ─► slot
 import { inspect } from 'node:util';
-import { FatalError, MillraceError, asError, systemClock } from '#libs/core';
+import { FatalError, MillraceError, asError, asMillrace, systemClock } from '#libs/core';
 import type { Clock, Logger, TaskIdText } from '#libs/core';
 import {
   AnyStore,
@@ -378,7 +378,7 @@ export class StreamsApplication {
       this.interruptStart = null;
       this.interrupted = true;
       // Told first, so that the runtime takes what breaks off for its own end.
-      void this.runtime?.stop();
+      this.runtime?.stop().catch(() => undefined);
       await interrupt();
     }
     if (this.runtime !== null) await this.runtime.stop();
@@ -511,7 +511,7 @@ export class StreamsApplication {
   private async end(error: unknown): Promise<void> {
     if (this.lifecycle.ended) return;
     const failed = error !== null;
-    if (failed) this.failure = asMillrace(error);
+    if (failed) this.failure = asMillrace(error, 'The application');
     const pending = failed ? 'PENDING_ERROR' : 'PENDING_SHUTDOWN';
     if (this.lifecycle.canGoTo(pending)) this.lifecycle.to(pending);
     for (const part of this.toClose.splice(0)) {
@@ -525,14 +525,4 @@ export class StreamsApplication {
     this.settleEnded();
     if (failed && this.runtime?.stopsProcess === true) this.exitProcess();
   }
-}
-
-function asMillrace(error: unknown): MillraceError {
-  if (error instanceof MillraceError) return error;
-  return new FatalError({
-    code: 'MILLRACE_PROCESSING_FAILED',
-    message: `The application failed: ${asError(error).message}`,
-    remedy: 'See the cause.',
-    cause: error,
-  });
 }

@@ -79,9 +79,15 @@ export class PredecessorSettler {
   /**
    * Resolves once no offset of the tasks is pending and nothing is left open, or when all has been tried: reading the offsets then waits for the
    * transaction's timeout. Never rejects. Without tasks, only what `departed` left open is ended. `departed`: ids that the group's leader knows to be gone. Besides them, ids named by the tasks' last
-   * committed offsets. `live`: ids of present members, as far as they are known.
+   * committed offsets. `live`: ids of present members, as far as they are known. `signal`:
+   * nobody wants it any more.
    */
-  async settle(tasks: readonly TaskIdText[], departed: readonly string[], live: Live): Promise<void> {
+  async settle(
+    tasks: readonly TaskIdText[],
+    departed: readonly string[],
+    live: Live,
+    signal?: AbortSignal,
+  ): Promise<void> {
     if (this.config.processingGuarantee !== 'exactly_once') return;
     const inputs = tasks.flatMap((task) => this.layout.inputs(task));
     const startedAt = this.clock.monotonic();
@@ -105,7 +111,8 @@ export class PredecessorSettler {
       }
       if (this.clock.monotonic() - startedAt > this.config.transactionTimeoutMs) return;
       const isWatching = strangers !== null && strangers.size > 0;
-      await sleep(this.clock, isWatching ? Math.min(pauseMs, STRANGER_STANDS_MS / 2) : pauseMs);
+      await sleep(this.clock, isWatching ? Math.min(pauseMs, STRANGER_STANDS_MS / 2) : pauseMs, signal);
+      if (signal?.aborted === true) return;
     }
   }
 

@@ -53,6 +53,12 @@ export class RetryInPlace {
     if (this.tried.size > 0) this.tried.delete(what);
   }
 
+  /** Of scopes without a record none is due: what failed was called off since, and what comes will be another. */
+  nothingDue(): void {
+    if (this.tried.size === 0) return;
+    for (const [what, { offset }] of this.tried) if (offset < 0) this.tried.delete(what);
+  }
+
   /** How long to wait before the next try, milliseconds; `null`: it is not tried again. */
   waitOf(what: object, policy: RetryPolicy): number | null {
     const tried = this.tried.get(what)!;

@@ -4,8 +4,8 @@
 //   OPENING ──► FOLLOWING ──take──► its open state goes on as the task's        any ──close──► closed, what it has stays on disk
 //      ▲            │
 //      └─ WAITING ◄─┘ it failed: set aside if it cannot be trusted, then anew; the tasks that run here notice nothing
-import { TaskCorruptedError, asError, formatTopicPartition, parseTaskId } from '#libs/core';
-import type { Clock, Logger, TaskIdText, Timer } from '#libs/core';
+import { TaskCorruptedError, asError, formatTopicPartition, parseTaskId, sleep } from '#libs/core';
+import type { Clock, Logger, TaskIdText } from '#libs/core';
 import type { RestoreBatch, TaskState } from '#libs/state';
 import type { BrokerClient, CommittedOffset } from '#libs/broker';
 import { FedTask } from './changelog-feed.ts';
@@ -68,9 +68,8 @@ export class StandbyCopy {
   private fed: FedTask | null = null;
   private state: TaskState | null;
   private readonly life: Promise<void>;
-  private ended = false;
-  private end!: () => void;
-  private readonly onEnd: Promise<void>;
+  /** Aborted once it is to end. */
+  private readonly ending = new AbortController();
   private fail: (error: Error) => void = () => undefined;
   private failures = 0;
   private startedAt = 0;
@@ -93,7 +92,6 @@ export class StandbyCopy {
     this.name = name;
     this.role = role;
     this.state = adopted;
-    this.onEnd = new Promise((resolve) => (this.end = resolve));
     this.life = after.then(() => this.live());
   }
 
@@ -222,8 +220,7 @@ export class StandbyCopy {
   }
 
   private async stop(): Promise<FedTask | null> {
-    this.ended = true;
-    this.end();
+    this.ending.abort();
     const { fed } = this;
     if (fed !== null && !fed.ended) {
       this.parts.feed.end(fed);
@@ -232,6 +229,10 @@ export class StandbyCopy {
     await this.life;
     await fed?.idle();
     return fed;
+  }
+
+  private get ended(): boolean {
+    return this.ending.signal.aborted;
   }
 
   private async live(): Promise<void> {
@@ -247,7 +248,8 @@ export class StandbyCopy {
         await this.giveUp(asError(error));
         if (this.ended) return;
         this.phase = 'waiting';
-        await this.pause(Math.min(PAUSE_MS_MAX, PAUSE_MS * 2 ** this.failures++));
+        const pauseMs = Math.min(PAUSE_MS_MAX, PAUSE_MS * 2 ** this.failures++);
+        await sleep(this.parts.clock, pauseMs, this.ending.signal);
       }
     }
   }
@@ -267,7 +269,7 @@ export class StandbyCopy {
     if (this.ended) return;
     state.describe(restoringMetadata(state.reached, identity, clock.now()));
     await new Promise<void>((resolve, reject) => {
-      this.onEnd.then(resolve, reject);
+      this.ending.signal.addEventListener('abort', () => resolve(), { once: true });
       this.fail = reject;
       const fed = new FedTask(this.name, state, {
         onAdvance: (store) => this.report('batch', store),
@@ -372,16 +374,6 @@ export class StandbyCopy {
         fed.state.restore(store, NO_RECORDS, Math.min(position, endOffset)),
       ),
     );
-  }
-
-  private pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer: Timer = this.parts.clock.schedule(ms, resolve);
-      this.onEnd.then(() => {
-        timer.cancel();
-        resolve();
-      }, resolve);
-    });
   }
 
   private report(event: 'start' | 'batch' | 'suspended', store: FedStore): void {

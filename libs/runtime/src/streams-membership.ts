@@ -22,6 +22,7 @@ import type { RuntimeConfig } from './config.ts';
 import type { ControlQueue } from './control-queue.ts';
 import type { InsightLog } from './insight/insight-log.ts';
 import type { HostDirectory } from './queries/host-directory.ts';
+import { closeAfterLoss } from './lost-membership.ts';
 import { PredecessorSettler } from './predecessor-settler.ts';
 import { streamsTopology } from './streams-topology.ts';
 
@@ -39,6 +40,8 @@ export interface StreamsMembershipParts {
   readonly assigned: AssignedTasks;
   readonly directory: HostDirectory;
   readonly insight: InsightLog;
+  /** The worker is to stop. */
+  readonly stopping: AbortSignal;
   /** Drops the open epoch and closes all tasks dirty. */
   readonly abandon: () => Promise<void>;
   /** Something the loop recovers from, or stops for. */
@@ -97,29 +100,19 @@ export class StreamsMembership implements StreamsGroupMemberHandler {
     return this.parts.controls.post(async () => {
       await this.parts.assigned.apply(tasks, {
         source: `member epoch ${group.generationId}`,
-        settle: (added) => this.settler.settle(added, [], () => this.live()),
+        settle: (added) => this.settler.settle(added, [], () => this.live(), this.parts.stopping),
       });
       this.assignedOnce = true;
     });
   }
 
   onLost(reason: string, asked: boolean): Promise<void> {
-    const { controls, logger } = this.parts;
-    return controls.post(async () => {
-      if (!asked) {
-        this.losses++;
-        this.parts.insight.lost(reason, this.parts.assigned.names);
-      }
-      logger.warn('The worker lost its place in the group; its tasks are closed without a commit', {
-        reason,
-      });
+    const { assigned, insight } = this.parts;
+    return closeAfterLoss(this.parts, reason, () => {
       this.assignedOnce = false;
-      try {
-        await this.parts.abandon();
-      } catch (error) {
-        // The loop's to recover from, in its next turn; the group member knows nothing of it.
-        this.parts.onFailed(error);
-      }
+      if (asked) return;
+      this.losses++;
+      insight.lost(reason, assigned.names);
     });
   }
 

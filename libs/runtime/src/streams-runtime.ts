@@ -2,7 +2,7 @@
 // walks its lifecycle.
 // It makes neither the broker client nor the state backend, and closes neither.
 import type { BrokerClient } from '#libs/broker';
-import { MillraceError, asError } from '#libs/core';
+import { MillraceError, asError, asMillrace, sleep } from '#libs/core';
 import type { Clock, Logger, TaskIdText } from '#libs/core';
 import { prepareSerdes } from '#libs/serde';
 import type { StateBackend } from '#libs/state';
@@ -23,7 +23,6 @@ import { refuseWithoutStreamsGroups } from './membership.ts';
 import { serdeUses } from './serde-uses.ts';
 import type { RestoreListener } from './store-restorer.ts';
 import { Worker } from './worker.ts';
-import { asFatal } from './worker-errors.ts';
 import { WorkerFailurePolicy } from './worker-failure.ts';
 import type { WorkerFailureVerdict } from './worker-failure.ts';
 
@@ -53,14 +52,14 @@ export class StreamsRuntime {
   private readonly parts: StreamsRuntimeParts;
   private worker: Worker | null = null;
   private failure: MillraceError | null = null;
-  private stopRequested = false;
   private readonly ended: Promise<void>;
   private settleEnded!: () => void;
   private readonly policy: WorkerFailurePolicy;
   private past: RuntimeFigures | null = null;
   private replacements = 0;
   private lastFailure: RuntimeFigures['lastWorkerFailure'] = null;
-  private endWait: (() => void) | null = null;
+  /** Aborted once it is to stop. */
+  private readonly stopping = new AbortController();
   private readonly insightLog: InsightLog;
   private readonly onRestore: RestoreListener;
   private startedAt: number | null = null;
@@ -198,7 +197,7 @@ export class StreamsRuntime {
     } catch (error) {
       // What a stop cut short has not failed.
       this.end(this.stopRequested ? null : error);
-      throw asFatal(error);
+      throw asMillrace(error, 'The worker');
     }
     this.supervise(launched).catch((error: unknown) => this.end(error));
   }
@@ -256,7 +255,7 @@ export class StreamsRuntime {
         return;
       } catch (error) {
         const pauseMs = lookUps.toPause(error);
-        await this.wait(pauseMs);
+        await sleep(this.parts.clock, pauseMs, this.stopping.signal);
         if (this.stopRequested) throw error;
       }
     }
@@ -282,7 +281,7 @@ export class StreamsRuntime {
   private async replace(failure: unknown): Promise<Launched | null> {
     const { logger } = this.parts;
     for (;;) {
-      const error = asFatal(failure);
+      const error = asMillrace(failure, 'The worker');
       const { response, pauseMs, refusal } = this.stopRequested ? STOPPED : this.policy.decide(error);
       if (response !== 'replace') {
         if (refusal !== null)
@@ -301,7 +300,7 @@ export class StreamsRuntime {
         replacement: this.replacements,
         pauseMs,
       });
-      await this.wait(pauseMs);
+      await sleep(this.parts.clock, pauseMs, this.stopping.signal);
       if (this.stopRequested) {
         this.end(null);
         return null;
@@ -315,16 +314,8 @@ export class StreamsRuntime {
     }
   }
 
-  /** Ends early when the application is to stop. */
-  private wait(ms: number): Promise<void> {
-    if (this.stopRequested) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = this.parts.clock.schedule(ms, resolve);
-      this.endWait = () => {
-        timer.cancel();
-        resolve();
-      };
-    });
+  private get stopRequested(): boolean {
+    return this.stopping.signal.aborted;
   }
 
   /** What a worker counted is still counted once it is gone. */
@@ -351,10 +342,9 @@ export class StreamsRuntime {
       this.settleEnded();
       return;
     }
-    this.stopRequested = true;
+    this.stopping.abort();
     if (this.lifecycle.canGoTo('PENDING_SHUTDOWN')) this.lifecycle.to('PENDING_SHUTDOWN');
     this.worker?.stop();
-    this.endWait?.();
     await this.ended;
   }
 
@@ -374,7 +364,7 @@ export class StreamsRuntime {
       if (this.lifecycle.canGoTo('PENDING_SHUTDOWN')) this.lifecycle.to('PENDING_SHUTDOWN');
       this.lifecycle.to('NOT_RUNNING');
     } else {
-      this.failure = asFatal(error);
+      this.failure = asMillrace(error, 'The worker');
       this.parts.logger.error(`The application stopped with an error: ${asError(error).message}`, {
         code: this.failure.code,
         ...this.failure.context,

@@ -58,7 +58,7 @@ export class TaskDueWork {
       if (end === 'AGAIN') return scopes.suspended === null ? steps + 1 : steps;
       steps++;
     }
-    if (alarms.wallDue === Infinity) return steps;
+    if (alarms.wallDue === Infinity) return this.afterSteps(steps, limit);
     const wallTime = this.parts.clock.now();
     while (steps < limit) {
       const alarm = alarms.due('wall', wallTime);
@@ -66,6 +66,11 @@ export class TaskDueWork {
       if (this.fire(alarm, wallTime) === 'AGAIN') return scopes.suspended === null ? steps + 1 : steps;
       steps++;
     }
+    return this.afterSteps(steps, limit);
+  }
+
+  private afterSteps(steps: number, limit: number): number {
+    if (steps < limit) this.parts.failures.onNothingDue();
     return steps;
   }
 

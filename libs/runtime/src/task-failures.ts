@@ -131,6 +131,11 @@ export class TaskFailures {
     this.retries.settled(what);
   }
 
+  /** No alarm, no delivery and no clock is due. */
+  onNothingDue(): void {
+    this.retries.nothingDue();
+  }
+
   /** Nothing is waited for any more. */
   close(): void {
     this.retries.close();

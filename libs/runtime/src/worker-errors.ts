@@ -1,12 +1,5 @@
 // Owns what an error means to a worker's loop: begin anew, or end.
-import {
-  FatalError,
-  MillraceError,
-  RetriableError,
-  TaskCorruptedError,
-  TaskMigratedError,
-  asError,
-} from '#libs/core';
+import { RetriableError, TaskCorruptedError, TaskMigratedError } from '#libs/core';
 import { isEpochFailure } from './epoch-commit.ts';
 
 /** What the worker can begin anew from. */
@@ -16,15 +9,4 @@ export function isRecoverable(error: unknown): error is Error {
 
 export function isFencing(error: unknown): error is TaskMigratedError {
   return error instanceof TaskMigratedError && error.code === 'MILLRACE_PRODUCER_FENCED';
-}
-
-/** `error` as one that stops the worker. */
-export function asFatal(error: unknown): MillraceError {
-  if (error instanceof MillraceError) return error;
-  return new FatalError({
-    code: 'MILLRACE_PROCESSING_FAILED',
-    message: `The worker failed: ${asError(error).message}`,
-    remedy: 'See the cause.',
-    cause: error,
-  });
 }

@@ -24,6 +24,7 @@ import type { EpochCoordinator } from './epoch-coordinator.ts';
 import { GroupLeader } from './group-leader.ts';
 import type { InsightLog } from './insight/insight-log.ts';
 import type { HostDirectory } from './queries/host-directory.ts';
+import { closeAfterLoss } from './lost-membership.ts';
 import { PredecessorSettler } from './predecessor-settler.ts';
 import { logPhase } from './takeover-phases.ts';
 import type { TaskRegistry } from './task-registry.ts';
@@ -44,6 +45,8 @@ export interface MembershipParts {
   readonly insight: InsightLog;
   /** Drops the open epoch and closes all tasks dirty. */
   readonly abandon: () => Promise<void>;
+  /** The worker is to stop. */
+  readonly stopping: AbortSignal;
   readonly requestRejoin: (reason: string) => void;
   readonly paceHeartbeats: (intervalMs: number) => void;
   /** Something the loop recovers from, or stops for. */
@@ -167,7 +170,7 @@ export class WorkerMembership implements GroupMemberHandler {
           source: `generation ${group.generationId}`,
           settle: async (added) => {
             // Later looks go by the newest assignment: who was gone may be back.
-            await this.settler.settle(added, this.departed, () => this.live);
+            await this.settler.settle(added, this.departed, () => this.live, this.parts.stopping);
             logPhase(this.parts, 'settled');
           },
           expects: data.expects,
@@ -176,7 +179,7 @@ export class WorkerMembership implements GroupMemberHandler {
       );
       // Whose tasks have moved before it was known to be dead: nobody gains anything of it now. Beside the loop.
       if (departed.length > 0 && added.length === 0)
-        this.settler.settle([], departed, () => this.live).catch(this.parts.onFailed);
+        this.settler.settle([], departed, () => this.live, this.parts.stopping).catch(this.parts.onFailed);
       // A static member may hear of what it is to give up only after a restart, and others wait for its word.
       const handsOver = revoked.length > 0 || givesUp.length > 0;
       if (handsOver) this.parts.requestRejoin('tasks were given up');
@@ -204,30 +207,17 @@ export class WorkerMembership implements GroupMemberHandler {
   }
 
   onLost(reason: string): Promise<void> {
-    const { controls, logger, registry } = this.parts;
-    return controls.post(async () => {
+    const { insight, registry } = this.parts;
+    return closeAfterLoss(this.parts, reason, () => {
       this.losses++;
-      this.parts.insight.lost(reason, registry.assignedNames);
-      logger.warn('The worker lost its place in the group; its tasks are closed without a commit', {
-        reason,
-      });
+      insight.lost(reason, registry.assignedNames);
       this.settled = false;
       this.expects = [];
-      await this.guarded(() => this.parts.abandon());
     });
   }
 
   onFailed(error: Error): void {
     this.parts.onFatal(asError(error));
-  }
-
-  /** A failure in here is the loop's to recover from, in its next turn; the group member knows nothing of it. */
-  private async guarded(action: () => Promise<void>): Promise<void> {
-    try {
-      await action();
-    } catch (error) {
-      this.parts.onFailed(error);
-    }
   }
 
   /** A leader of another version may know tasks that are none here. */

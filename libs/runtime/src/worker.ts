@@ -10,9 +10,9 @@
 //
 // The loop never waits for a commit, and the group member's heartbeats never wait for the loop.
 import type { BrokerClient, IdempotentWriter, RecordReader, TransactionalWriter } from '#libs/broker';
-import { MillraceError, TaskCorruptedError, TaskMigratedError, asError, sleep, yieldToIo } from '#libs/core';
+import { asError, yieldToIo } from '#libs/core';
 import type { Clock, Logger, TaskIdText } from '#libs/core';
-import type { StateBackend, TaskState } from '#libs/state';
+import type { StateBackend } from '#libs/state';
 import { AssignedTasks } from './assigned-tasks.ts';
 import type { ClusterLayout } from './cluster-layout.ts';
 import type { RuntimeConfig } from './config.ts';
@@ -33,7 +33,6 @@ import { transactionalId } from './names.ts';
 import { OutputCollector } from './output-collector.ts';
 import { migratedIfOvertaken } from './overtaken.ts';
 import { PartitionWatch } from './partition-watch.ts';
-import { RecoveryLimits } from './recovery-limits.ts';
 import { QueryableTasks } from './queries/queryable-tasks.ts';
 import { RepartitionTrimmer } from './repartition-trimmer.ts';
 import { RunLimit } from './run-limit.ts';
@@ -45,13 +44,12 @@ import { TaskRegistry } from './task-registry.ts';
 import { restartTask, unknownTask } from './task-restart.ts';
 import { TurnPace } from './turn-pace.ts';
 import { WakeSignal } from './wake-signal.ts';
-import { isFencing, isRecoverable } from './worker-errors.ts';
+import { isRecoverable } from './worker-errors.ts';
+import { WorkerRecovery } from './worker-recovery.ts';
 
 /** Records of one task per turn: a few milliseconds of work. */
 const SLICE_RECORDS = 2_000;
 const IDLE_WAIT_MS_MAX = 100;
-/** Between attempts to begin anew after an epoch failed. */
-const RECOVERY_PAUSE_MS = 100;
 
 export interface WorkerParts {
   readonly index: number;
@@ -95,12 +93,13 @@ export class Worker {
   private readonly trimmer: RepartitionTrimmer;
   private readonly partitionWatch: PartitionWatch;
   private readonly sizes: DiskSizes;
-  private readonly limits: RecoveryLimits;
+  private readonly recovery: WorkerRecovery;
   private readonly pace: TurnPace;
   /** Monotonic. */
   private turnedAt: number;
   private committedAt: number | null = null;
-  private stopping = false;
+  /** Aborted once it is to stop. */
+  private readonly ending = new AbortController();
   private reportedRunning = false;
 
   constructor(parts: WorkerParts) {
@@ -125,7 +124,6 @@ export class Worker {
     this.signal = new WakeSignal(clock);
     this.controls = new ControlQueue(() => this.wake());
     this.dropped = new DroppedRecords(clock, logger, parts.insight);
-    this.limits = new RecoveryLimits(this.transactionalId, config.sessionTimeoutMs, clock);
     this.sizes = new DiskSizes(backend, config.applicationId, clock);
     parts.insight.describe(layout);
     this.restorer = new StoreRestorer(
@@ -215,12 +213,32 @@ export class Worker {
       epochs: this.epochs,
       directory: this.queryable.directory,
       insight: parts.insight,
-      abandon: () => this.abandon(true),
+      stopping: this.ending.signal,
+      abandon: () => this.recovery.abandon(true),
       onFailed: (error) => this.fail(error),
       onFatal: (error) => this.failForGood(error),
     });
     this.membership = membership;
     this.member = member;
+    this.recovery = new WorkerRecovery({
+      ...{ backend, clock, logger, membership, member },
+      applicationId: config.applicationId,
+      transactionalId: this.transactionalId,
+      sessionTimeoutMs: config.sessionTimeoutMs,
+      writer: this.writer,
+      idempotentWriter: this.idempotentWriter,
+      epochs: this.epochs,
+      registry: this.registry,
+      copies: this.copies,
+      insight: parts.insight,
+      stopping: this.ending.signal,
+      onTry: () => (this.turnedAt = clock.monotonic()),
+      onAbandoned: () => {
+        this.reportedRunning = false;
+        parts.onState('rebalancing');
+      },
+      onFailed: (error) => this.fail(error),
+    });
     this.runLimit =
       config.until === 'latest'
         ? new RunLimit(
@@ -286,7 +304,11 @@ export class Worker {
     const { registry, epochs, copies } = this;
     const onFailed = (error: unknown): void => this.fail(error);
     const restarted = await this.controls.post(() =>
-      restartTask({ registry, epochs, copies, onFailed, abandon: () => this.abandon(false) }, name, dirty),
+      restartTask(
+        { registry, epochs, copies, onFailed, abandon: () => this.recovery.abandon(false) },
+        name,
+        dirty,
+      ),
     );
     if (!restarted) throw unknownTask(name, registry.assignedNames);
   }
@@ -338,9 +360,13 @@ export class Worker {
     }
   }
 
+  private get stopping(): boolean {
+    return this.ending.signal.aborted;
+  }
+
   /** Asks the loop to end after the current turn: commit, close, leave. */
   stop(): void {
-    this.stopping = true;
+    this.ending.abort();
     this.wake();
   }
 
@@ -390,7 +416,7 @@ export class Worker {
       }
     }
     // A start that takes long, the process stopped or the cluster away, is no reason to give up.
-    await this.beginAnew();
+    await this.recovery.beginAnew();
     await this.runLimit?.start();
   }
 
@@ -406,7 +432,10 @@ export class Worker {
         const { client, config } = this.parts;
         const error = await migratedIfOvertaken(thrown, client.admin, config.applicationId);
         if (!isRecoverable(error)) throw error;
-        await this.recover(error);
+        await this.recovery.recover(error, () => {
+          // A commit for a rebalance tells its failure twice: as its epoch's and as the hook's. It is one.
+          if (this.failed === error) this.failed = null;
+        });
       }
       if (this.fatal !== null) throw asError(this.fatal);
     }
@@ -496,63 +525,6 @@ export class Worker {
     if (running === this.reportedRunning) return;
     this.reportedRunning = running;
     this.parts.onState(running ? 'running' : 'rebalancing');
-  }
-
-  /** After a failure: begin anew from the committed offsets. @throws what cannot be recovered from. */
-  private async recover(error: Error): Promise<void> {
-    const { logger, backend, config } = this.parts;
-    logger.warn('The epoch is abandoned; the worker goes on from the committed offsets', {
-      error: error.message,
-    });
-    const code = error instanceof MillraceError ? error.code : 'MILLRACE_EPOCH_ABORTED';
-    this.parts.insight.issue('recovered', code, '', error.message);
-    const owned = this.registry.assignedNames;
-    // Asked before the writer begins anew, which would fence the other process once more.
-    if (isFencing(error)) this.limits.refuseDuel(error, this.membership.losses);
-    await this.abandon(error instanceof TaskMigratedError);
-    // A commit for a rebalance tells its failure twice: as its epoch's and as the hook's. It is one.
-    if (this.failed === error) this.failed = null;
-    if (error instanceof TaskMigratedError) {
-      this.membership.reset();
-      this.member.requestRejoin('the generation of the epoch is gone');
-      return;
-    }
-    if (error instanceof TaskCorruptedError) {
-      this.limits.refuseEndlessCorruption(error, this.epochs.committedEpochs);
-      for (const name of error.taskIds) await this.copies.discard(name as TaskIdText);
-      for (const name of error.taskIds) await backend.setAside(config.applicationId, name, error.message);
-    }
-    this.registry.openAll(owned, (failure) => this.fail(failure));
-  }
-
-  /**
-   * Closes every task dirty: nothing of the open epoch, nor of one being committed, is kept. The writer begins anew too, before
-   * anything is opened again: its transaction may hold outputs of what is abandoned.
-   */
-  private async abandon(withOpenings: boolean): Promise<void> {
-    this.epochs.restart();
-    this.idempotentWriter?.abandon();
-    const keep = (name: TaskIdText, state: TaskState): void => this.copies.keep(name, state);
-    // Told first: beginning anew waits for a broker that may be away for long.
-    this.reportedRunning = false;
-    this.parts.onState('rebalancing');
-    await Promise.all([this.beginAnew(), this.registry.abandonAll(keep, withOpenings)]);
-  }
-
-  private async beginAnew(): Promise<void> {
-    if (this.writer === null) return;
-    for (;;) {
-      try {
-        await this.writer.initialise();
-        return;
-      } catch (error) {
-        if (!isRecoverable(error)) throw error;
-        this.turnedAt = this.parts.clock.monotonic();
-        // Whoever stops needs no identity: nothing is begun under it any more.
-        if (this.stopping) return;
-        await sleep(this.parts.clock, RECOVERY_PAUSE_MS);
-      }
-    }
   }
 
   private async closeAfterFailure(): Promise<void> {

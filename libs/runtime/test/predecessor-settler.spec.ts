@@ -64,12 +64,24 @@ describe.each(VERSIONS)('a new owner of a task, under transaction version %d', (
     live: readonly string[],
     by: BrokerClient = client,
     departed: readonly string[] = [],
+    signal?: AbortSignal,
   ): Promise<void> {
     const config = resolveRuntimeConfig({ applicationId: 'app', instanceId: 'own' });
     const layout = { inputs: () => [INPUT] } as unknown as ClusterLayout;
     const settler = new PredecessorSettler(by, config, layout, OWN, clock, silentLogger);
-    return settler.settle([TASK], departed, () => live);
+    return settler.settle([TASK], departed, () => live, signal);
   }
+
+  it('ends with the worker, whatever is pending', async () => {
+    await killedInCommit('app-other-0');
+    const ending = new AbortController();
+    const settled = settling(['app-other-0'], client, [], ending.signal);
+    await clock.advance(3_000);
+    const startedAt = clock.monotonic();
+    ending.abort();
+    await clock.run(settled);
+    expect(clock.monotonic() - startedAt).toBeLessThan(10);
+  });
 
   const open = (): string[] =>
     cluster.inspect.openTransactions().map(({ transactionalId }) => transactionalId);

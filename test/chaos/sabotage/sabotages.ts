@@ -153,11 +153,11 @@ export const SABOTAGES: readonly Sabotage[] = [
     wrong: 'after an epoch whose outcome is in doubt the worker goes on from where it stood',
     edits: [
       {
-        file: 'libs/runtime/src/worker.ts',
+        file: 'libs/runtime/src/worker-recovery.ts',
         from: '// Asked before the writer begins anew, which would fence the other process once more.',
-        to: `if (this.epochs.failure !== null) {
-      this.epochs.failure = null;
-      await this.writer!.initialise();
+        to: `if (epochs.failure !== null) {
+      epochs.failure = null;
+      await this.parts.writer!.initialise();
       return;
     }`,
       },
