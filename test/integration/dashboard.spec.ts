@@ -3,7 +3,7 @@ import { afterEach, expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import type { ControlServer, ControlServerOptions } from '#libs/control';
 import { silentLogger } from '#libs/millrace';
-import type { StreamsApplicationOptions , StreamsApplication} from '#libs/millrace';
+import type { StreamsApplicationOptions, StreamsApplication } from '#libs/millrace';
 import { describeWithBrowser } from '../support/browser.ts';
 import type { OpenedPage } from '../support/browser.ts';
 import { PARTITIONS, Shop, serve } from '../support/dashboard-shop.ts';
