@@ -168,7 +168,8 @@ function byFlags(error: unknown, prefix: string, options: ConnectionOptions): un
   const faults = (error.context['faults'] as readonly string[] | undefined) ?? [];
   const known = [...FLAGS, STATE_DIR];
   const named = faults.map((fault) => {
-    if (fault.startsWith(`${prefix}APPLICATION_ID`)) return fault.replace(/^\S+?(?=[:,])/, 'application');
+    if (fault.startsWith(`${prefix}APPLICATION_ID`))
+      return `the argument application${fault.slice(`${prefix}APPLICATION_ID`.length)}`;
     const flag = known.find(({ variable }) => new RegExp(`^${prefix}${variable}(?![A-Z_])`).test(fault));
     if (flag === undefined) return fault;
     const long = /--[\w-]+/.exec(flag.flags)![0];
