@@ -3,8 +3,10 @@
 // that names it, or does without the one thing it is for; granted, it works.
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { redriveDeadLetters } from '#libs/millrace';
+import type { MillraceError, RedriveReport } from '#libs/millrace';
 import { describeWithBroker } from '../support/broker.ts';
-import { NEEDED_PERMISSIONS } from '../support/permissions.ts';
+import { NEEDED_PERMISSIONS, REDRIVE_PERMISSIONS } from '../support/permissions.ts';
 import type { NeededPermission } from '../support/permissions.ts';
 import { SECURED, SecuredApplication, SecurityOfficer, USER } from '../support/secured-application.ts';
 import type { Grant } from '../support/secured-application.ts';
@@ -154,6 +156,53 @@ describeWithBroker(
       expect(secured.logged('Settled the transaction')).toMatchObject([
         { fields: { transactionalId: `${applicationId}-ghost-0` } },
       ]);
+    });
+
+    it('is reset with the same permissions and those to note what becomes of dead letters', async () => {
+      const secured = await prepared();
+      await officer.grant(...without(secured));
+      await secured.work();
+      const group = REDRIVE_PERMISSIONS.find(({ id }) => id === 'redrive-group')!;
+      await expect(secured.create().reset()).rejects.toMatchObject({
+        code: 'MILLRACE_AUTHORIZATION_FAILED',
+        remedy: expect.stringContaining(`Read on the group "${secured.named(group).resourceName}"`),
+      });
+      await officer.grant(secured.named(group), secured.named(REDRIVE_PERMISSIONS[0]!));
+      const { deletedTopics } = await secured.create().reset();
+      expect([...deletedTopics].sort()).toEqual([secured.repartition, secured.changelog].sort());
+      await secured.work();
+    });
+
+    it.each(REDRIVE_PERMISSIONS)('puts dead letters back with $id, and says so without', async (needed) => {
+      const secured = await prepared();
+      await officer.grant(...without(secured));
+      await secured.work();
+      await officer.revoke(...without(secured));
+      const others = REDRIVE_PERMISSIONS.filter(({ id }) => id !== needed.id);
+      await officer.grant(...others.map((each) => secured.named(each)));
+      const grant = secured.named(needed);
+      const { connection: kafka, applicationId, deadLetters: topic, input } = secured;
+      const redrive = (): Promise<RedriveReport> => redriveDeadLetters({ kafka, applicationId, topic });
+      const refused = (): Promise<MillraceError> =>
+        redrive().then(
+          () => Promise.reject(new Error('it was put back')),
+          (error: unknown) => error as MillraceError,
+        );
+      const permission = {
+        resourceType: RESOURCE_TYPES[needed.resourceType],
+        resourceName: grant.resourceName,
+      };
+      let error = await refused();
+      expect(error).toMatchObject({ code: 'MILLRACE_AUTHORIZATION_FAILED', context: { permission } });
+      if ((error.context as { permission: { operation: string } }).permission.operation === 'Describe') {
+        await officer.grant({ ...grant, operation: 'Describe' });
+        error = await refused();
+      }
+      expect(error.context).toMatchObject({ permission: { ...permission, operation: needed.operation } });
+      await officer.grant(grant);
+      const before = (await officer.end(input)).high;
+      expect(await redrive()).toMatchObject({ redriven: 1, complete: true });
+      expect((await officer.end(input)).high).toBeGreaterThan(before);
     });
 
     it('deletes what it has consumed of repartition topics; without Delete it says so, and goes on', async () => {

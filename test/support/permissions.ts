@@ -107,9 +107,49 @@ export const NEEDED_PERMISSIONS: readonly NeededPermission[] = [
   },
 ];
 
-/** The rows of the table in docs/operations/security.md. */
-export function permissionsAsMarkdown(): string {
-  const rows = NEEDED_PERMISSIONS.map(
+/** For who puts dead letters back, under a principal of its own or the application's. */
+export const REDRIVE_PERMISSIONS: readonly NeededPermission[] = [
+  {
+    id: 'redrive-read',
+    resourceType: 'Topic',
+    patternType: 'literal',
+    resourceName: '<dead letter topic>',
+    operation: 'Read',
+    when: 'always',
+    why: 'read dead letters, note which were put back',
+  },
+  {
+    id: 'redrive-write',
+    resourceType: 'Topic',
+    patternType: 'literal',
+    resourceName: '<input topic>',
+    operation: 'Write',
+    when: 'for each topic that dead letters came from; not with `discard`',
+    why: 'put them back',
+  },
+  {
+    id: 'redrive-group',
+    resourceType: 'Group',
+    patternType: 'literal',
+    resourceName: '<application.id>-dlq-redrive',
+    operation: 'Read',
+    when: 'always',
+    why: 'keep the note',
+  },
+  {
+    id: 'redrive-transactions',
+    resourceType: 'TransactionalId',
+    patternType: 'literal',
+    resourceName: '<application.id>-dlq-redrive',
+    operation: 'Write',
+    when: 'always; the application’s own permission covers it',
+    why: 'note and put back in one transaction',
+  },
+];
+
+/** The rows of a table in docs/operations/security.md. */
+export function permissionsAsMarkdown(permissions: readonly NeededPermission[]): string {
+  const rows = permissions.map(
     ({ resourceType, patternType, resourceName, operation, when, why }) =>
       `| ${resourceType} | ${patternType} | \`${resourceName}\` | ${operation} | ${when} | ${why} |`,
   );

@@ -265,7 +265,15 @@ export class SecuredApplication {
 
   async start(options: Partial<StreamsApplicationOptions> = {}): Promise<StreamsApplication> {
     this.lines.length = 0;
-    const application = new StreamsApplication({
+    const application = this.create(options);
+    this.running = application;
+    await application.start();
+    return application;
+  }
+
+  /** Not started. */
+  create(options: Partial<StreamsApplicationOptions> = {}): StreamsApplication {
+    return new StreamsApplication({
       applicationId: this.applicationId,
       instanceId: 'one',
       kafka: this.connection,
@@ -277,9 +285,6 @@ export class SecuredApplication {
       logger: createRecordingLogger(this.lines),
       ...options,
     });
-    this.running = application;
-    await application.start();
-    return application;
   }
 
   async stop(): Promise<void> {
