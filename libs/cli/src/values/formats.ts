@@ -102,7 +102,7 @@ function showAny(encoded: BinaryString): unknown {
 export function readableText(encoded: BinaryString): string | null {
   const text = utf8FromBinary(encoded);
   if (text === undefined) return null;
-  // eslint-disable-next-line no-control-regex
+  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   return /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/.test(text) ? null : text;
 }
 
