@@ -198,7 +198,7 @@ describe('the servers of an application', () => {
     const long = await ask(control, `/v1/applications/${'x'.repeat(5_000)}`, { headers: AUTHORIZED });
     expect([400, 404, 414]).toContain(long.status);
     const deep = encodeURIComponent(`${'['.repeat(2_000)}${']'.repeat(2_000)}`);
-    const key = await ask(control, `/v1/applications/guarded/stores/counts/entries/${deep}`, {
+    const key = await ask(control, `/v1/applications/guarded/stores/counts/keys/${deep}`, {
       headers: AUTHORIZED,
     });
     expect(key.status).toBeGreaterThanOrEqual(400);
@@ -251,9 +251,7 @@ describe('names that lead elsewhere', () => {
         { applicationId: 'a', instanceId: name },
         { applicationId: 'a', groupInstanceId: name },
       ])
-        expect(() => new StreamsApplication({ ...options, ...given })).toThrow(
-          'MILLRACE_INVALID_CONFIG',
-        );
+        expect(() => new StreamsApplication({ ...options, ...given })).toThrow('MILLRACE_INVALID_CONFIG');
     },
   );
 

@@ -234,12 +234,15 @@ export class SecuredApplication {
 
   /** With the names of this application. */
   named({ resourceName, resourceType, patternType, operation }: NeededPermission): Grant {
-    const name = resourceName
+    return { resourceType, patternType, resourceName: this.withNames(resourceName), operation };
+  }
+
+  withNames(text: string): string {
+    return text
       .replace('<application.id>', this.applicationId)
       .replace('<input topic>', this.input)
       .replace('<output topic>', this.output)
       .replace('<dead letter topic>', this.deadLetters);
-    return { resourceType, patternType, resourceName: name, operation };
   }
 
   async createTopics(): Promise<void> {
