@@ -11,11 +11,12 @@ import { formatStorage } from './format-storage.ts';
 import { freePorts } from './free-ports.ts';
 import { findJava } from './java-home.ts';
 import { DEFAULT_KAFKA_VERSION } from './local-broker.ts';
-import type { LocalBroker, LocalBrokerOptions, LocalBrokerProgress, RestartOptions } from './local-broker.ts';
+import type { LocalBroker, LocalBrokerOptions, LocalBrokerProgress } from './local-broker.ts';
 import { ensureMavenLibraries, kafkaLibraries } from './maven-libraries.ts';
 import { hasTls, PORTS_NEEDED, serverProperties } from './server-properties.ts';
 import type { BrokerPorts, Keystore } from './server-properties.ts';
 import { SupervisedProcess } from './supervised-process.ts';
+import { SupervisedServer } from './supervised-server.ts';
 
 const READY_LINE = 'Kafka Server started';
 const PORT_TAKEN_LINE = 'Address already in use';
@@ -87,7 +88,7 @@ interface JarBrokerParts {
   readonly supervised: SupervisedProcess;
 }
 
-class JarBroker implements LocalBroker {
+class JarBroker extends SupervisedServer implements LocalBroker {
   readonly source = 'local';
   readonly version: string;
   readonly bootstrapServers: readonly string[];
@@ -97,9 +98,9 @@ class JarBroker implements LocalBroker {
   readonly logFile: string;
   readonly dataDir: string;
   readonly #parts: JarBrokerParts;
-  #stopped = false;
 
   constructor(parts: JarBrokerParts) {
+    super(parts.supervised, 'broker');
     const { ports, options, files } = parts;
     const tls = hasTls(options);
     const sasl = options.security?.sasl !== undefined;
@@ -116,10 +117,6 @@ class JarBroker implements LocalBroker {
     this.certificate = parts.certificate;
     this.logFile = files.log;
     this.dataDir = files.data;
-  }
-
-  get pid(): number | undefined {
-    return this.#parts.supervised.pid;
   }
 
   async start(): Promise<void> {
@@ -163,22 +160,10 @@ class JarBroker implements LocalBroker {
     }
   }
 
-  async stop(): Promise<void> {
-    this.#stopped = true;
+  override async stop(): Promise<void> {
     // Kept data deserves a clean shutdown; a temporary directory does not need the two seconds.
     if (this.#parts.options.dataDir !== undefined) await this.#parts.supervised.end('SIGTERM');
-    await this.#parts.supervised.close();
-  }
-
-  async kill(): Promise<void> {
-    await this.#parts.supervised.end('SIGKILL');
-  }
-
-  async restart({ stop = 'crash', downMs = 0 }: RestartOptions = {}): Promise<void> {
-    if (this.#stopped) throw new Error('this broker was stopped and its data removed');
-    await this.#parts.supervised.end(stop === 'crash' ? 'SIGKILL' : 'SIGTERM');
-    if (downMs > 0) await delay(downMs);
-    await this.start();
+    await super.stop();
   }
 }
 

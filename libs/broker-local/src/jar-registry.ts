@@ -9,11 +9,12 @@ import { MillraceError } from '#libs/core';
 
 import { freePorts } from './free-ports.ts';
 import { findJavaOf } from './java-home.ts';
-import type { LocalBrokerProgress, RestartOptions } from './local-broker.ts';
+import type { LocalBrokerProgress } from './local-broker.ts';
 import { DEFAULT_REGISTRY_VERSION, REGISTRY_JAVA_VERSION_MIN } from './local-registry.ts';
 import type { LocalRegistry, LocalRegistryOptions } from './local-registry.ts';
 import { ensureMavenLibraries, registryLibraries } from './maven-libraries.ts';
 import { SupervisedProcess } from './supervised-process.ts';
+import { SupervisedServer } from './supervised-server.ts';
 
 const READY_LINE = 'Listening on: http';
 const PORT_TAKEN = /already bound|Address already in use|may already be in use/;
@@ -85,23 +86,19 @@ interface JarRegistryParts {
   readonly supervised: SupervisedProcess;
 }
 
-class JarRegistry implements LocalRegistry {
+class JarRegistry extends SupervisedServer implements LocalRegistry {
   readonly source = 'local';
   readonly url: string;
   readonly version: string;
   readonly logFile: string;
   readonly #parts: JarRegistryParts;
-  #stopped = false;
 
   constructor(parts: JarRegistryParts) {
+    super(parts.supervised, 'registry');
     this.#parts = parts;
     this.url = `http://127.0.0.1:${parts.port}/apis/ccompat/v7`;
     this.version = parts.version;
     this.logFile = parts.log;
-  }
-
-  get pid(): number | undefined {
-    return this.#parts.supervised.pid;
   }
 
   async start(): Promise<void> {
@@ -127,21 +124,5 @@ class JarRegistry implements LocalRegistry {
       }
       await Promise.race([delay(100), exited]);
     }
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    await this.#parts.supervised.close();
-  }
-
-  async kill(): Promise<void> {
-    await this.#parts.supervised.end('SIGKILL');
-  }
-
-  async restart({ stop = 'crash', downMs = 0 }: RestartOptions = {}): Promise<void> {
-    if (this.#stopped) throw new Error('this registry was stopped and its data removed');
-    await this.#parts.supervised.end(stop === 'crash' ? 'SIGKILL' : 'SIGTERM');
-    if (downMs > 0) await delay(downMs);
-    await this.start();
   }
 }

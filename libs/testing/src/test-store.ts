@@ -1,6 +1,7 @@
 // Owns a test's view of a state store: what is committed of it, over all its tasks, with its keys as the DSL shows them. It changes nothing.
-import { orderedTime, readOrderedTime } from '#libs/core';
+import { readOrderedTime } from '#libs/core';
 import type { BinaryString } from '#libs/core';
+import { windowRows } from '#libs/runtime';
 import { bytesFromBinary, compileCodec } from '#libs/serde';
 import type { Codec, Serde, Windowed } from '#libs/serde';
 import { groupOfKey, rowKey, suffixOfKey } from '#libs/state';
@@ -49,8 +50,6 @@ interface KeyShape {
   toBinary(key: unknown): BinaryString;
   fromBinary(binary: BinaryString): unknown;
 }
-
-const TIME_BYTES = 8;
 
 export class TestStore<K = unknown, V = unknown> {
   readonly name: string;
@@ -104,7 +103,7 @@ function keyShapeOf({ kind, keySerde, layout = '' }: StoreShape): KeyShape {
       toBinary: (plain) => key.toBinary(plain),
       fromBinary: (binary) => key.fromBinary(binary, false),
     };
-  const window = windowShapeOf(layout);
+  const window = windowRows(layout);
   if (window !== null) {
     return {
       toBinary: (windowed) => {
@@ -126,37 +125,5 @@ function keyShapeOf({ kind, keySerde, layout = '' }: StoreShape): KeyShape {
       key: key.fromBinary(groupOfKey(binary), false),
       row: bytesFromBinary(suffixOfKey(binary)),
     }),
-  };
-}
-
-interface WindowShape {
-  suffixOf(start: number, end: number): BinaryString;
-  windowOf(suffix: BinaryString): { readonly start: number; readonly end: number };
-}
-
-/** How the rows of a windowed store are told apart, by its layout; `null`: it has no windows of time. */
-function windowShapeOf(layout: string): WindowShape | null {
-  if (layout === 'session') {
-    return {
-      suffixOf: (start, end) => (orderedTime(end) + orderedTime(start)) as BinaryString,
-      windowOf: (suffix) => ({ start: readOrderedTime(suffix, TIME_BYTES), end: readOrderedTime(suffix, 0) }),
-    };
-  }
-  if (layout.startsWith('cumulative(')) {
-    return {
-      suffixOf: (start, end) => (orderedTime(start) + orderedTime(end)) as BinaryString,
-      windowOf: (suffix) => ({ start: readOrderedTime(suffix, 0), end: readOrderedTime(suffix, TIME_BYTES) }),
-    };
-  }
-  const lengthMs = layout.startsWith('unlimited(')
-    ? Infinity
-    : Number(/^(?:window\(size|sliding\(difference)=(\d+)\)$/.exec(layout)?.[1] ?? Number.NaN);
-  if (Number.isNaN(lengthMs)) return null;
-  return {
-    suffixOf: (start) => orderedTime(start),
-    windowOf: (suffix) => {
-      const start = readOrderedTime(suffix, 0);
-      return { start, end: start + lengthMs };
-    },
   };
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import '../src/jest.ts';
 import { Serdes } from '#libs/serde';
 import type { Windowed } from '#libs/serde';
-import { Consumed, Materialized, SessionWindows, StreamsBuilder, TimeWindows } from '#libs/topology';
+import { Consumed, Materialized, SessionWindows, Stores, StreamsBuilder, TimeWindows } from '#libs/topology';
 import { TopologyTestDriver } from '../src/index.ts';
 import { countsByValue, number, sums, text } from './topologies.ts';
 
@@ -47,6 +47,37 @@ describe('driver.store', () => {
     await expect(driver.store<Windowed<string>, number>('sessions')).toHaveState([
       [{ key: 'ann', window: { start: 10, end: 40 } }, 2],
       [{ key: 'ann', window: { start: 120, end: 120 } }, 1],
+    ]);
+  });
+
+  it('shows windows and sessions that processors keep as it shows those of aggregations', async () => {
+    const serdes = { keySerde: text, valueSerde: number };
+    const windows = Stores.windowStore('windows', { ...serdes, retentionMs: 10_000, windowSizeMs: 100 });
+    const sessions = Stores.sessionStore('sessions', { ...serdes, retentionMs: 10_000 });
+    const builder = new StreamsBuilder();
+    builder.stream('orders', Consumed.with(text, number)).process(
+      ({ key, value, timestamp }, context) => {
+        context.getStateStore(windows).put(key, value, timestamp - (timestamp % 100));
+        context.getStateStore(sessions).put(key, { start: timestamp, end: timestamp + 5 }, value);
+      },
+      'keep',
+      windows,
+      sessions,
+    );
+    await using driver = await TopologyTestDriver.start(builder);
+    await driver.inputTopic('orders', text, number).pipeAll([
+      ['ann', 1, 10],
+      ['ann', 2, 120],
+    ]);
+    const kept = driver.store<Windowed<string>, number>('windows');
+    expect(await kept.get({ key: 'ann', window: { start: 100, end: 200 } })).toBe(2);
+    await expect(kept).toHaveState([
+      [{ key: 'ann', window: { start: 0, end: 100 } }, 1],
+      [{ key: 'ann', window: { start: 100, end: 200 } }, 2],
+    ]);
+    await expect(driver.store<Windowed<string>, number>('sessions')).toHaveState([
+      [{ key: 'ann', window: { start: 10, end: 15 } }, 1],
+      [{ key: 'ann', window: { start: 120, end: 125 } }, 2],
     ]);
   });
 

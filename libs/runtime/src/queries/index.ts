@@ -11,7 +11,7 @@ export type { ChangeOptions, StoreChange } from './change-feed.ts';
 export { readPlaces, writePlaces } from './change-feed.ts';
 export { PAGE_ROWS_MAX, readCursor, writeCursor } from './store-reader.ts';
 export type { MissingPartition, PageOptions, RowPage, RowRange } from './store-reader.ts';
-export { keyOfRow, queryableShape, storeShapes } from './store-shape.ts';
+export { keyOfRow, queryableShape, storeShapes, windowRows } from './store-shape.ts';
 export type { StoreKind, StoreShape } from './store-shape.ts';
 export type { KeyReadOptions, StorePage } from './store-handle.ts';
 export { QueryableStore } from './queryable-store.ts';

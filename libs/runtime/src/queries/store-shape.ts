@@ -124,7 +124,7 @@ function globalShape(global: GlobalStoreSpec): StoreShape {
 }
 
 /** How the rows of a windowed store are told apart, by its layout; `null`: it has no windows of time. */
-function windowRows(layout: string): WindowRows | null {
+export function windowRows(layout: string): WindowRows | null {
   if (layout === 'session' || layout === 'sessions') {
     return {
       suffixOf: (start, end) => (orderedTime(end) + orderedTime(start)) as BinaryString,
