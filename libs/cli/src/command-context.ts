@@ -9,7 +9,14 @@ export interface CommandContext {
   readonly io: CliIo;
   /** Aborted when the user wants an end. */
   readonly signal: AbortSignal;
-  readonly outcome: { exitCode: number };
+  readonly outcome: Outcome;
+}
+
+export interface Outcome {
+  /** What the process ends with where nothing is thrown. */
+  exitCode: number;
+  /** Something is being changed, which an interruption has to let come to an end. */
+  undertakes: boolean;
 }
 
 export interface CommonOptions {

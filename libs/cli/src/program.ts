@@ -9,7 +9,7 @@ import { resetCommand } from './commands/reset.ts';
 import { tasksCommand } from './commands/tasks.ts';
 import { typesCommand } from './commands/types.ts';
 import { verifyCommand } from './commands/verify.ts';
-import type { CommandContext } from './command-context.ts';
+import type { CommandContext, Outcome } from './command-context.ts';
 import type { CliIo } from './io.ts';
 
 /** Of this package. */
@@ -29,8 +29,7 @@ Examples:
   $ millrace reset orders --to-datetime 2026-01-31T08:00:00 -b kafka:9092            # a dry run
   $ millrace reset orders --to-datetime 2026-01-31T08:00:00 -b kafka:9092 --execute`;
 
-/** `outcome`: what the process ends with where nothing is thrown. */
-export function createProgram(io: CliIo, signal: AbortSignal, outcome: { exitCode: number }): Command {
+export function createProgram(io: CliIo, signal: AbortSignal, outcome: Outcome): Command {
   const context: CommandContext = { io, signal, outcome };
   const program = new Command('millrace')
     .description('Looks at Millrace applications and operates them, from outside.')

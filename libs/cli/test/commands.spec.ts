@@ -125,6 +125,22 @@ describe('commands', () => {
     expect((await readdir(folder)).filter((name) => name.startsWith('cut'))).toEqual([]);
   });
 
+  it('an interrupted question is not waited for', async () => {
+    const never = {
+      createClient: () => ({ admin: new Proxy({}, { get: () => () => new Promise(() => {}) }) }),
+    };
+    let interrupt = (): void => undefined;
+    const cut = run(['lag', 'words'], {
+      kafka: never as never,
+      onInterrupt: (end) => {
+        interrupt = end;
+        return () => undefined;
+      },
+    });
+    interrupt();
+    expect(await cut).toEqual({ exitCode: 130, stdout: '', stderr: '' });
+  });
+
   it('verify finds no difference, then one that was made', async () => {
     const clean = await on('verify', 'words', '--state-dir', stateDir);
     expect(clean).toMatchObject({

@@ -248,6 +248,8 @@ async function redrive(
   if (!isDry) {
     const { pending } = await summarizeDeadLetters(asked);
     total = Math.min(pending, limit ?? Infinity);
+    context.signal.throwIfAborted();
+    context.outcome.undertakes = true;
   }
   try {
     const report = await redriveDeadLetters({

@@ -96,6 +96,9 @@ async function dump(context: CommandContext, id: string, store: string, options:
     control === undefined && query === undefined
       ? await fromChangelog(context, id, store, options)
       : fromQueries(context, id, store, options);
+  context.signal.throwIfAborted();
+  // A file that is not complete is taken away.
+  context.outcome.undertakes = options.output !== undefined;
   const sink = await lineSink(options.output, context.io.stdout);
   const progress = progressOf(context, options);
   try {

@@ -91,6 +91,7 @@ async function reset(context: CommandContext, applicationId: string, options: Op
     return;
   }
   signal.throwIfAborted();
+  context.outcome.undertakes = true;
   const progress = progressOf(context, options);
   const report = await resetApplication({
     ...request,

@@ -40,6 +40,7 @@ async function types(
   files: string[],
   options: Options,
 ): Promise<void> {
+  outcome.undertakes = true;
   const done: TypesFile[] = [];
   for (const schema of files) {
     signal.throwIfAborted();
