@@ -7,6 +7,7 @@ import {
   Materialized,
   StreamsBuilder,
   TableJoined,
+  TimeWindows,
   WatermarkStrategy,
 } from '#libs/topology';
 import type { Topology } from '#libs/topology';
@@ -41,6 +42,32 @@ it('is passed on by the repartition of a grouped table', () => {
     .groupBy((key, value) => [value, key], Grouped.with(text, text, { name: 'by-value' }))
     .count(Materialized.as('counts'));
   expect(internal(builder.build())).toEqual([['by-value', watermarks]]);
+});
+
+it('is passed on by a table of windows that is grouped anew, and again', () => {
+  const builder = new StreamsBuilder();
+  const number = Serdes.safeInteger();
+  builder
+    .stream('in', consumed)
+    .groupByKey()
+    .windowedBy(TimeWindows.ofSizeWithNoGrace(1_000))
+    .count(Materialized.as('per-second'))
+    .groupBy((windowed, count) => [windowed.key, count], Grouped.with(text, number, { name: 'by-key' }))
+    .reduce(
+      (sum, count) => sum + count,
+      (sum, count) => sum - count,
+      Materialized.as('sums'),
+    )
+    .groupBy((_key, sum) => ['all', sum], Grouped.with(text, number, { name: 'all' }))
+    .reduce(
+      (sum, count) => sum + count,
+      (sum, count) => sum - count,
+      Materialized.as('total'),
+    );
+  expect(internal(builder.build())).toEqual([
+    ['by-key', watermarks],
+    ['all', watermarks],
+  ]);
 });
 
 it('is passed on by both topics of a foreign-key join', () => {
