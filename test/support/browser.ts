@@ -1,9 +1,9 @@
 // Owns how a spec gets a real browser, and what it holds every page to: no error in its console, no request to another host, nothing that
 // its content security policy had to stop. Skips, with the reason in the name, where this machine has no browser.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { chromium } from 'playwright-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { findBrowser } from '../../scripts/browser-road.mjs';
+import { launchBrowser } from './browser-launch.ts';
 
 export interface OpenedPage {
   readonly page: Page;
@@ -50,12 +50,6 @@ export function describeWithBrowser(name: string, body: (open: OpenPage) => void
       return one;
     });
   });
-}
-
-export function launchBrowser(executablePath: string): Promise<Browser> {
-  // Chromium refuses its sandbox to root, as whom containers run.
-  const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-  return chromium.launch({ executablePath, args });
 }
 
 async function openPage(

@@ -23,7 +23,14 @@ export function registerPages(server: FastifyInstance): void {
   let loading: Promise<{ assets: DashboardAssets; page: Page }> | null = null;
   // Whoever never opens the page pays nothing for it.
   const load = (): NonNullable<typeof loading> =>
-    (loading ??= loadAssets().then((assets) => ({ assets, page: renderPage(assets) })));
+    (loading ??= loadAssets().then(
+      (assets) => ({ assets, page: renderPage(assets) }),
+      (error: unknown) => {
+        // The next who asks may have more luck.
+        loading = null;
+        throw error;
+      },
+    ));
 
   server.get('/', PUBLIC, async (_request, reply) => {
     const { page } = await load();

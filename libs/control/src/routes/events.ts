@@ -15,8 +15,8 @@ const INTERVAL_MS_MIN = 250;
 const INTERVAL_MS = 1_000;
 const INTERVAL_MS_MAX = 60_000;
 const STREAMS_MAX = 32;
-/** Of a snapshot; the others can be asked for. */
-const EPOCHS_IN_EVENT = 64;
+/** Of a snapshot, so that one per second misses few; the others can be asked for. */
+const EPOCHS_IN_EVENT = 128;
 
 export class EventStreams {
   private readonly clock: Clock;
@@ -33,7 +33,7 @@ export class EventStreams {
         schema: {
           operationId: 'streamEvents',
           summary:
-            'Snapshots as server-sent events of the type "snapshot": GET …/{application} once per interval, with the last 64 epochs',
+            'Snapshots as server-sent events of the type "snapshot": GET …/{application} once per interval, with the last 128 epochs',
           tags: ['applications'],
           params: OF_APPLICATION,
           querystring: {

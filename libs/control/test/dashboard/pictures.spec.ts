@@ -1,4 +1,6 @@
 // Specifies the pure parts of the dashboard beside the graph: series of charts, lanes of epochs, what is merged, read and told of levels.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { layEpochs, lengthFor } from '../../src/dashboard/client/epoch-lanes.ts';
 import { settingsOf } from '../../src/dashboard/client/flatten.ts';
@@ -110,6 +112,8 @@ describe('what comes in pieces', () => {
       [4, 'committed'],
     ]);
     expect(mergeEpochs(known, [])).toBe(known);
+    // Whose end was missed.
+    expect(mergeEpochs(known, [epoch(9)]).map(({ number }) => number)).toEqual([1, 2, 9]);
   });
 
   it('begins anew with an instance that began anew', () => {
@@ -243,3 +247,51 @@ describe('the pages of error codes', () => {
     expect(parseInlines('<b>bold</b>')).toEqual([{ kind: 'text', text: '<b>bold</b>' }]);
   });
 });
+
+describe('the colours of style.css', () => {
+  const css = readFileSync(join(import.meta.dirname, '../../src/dashboard/client/style.css'), 'utf8');
+  const colours = new Map(
+    [...css.matchAll(/--([\w-]+): light-dark\((#\w{6}), (#\w{6})\);/g)].map(([, name, light, dark]) => [
+      name!,
+      [light!, dark!] as const,
+    ]),
+  );
+
+  it.each([
+    ['text', ['ground', 'surface', 'raised', 'topic', 'store', 'group', 'bad-soft', 'warn-soft']],
+    ['muted', ['ground', 'surface', 'raised', 'topic', 'store', 'group', 'calm-soft']],
+    ['accent', ['ground', 'surface', 'bad-soft']],
+    ['on-accent', ['accent']],
+    ['good', ['surface', 'ground', 'good-soft']],
+    ['busy', ['surface', 'ground', 'busy-soft']],
+    ['warn', ['surface', 'ground', 'warn-soft']],
+    ['bad', ['surface', 'ground', 'bad-soft']],
+    ['surface', ['bad']],
+  ])('can be read by whoever sees little: %s on %p', (name, grounds) => {
+    for (const ground of grounds) {
+      for (const mode of [0, 1] as const) {
+        const ratio = contrast(colours.get(name)![mode], colours.get(ground)![mode]);
+        expect([name, ground, mode === 0 ? 'light' : 'dark', ratio >= 4.5 || ratio]).toEqual([
+          name,
+          ground,
+          mode === 0 ? 'light' : 'dark',
+          true,
+        ]);
+      }
+    }
+  });
+});
+
+/** WCAG 2: 4.5 is enough for text. */
+function contrast(a: string, b: string): number {
+  const [high = 0, low = 0] = [luminance(a), luminance(b)].sort((x, y) => y - x);
+  return (high + 0.05) / (low + 0.05);
+}
+
+function luminance(hex: string): number {
+  const [r = 0, g = 0, b = 0] = [1, 3, 5].map((at) => {
+    const part = parseInt(hex.slice(at, at + 2), 16) / 255;
+    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}

@@ -14,7 +14,10 @@ export function mergeEpochs(
   if (first === undefined) return known;
   if (last === undefined || news.at(-1)!.number < last.number) return news;
   const older: EpochFigures[] = [];
-  for (const epoch of known) if (epoch.number < first.number) older.push(epoch);
+  for (const epoch of known) {
+    // How one ended that was last heard of while it committed is not known.
+    if (epoch.number < first.number && epoch.outcome !== 'committing') older.push(epoch);
+  }
   return [...older, ...news].slice(-EPOCHS_KEPT);
 }
 

@@ -5,6 +5,7 @@ import { useCallback, useEffect, useState } from 'preact/hooks';
 import { ApiError } from '../api.ts';
 import { later, wallClock } from '../browser-time.ts';
 import { duration } from '../format.ts';
+import { stateBadge } from '../health.ts';
 import { withoutCode } from '../issues.ts';
 import { formatRoute, parseRoute } from '../route.ts';
 import type { Route, View } from '../route.ts';
@@ -40,6 +41,14 @@ export function App({ session }: { readonly session: Session }): VNode {
 
   useEffect(() => session.onChange(() => setPicture(session.picture)), [session]);
   useEffect(() => applyTheme(theme), [theme]);
+  const title = titleOf(picture);
+  useEffect(() => {
+    document.title = title;
+  }, [title]);
+  useEffect(() => {
+    // Where the row of views is wider than the screen.
+    document.querySelector('nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [route.view, picture.snapshot === null]);
   useEffect(() => {
     const onHash = (): void => {
       const next = parseRoute(location.hash);
@@ -195,6 +204,13 @@ function Banners({
           h('p', null, topologyFault),
         ),
   );
+}
+
+/** Of a tab among others: what it is about, and whether to look at it. */
+function titleOf({ snapshot, phase }: Picture): string {
+  if (snapshot === null || phase === 'login') return 'Millrace';
+  const { sign, word } = stateBadge(snapshot);
+  return `${phase === 'lost' ? '✕ no connection' : `${sign} ${word}`} · ${snapshot.applicationId} · Millrace`;
 }
 
 function messageOf(error: unknown): string {

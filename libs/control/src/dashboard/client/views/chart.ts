@@ -122,7 +122,7 @@ function optionsOf(
   return {
     width: Math.max(width, 50),
     height: HEIGHT,
-    padding: [10, 12, 0, 0],
+    padding: [10, 30, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: SYNC }, points: { size: 7 }, drag: { x: false, y: false } },
     scales: {

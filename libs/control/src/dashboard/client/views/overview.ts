@@ -100,7 +100,10 @@ function Tiles({ context }: { readonly context: ViewContext }): VNode {
       id: 'epochs',
       title: 'Epochs',
       value: count(commits.committed),
-      note: `${commits.aborted === 0 ? 'none aborted' : `✕ ${count(commits.aborted)} aborted`} · ${duration(latest(history, ({ commitMs }) => commitMs, LATENCY_WITHIN_MS))}`,
+      note:
+        commits.aborted === 0
+          ? `commit ${duration(latest(history, ({ commitMs }) => commitMs, LATENCY_WITHIN_MS))}`
+          : `✕ ${count(commits.aborted)} aborted`,
       tone: (last?.abortedEpochs ?? 0) > 0 ? 'bad' : undefined,
     }),
     h(Tile, {
@@ -117,7 +120,7 @@ function Tiles({ context }: { readonly context: ViewContext }): VNode {
       id: 'state',
       title: 'State',
       value: disk > 0 ? bytes(disk) : bytes(cached),
-      note: disk > 0 ? `on disk · ${bytes(cached)} cached` : 'cached, none on disk',
+      note: disk > 0 ? `on disk, ${bytes(cached)} cached` : 'cached, none on disk',
     }),
     h(Tile, {
       id: 'problems',

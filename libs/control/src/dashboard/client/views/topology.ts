@@ -63,7 +63,7 @@ export function Topology({ topology, snapshot, selected, onSelect }: TopologyPro
     if (element === null || drawing === null) return;
     const first = firstBox(drawing);
     element.scrollLeft = first === null ? 0 : (first.x + first.width / 2) * initial - element.clientWidth / 2;
-    element.scrollTop = 0;
+    element.scrollTop = first === null ? 0 : first.y * initial - element.clientHeight / 3;
   }, [drawing]);
 
   const tool = (
@@ -119,11 +119,11 @@ export function Topology({ topology, snapshot, selected, onSelect }: TopologyPro
   );
 }
 
-function firstBox({ boxes }: Drawing): PlacedBox | null {
+/** The one furthest up the stream. */
+function firstBox({ boxes, direction }: Drawing): PlacedBox | null {
+  const along = ({ x, y }: PlacedBox): number => (direction === 'DOWN' ? y : x);
   let first: PlacedBox | null = null;
-  for (const placed of boxes) {
-    if (first === null || placed.x + placed.y < first.x + first.y) first = placed;
-  }
+  for (const placed of boxes) if (first === null || along(placed) < along(first)) first = placed;
   return first;
 }
 
