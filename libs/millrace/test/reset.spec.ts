@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import {
   Consumed,
+  FailurePolicy,
   Grouped,
   Materialized,
   Produced,
@@ -20,6 +21,7 @@ import {
   readTopic,
   resetApplication,
   silentLogger,
+  summarizeDeadLetters,
 } from '../src/index.ts';
 import type { ResetOptions, SimulatedConnection } from '../src/index.ts';
 import { internalKind } from '../src/reset/internal-names.ts';
@@ -265,6 +267,69 @@ describe('resetting an application', () => {
     expect(plan.topics.map(({ name }) => name)).not.toContain('words-results');
     const named = await planReset(fixture.options({ internalTopics: ['words-old-changelog'] }));
     expect(named.topics).toEqual([{ name: 'words-old-changelog', kind: 'changelog', because: 'named' }]);
+  });
+
+  it('takes an input that is called as a changelog for an input', async () => {
+    const fixture = await Fixture.with([]);
+    const text = Serdes.string();
+    fixture.kafka.createTopic('words-of-a-database-changelog', 1);
+    fixture.kafka.publish('words-of-a-database-changelog', [{ key: 'a', value: 'b' }]);
+    const builder = new StreamsBuilder();
+    builder
+      .stream('words-of-a-database-changelog', Consumed.with(text, text))
+      .to('lines', Produced.with(text, text));
+    const application = new StreamsApplication({
+      ...{ applicationId: APPLICATION, kafka: fixture.kafka, topology: builder, state: 'memory' },
+      ...{ logger: silentLogger, until: 'latest' },
+    });
+    await application.start();
+    await application.whenEnded();
+    const { topics, offsets } = await planReset(fixture.options());
+    expect(topics).toEqual([]);
+    expect(offsets).toMatchObject([{ topic: 'words-of-a-database-changelog', from: 1, to: 0 }]);
+  });
+
+  it('deletes retry topics, and passes dead letters whose records are read again', async () => {
+    const fixture = await Fixture.with(['a', 'poison']);
+    fixture.kafka.createTopic('dead', 1);
+    const failurePolicy = FailurePolicy.retryTopics({
+      delays: ['1 ms'],
+      then: FailurePolicy.deadLetter('dead'),
+    });
+    const text = Serdes.string();
+    const builder = new StreamsBuilder();
+    builder
+      .stream('lines', Consumed.with(text, text, { failurePolicy }))
+      .mapValues((word) => {
+        if (word === 'poison') throw new RangeError('none');
+        return word;
+      })
+      .to('out', Produced.with(text, text));
+    const run = async (): Promise<void> => {
+      const application = new StreamsApplication({
+        ...{
+          applicationId: APPLICATION,
+          kafka: fixture.kafka,
+          topology: builder,
+          stateDir: fixture.stateDir,
+        },
+        ...{ logger: silentLogger, until: 'latest' },
+      });
+      await application.start();
+      await application.whenEnded();
+      expect(application.error).toBeNull();
+    };
+    await run();
+    const letters = { kafka: fixture.kafka, applicationId: APPLICATION, topic: 'dead' };
+    expect(await summarizeDeadLetters(letters)).toMatchObject({ pending: 1 });
+
+    const kept = await planReset(fixture.options({ target: 'latest', deadLetterTopics: ['dead'] }));
+    expect(kept.deadLetters).toEqual([]);
+    const { deletedTopics } = await resetApplication(fixture.options({ deadLetterTopics: ['dead'] }));
+    expect(deletedTopics).toEqual(['words-lines-retry-1']);
+    expect(await summarizeDeadLetters(letters)).toMatchObject({ pending: 0 });
+    await run();
+    expect(await summarizeDeadLetters(letters)).toMatchObject({ pending: 1 });
   });
 
   it.each<[string, Partial<ResetOptions>, string]>([

@@ -4,7 +4,7 @@ import type { Clock, Logger, TopicPartition } from '#libs/core';
 import { decodeOffsetMetadata, decodeResetMark } from '#libs/runtime';
 import { connect } from '../connect.ts';
 import type { KafkaConnection } from '../connect.ts';
-import { internalKind } from '../reset/internal-names.ts';
+import { ownKind } from '../reset/internal-names.ts';
 
 export interface GroupLagOptions {
   readonly kafka: KafkaConnection;
@@ -58,7 +58,8 @@ export async function groupLag(options: GroupLagOptions): Promise<GroupLag> {
       admin.describeGroup(applicationId),
       admin.committedOffsets(applicationId, null, { requireStable: false }),
     ]);
-    const names = new Set([...topics, ...[...committed.keys()].map((key) => parseTopicPartition(key).topic)]);
+    const read = new Set([...committed.keys()].map((key) => parseTopicPartition(key).topic));
+    const names = new Set([...topics, ...read]);
     const described = await admin.describeTopics([...names]);
     const places = [...described.values()]
       .sort((a, b) => (a.name < b.name ? -1 : 1))
@@ -75,7 +76,7 @@ export async function groupLag(options: GroupLagOptions): Promise<GroupLag> {
       const metadata = decodeOffsetMetadata(noted?.metadata ?? null);
       const end = ends.get(key) ?? 0;
       return {
-        ...{ topic, partition, end, kind: internalKind(applicationId, topic) ?? 'input' },
+        ...{ topic, partition, end, kind: ownKind(applicationId, topic, read) ?? 'input' },
         committed: noted?.offset ?? null,
         start: starts.get(key) ?? 0,
         // A marker may be committed past the last stable offset.

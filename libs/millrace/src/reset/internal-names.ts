@@ -15,6 +15,19 @@ export function internalKind(applicationId: string, topic: string): ResetTopic['
   return ENDINGS.find(([pattern]) => pattern.test(rest))?.[1] ?? null;
 }
 
+/**
+ * The same, where it is known what the group has committed offsets of: nobody commits those of changelogs, so one with offsets is an input that
+ * happens to be called so.
+ */
+export function ownKind(
+  applicationId: string,
+  topic: string,
+  committed: ReadonlySet<string>,
+): ResetTopic['kind'] | null {
+  const kind = internalKind(applicationId, topic);
+  return kind === 'changelog' && committed.has(topic) ? null : kind;
+}
+
 export function storeOfChangelog(applicationId: string, topic: string): string {
   return topic.slice(applicationId.length + 1, -'-changelog'.length);
 }

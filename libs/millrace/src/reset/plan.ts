@@ -7,7 +7,7 @@ import type { ResetOffset, ResetOptions, ResetPlan, ResetTopic } from './contrac
 import { invalid } from './errors.ts';
 import { readGroupOffsets } from './group-offsets.ts';
 import type { GroupOffsets } from './group-offsets.ts';
-import { internalKind, otherOwners, storeOfChangelog } from './internal-names.ts';
+import { internalKind, otherOwners, ownKind, storeOfChangelog } from './internal-names.ts';
 import { findStateFolders } from './state-folders.ts';
 import { checkTarget, offsetsFor } from './targets.ts';
 import type { CurrentOffset } from './targets.ts';
@@ -49,7 +49,11 @@ export async function prepareReset(client: BrokerClient, options: ResetOptions):
   const redrives = await redriveOffsets(admin, options, existing);
   const transactions: TransactionParts = {
     ...{ admin, clock, logger, applicationId },
-    known: offsets.transactionalIds,
+    // A redrive that runs would go on to put back what counts as done.
+    known: new Set([
+      ...offsets.transactionalIds,
+      ...(redrives.length === 0 ? [] : [redriveGroup(applicationId)]),
+    ]),
     topics: own,
     offsets: new Map<string, readonly TopicPartition[]>([
       [applicationId, offsets.offsets.filter(({ topic }) => existing.has(topic))],
@@ -89,8 +93,9 @@ async function inputsOf(
 ): Promise<CurrentOffset[]> {
   const committed = new Map(offsets.map((one) => [`${one.topic}-${one.partition}`, one.offset]));
   const topics = new Set<string>(inputTopics);
-  for (const { topic } of offsets)
-    if (existing.has(topic) && internalKind(applicationId, topic) === null) topics.add(topic);
+  const read = new Set(offsets.map(({ topic }) => topic));
+  for (const topic of read)
+    if (existing.has(topic) && ownKind(applicationId, topic, read) === null) topics.add(topic);
   return (await partitionsOf(admin, [...topics])).map(({ topic, partition }) => ({
     ...{ topic, partition },
     offset: committed.get(`${topic}-${partition}`) ?? null,
@@ -114,7 +119,7 @@ async function internalTopics(
   const leftTopics: { name: string; group: string }[] = [];
   const groups = new Map<string, boolean>();
   for (const name of [...existing].sort()) {
-    const kind = internalKind(applicationId, name);
+    const kind = ownKind(applicationId, name, read);
     if (kind === null) continue;
     const isKnown =
       kind === 'changelog' ? isStoreWritten(stores, storeOfChangelog(applicationId, name)) : read.has(name);

@@ -95,11 +95,13 @@ class Reset {
       await begin('mark');
       await this.mark();
       await begin('state');
+      await this.refuseMembers();
       for (const folder of this.plan.state) {
         await emptyStateFolder(folder);
         this.deletedTasks += folder.tasks.length;
       }
       await begin('topics');
+      await this.refuseMembers();
       await this.deleteTopics();
       await begin('deadLetters');
       await this.passDeadLetters();
@@ -123,6 +125,13 @@ class Reset {
       group = await admin.describeGroup(applicationId);
     }
     if (group.members.length > 0) throw membersLive(applicationId, group.members, false);
+  }
+
+  /** Somebody who starts meanwhile stops at the mark; another reset that has come to its end has taken it away. */
+  private async refuseMembers(): Promise<void> {
+    const { applicationId } = this.plan;
+    const { members } = await this.client.admin.describeGroup(applicationId);
+    if (members.length > 0) throw membersLive(applicationId, members, this.marked);
   }
 
   private async settle(): Promise<void> {

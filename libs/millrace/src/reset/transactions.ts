@@ -58,11 +58,16 @@ export async function settleTransactions(parts: TransactionParts, timeoutMs: num
   const { admin, clock, applicationId } = parts;
   const startedAt = clock.monotonic();
   const ended = new Set<string>();
+  /** Whose identities were ended, whether or not anything was open. */
+  const asked = new Set<string>();
   for (;;) {
     const found = await findTransactions(parts);
     for (const view of found) {
-      if (view.phase === 'ending' || (view.phase !== 'open' && ended.has(view.transactionalId))) continue;
-      if ((await admin.abortTransaction(view)) && view.phase === 'open') ended.add(view.transactionalId);
+      const { phase, transactionalId } = view;
+      if (phase === 'ending' || (phase !== 'open' && asked.has(transactionalId))) continue;
+      const isEnded = await admin.abortTransaction(view);
+      if (isEnded) asked.add(transactionalId);
+      if (isEnded && phase === 'open') ended.add(transactionalId);
     }
     const isOpen = found.some(({ phase }) => phase === 'open' || phase === 'ending');
     const pending = await pendingOffsets(parts);
