@@ -54,7 +54,7 @@ describeWithBroker('an input that means harm', (broker) => {
     application = new StreamsApplication({
       applicationId,
       instanceId: 'one',
-      kafka: { brokers: [...broker().bootstrapServers], ...kafka } as KafkaConfig,
+      kafka: { brokers: [...broker().bootstrapServers], ...kafka },
       topology: builder,
       state: 'memory',
       commitIntervalMs: 50,
