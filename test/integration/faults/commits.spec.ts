@@ -69,6 +69,33 @@ describeWithBroker('a worker', (broker) => {
     await run.check();
   });
 
+  it('whose answer to JoinGroup vanishes asks for it again, and a stop does not wait for it', async () => {
+    // As many minutes as Kafka's own clients have it: whoever waits for that is not done in time.
+    const patient = { rebalanceTimeoutMs: 300_000, requestTimeoutMs: 30_000, sessionTimeoutMs: 45_000 };
+    const first = await run.start({ brokers: [proxy.address], instanceId: 'first', ...patient });
+    await run.more(500);
+    await run.committed(first);
+    const lost = (): ReturnType<FaultProxy['fault']> =>
+      proxy.fault({ api: 'JoinGroup', on: 'answer', action: 'drop', when: ofClient('first') });
+    const vanished = lost();
+    const second = await run.start({ brokers: [proxy.address], instanceId: 'second', ...patient });
+    await run.more(500);
+    await vanished.hit();
+    await bothRunning(first, second);
+    await run.more(500);
+    await run.committed(first);
+    const again = lost();
+    const left = second.close();
+    await again.hit();
+    await run.more(100);
+    await first.close();
+    await left;
+    const third = await run.start({ instanceId: 'third' });
+    await run.committed(third);
+    await third.close();
+    await run.check();
+  });
+
   it('that takes tasks over while their offsets are pending reads them once that transaction has ended', async () => {
     const first = await run.start({ brokers: [proxy.address], instanceId: 'first' });
     await run.more(2_000);
