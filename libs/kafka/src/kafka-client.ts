@@ -10,8 +10,10 @@ import { createKafkaRpc, type KafkaDeps } from './kafka-rpc.ts';
  * @throws FatalError MILLRACE_INVALID_CONFIG
  */
 export function createKafkaClient(config: KafkaConfig, deps: KafkaDeps): BrokerClient {
+  const rpc = createKafkaRpc(config, deps);
+  for (const warning of exposures(config)) deps.logger.warn(warning);
   return createBrokerClient({
-    rpc: createKafkaRpc(config, deps),
+    rpc,
     clock: deps.clock,
     logger: deps.logger,
     heartbeatGuard: new HeartbeatThread(config, deps),
@@ -20,4 +22,17 @@ export function createKafkaClient(config: KafkaConfig, deps: KafkaDeps): BrokerC
       : { decompressedBytesMax: config.maxDecompressedBytes }),
     ...(config.requestTimeout === undefined ? {} : { requestTimeoutMs: config.requestTimeout }),
   });
+}
+
+/** What the configuration lets strangers see or do, and nobody means to in production. */
+function exposures({ ssl, sasl }: KafkaConfig): string[] {
+  const isOpen = ssl === undefined || ssl === false;
+  const warnings: string[] = [];
+  if (typeof ssl === 'object' && ssl.rejectUnauthorized === false)
+    warnings.push('kafka.ssl.rejectUnauthorized is false: whoever is on the way may pass for a broker');
+  if (isOpen && (sasl?.mechanism === 'plain' || sasl?.mechanism === 'oauthbearer'))
+    warnings.push(
+      `kafka.sasl goes by ${sasl.mechanism} without kafka.ssl: whoever is on the way reads the secret`,
+    );
+  return warnings;
 }
