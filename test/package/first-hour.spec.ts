@@ -210,6 +210,19 @@ describe('what is for operators', () => {
   }, 30_000);
 });
 
+describe('the control server of a module', () => {
+  it('lets the process end when its application has processed all there is', async () => {
+    const bounded = DASHBOARD.replace('control: {', "until: 'latest', control: {").replace(
+      'await app.close();',
+      '',
+    );
+    await projects.esm.write('src/bounded.mjs', bounded);
+    const { status, output } = projects.esm.tryNode('--no-warnings', 'src/bounded.mjs');
+    expect(output).toMatch(/^200 text\/html/);
+    expect(status).toBe(0);
+  }, 60_000);
+});
+
 describe('without packages that are optional', () => {
   it('works without Nest, and says so where Nest is asked for', async () => {
     const bare = await without(

@@ -9,6 +9,8 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '../..');
+/** What takes longer hangs: its status is then null. */
+const NODE_MS_MAX = 60_000;
 
 export type ModuleKind = 'esm' | 'cjs';
 
@@ -103,7 +105,7 @@ async function install(folder: string, tarball: string): Promise<void> {
 function project(folder: string): FreshProject {
   const tryNode = (...args: string[]): { status: number | null; output: string } => {
     const { status, stdout, stderr } = spawnSync(process.execPath, args, {
-      ...{ cwd: folder, encoding: 'utf8', env: environment() },
+      ...{ cwd: folder, encoding: 'utf8', env: environment(), timeout: NODE_MS_MAX },
     });
     return { status, output: stdout + stderr };
   };
