@@ -198,6 +198,7 @@ function statusOf(
   { done, total }: { readonly done: number; readonly total: number },
 ): string {
   const restoring = application.figures?.openingTasks.length ?? 0;
+  if (application.state === 'PENDING_SHUTDOWN') return 'stopping';
   const state = restoring > 0 ? `${restoring} tasks restoring` : application.state.toLowerCase();
   const published =
     !publish || done >= total

@@ -127,6 +127,7 @@ async function draw(
 
 /** What this copy is at. A topology of two parts over four partitions has eight tasks. */
 function statusOf({ state, figures }: StreamsApplication): string {
+  if (state === 'PENDING_SHUTDOWN') return 'stopping';
   const running = figures?.runningTasks.length ?? 0;
   const opening = figures?.openingTasks.length ?? 0;
   const restoring = opening > 0 ? `, ${opening} being restored` : '';
