@@ -153,6 +153,12 @@ describe('millrace', () => {
     expect((await run(['lag', 'app', '--verbose'])).stderr).toMatch(/\n\s+at /);
   });
 
+  it('shows what would move the cursor, and does not do it', async () => {
+    const { stderr } = await run(['describe', 'no\u001b[2Jwhere.ts']);
+    expect(stderr).toContain('no\\x1b[2Jwhere.ts');
+    expect(stderr).not.toContain('\u001b');
+  });
+
   it('says so where nobody answers', async () => {
     const { exitCode, stderr } = await run(['lag', 'app', '--control', 'http://127.0.0.1:1']);
     expect(exitCode).toBe(1);

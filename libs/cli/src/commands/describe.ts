@@ -7,6 +7,7 @@ import type { CommandContext, CommonOptions } from '../command-context.ts';
 import { ControlClient, addControlOptions, applicationPath } from '../connection/control-client.ts';
 import type { ControlOptions } from '../connection/control-client.ts';
 import { loadDescribable } from '../modules/load-topology.ts';
+import { printableLines } from '../output/table.ts';
 import { choice } from '../values/arguments.ts';
 
 interface Options extends CommonOptions, ControlOptions {
@@ -57,7 +58,7 @@ async function describe(
   if (format === 'json') printJson(stdout, described.graph);
   else {
     const text = format === 'mermaid' ? described.mermaid : described.text;
-    stdout.write(text.endsWith('\n') ? text : `${text}\n`);
+    stdout.write(printableLines(text.endsWith('\n') ? text : `${text}\n`));
   }
 }
 

@@ -2,6 +2,7 @@
 import { CommanderError } from 'commander';
 import { MillraceError } from '#libs/core';
 import type { OutputStream } from '../io.ts';
+import { printableLines } from './table.ts';
 
 export interface ErrorStyle {
   readonly json: boolean;
@@ -67,7 +68,7 @@ export function printError(stderr: OutputStream, error: unknown, { json, verbose
   if (told.remedy !== null) lines.push(`  remedy: ${told.remedy}`);
   if (told.code !== null) lines.push(`  more:   docs/errors/${told.code}.md`);
   if (verbose && error instanceof Error) lines.push('', error.stack ?? '');
-  stderr.write(`${lines.join('\n')}\n`);
+  stderr.write(`${printableLines(lines.join('\n'))}\n`);
 }
 
 /** The message of an error without its code and remedy. */

@@ -33,6 +33,11 @@ export function printable(text: string): string {
   });
 }
 
+/** The same for text of several lines. */
+export function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n');
+}
+
 function isNumber(cell: Cell): boolean {
   return typeof cell === 'number' || cell === null || cell === undefined;
 }
