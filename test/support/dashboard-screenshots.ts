@@ -12,7 +12,8 @@ import { Shop, serve } from './dashboard-shop.ts';
 
 const folder = process.argv[2] ?? join(import.meta.dirname, '../../docs/operations/images');
 const SECONDS = 70;
-const WIDE = { viewport: { width: 1280, height: 900 } };
+const OVERVIEW_HEIGHT = 1_312;
+const WIDE = { viewport: { width: 1200, height: 900 } };
 const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
 
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -61,9 +62,11 @@ async function shoot(
   if (view === 'overview') await page.locator('[data-box="orders"]').waitFor();
   await prepare(page);
   await wait(3_000);
+  // The overview goes on below; down to the first charts it says what it has to.
+  const isOverview = view === 'overview' && context.isMobile !== true;
   await page.screenshot({
     path: join(folder, `dashboard-${name}.png`),
-    fullPage: context.isMobile !== true && view === 'overview',
+    ...(isOverview ? { fullPage: true, clip: { x: 0, y: 0, width: 1_200, height: OVERVIEW_HEIGHT } } : {}),
   });
   await page.close();
 }
@@ -72,8 +75,8 @@ await shoot('overview', 'overview', WIDE);
 await shoot('overview-dark', 'overview', { ...WIDE, colorScheme: 'dark' }, async (page) => {
   await page.locator('[data-box="revenue-by-customer"]').click();
 });
-await shoot('tasks', 'tasks', { viewport: { width: 1280, height: 700 } });
-await shoot('epochs', 'epochs', { viewport: { width: 1280, height: 700 }, colorScheme: 'dark' });
+await shoot('tasks', 'tasks', { viewport: { width: 1200, height: 700 } });
+await shoot('epochs', 'epochs', { viewport: { width: 1200, height: 700 }, colorScheme: 'dark' });
 await shoot('phone', 'overview', PHONE);
 await shoot('phone-topology', 'overview', PHONE, async (page) => {
   await page.evaluate("document.getElementById('topology').scrollIntoView()");

@@ -12,7 +12,8 @@ import { Empty, Section, Table, Tile } from './parts.ts';
 
 const LENGTHS = [
   { value: 0, label: 'Auto' },
-  { value: 3_000, label: '3 s' },
+  { value: 1_000, label: '1 s' },
+  { value: 4_000, label: '4 s' },
   { value: 15_000, label: '15 s' },
   { value: 60_000, label: '1 min' },
   { value: 600_000, label: '10 min' },

@@ -2,7 +2,7 @@
 import { h } from './h.ts';
 import type { VNode } from 'preact';
 import { useState } from 'preact/hooks';
-import { bytes, bytesPerSecond, count, duration, percent, plural, rate } from '../format.ts';
+import { bytes, bytesPerSecond, count, duration, percent, rate } from '../format.ts';
 import { latest } from '../series.ts';
 import type { ViewContext } from './context.ts';
 import { Charts } from './charts.ts';
@@ -35,7 +35,7 @@ export function Overview({ context }: { readonly context: ViewContext }): VNode 
 function Tiles({ context }: { readonly context: ViewContext }): VNode {
   const { snapshot, picture } = context;
   const { history } = picture;
-  const { tasks, inputs, outputs, commits, drops, figures } = snapshot;
+  const { tasks, inputs, outputs, commits, drops } = snapshot;
   const last = history.at(-1);
   const partitions = tasks.flatMap((task) => task.partitions);
   const lag = partitions.reduce((sum, partition) => sum + (partition.lag ?? 0), 0);
@@ -110,17 +110,14 @@ function Tiles({ context }: { readonly context: ViewContext }): VNode {
       id: 'tasks',
       title: 'Tasks',
       value: `${running} / ${tasks.filter(({ phase }) => phase !== 'standby' && phase !== 'warmup').length}`,
-      note:
-        restoring > 0
-          ? `↻ ${restoring} restoring`
-          : `${plural(figures?.copies.length ?? 0, 'copy', 'copies')} · busy ${percent(last?.busy)}`,
+      note: restoring > 0 ? `↻ ${restoring} restoring` : `busy ${percent(last?.busy)}`,
       tone: restoring > 0 ? 'warn' : undefined,
     }),
     h(Tile, {
       id: 'state',
       title: 'State',
       value: disk > 0 ? bytes(disk) : bytes(cached),
-      note: disk > 0 ? `on disk, ${bytes(cached)} cached` : 'cached, none on disk',
+      note: disk > 0 ? 'on disk' : 'cached, none on disk',
     }),
     h(Tile, {
       id: 'problems',

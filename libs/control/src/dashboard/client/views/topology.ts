@@ -26,8 +26,9 @@ export interface TopologyProps {
 const ZOOM_STEP = 1.25;
 const ZOOM_MIN = 0.2;
 const ZOOM_MAX = 2.5;
-/** Smaller than this nobody reads it: then the frame scrolls. */
+/** Smaller than this nobody reads it: then the frame scrolls, downwards alone where its width nearly suffices. */
 const READABLE = 0.76;
+const READABLE_MIN = 0.62;
 const FIT_MAX = 1.15;
 const FRAME_HEIGHT_MAX = 700;
 const MARGIN = 4;
@@ -41,7 +42,7 @@ export function Topology({ topology, snapshot, selected, onSelect }: TopologyPro
   const [zoom, setZoom] = useState<number | null>(null);
   const space = { width: width - MARGIN, height: FRAME_HEIGHT_MAX - MARGIN };
   const whole = drawing === null ? 1 : Math.min(FIT_MAX, fitOf(drawing, space));
-  const initial = drawing === null ? 1 : Math.max(whole, Math.min(READABLE, 1));
+  const initial = drawing === null ? 1 : Math.max(whole, readable(space.width / drawing.width));
   const scale = zoom ?? initial;
   const bounded = (wanted: number): number => Math.min(ZOOM_MAX, Math.max(ZOOM_MIN, wanted));
   useDragging(frame);
@@ -117,6 +118,11 @@ export function Topology({ topology, snapshot, selected, onSelect }: TopologyPro
     ),
     h(Key, null),
   );
+}
+
+/** `fit`: the scale at which its width is that of the frame. */
+function readable(fit: number): number {
+  return fit >= READABLE_MIN && fit < READABLE ? fit : READABLE;
 }
 
 /** The one furthest up the stream. */
