@@ -11,6 +11,8 @@ export interface Arguments {
   /** `null`: a temporary folder. */
   readonly stateDir: string | null;
   readonly seed: number;
+  /** On a cluster simulated in this process, without a broker. */
+  readonly simulated: boolean;
   readonly help: boolean;
 }
 
@@ -25,6 +27,8 @@ by Docker or with a JDK 17+ and Maven.
   --seed N           another day; default 1
   --no-load          only a further copy of the service, until Ctrl-C
   --state-dir PATH   keep the state there; default a temporary folder
+  --simulated        without any broker, on a cluster simulated in this process: two copies of the service, one of which is
+                     killed half-way. Takes --rate, --seed and --once
 `;
 
 /** @throws Error for what is not an option, or not its value. */
@@ -38,15 +42,19 @@ export function parseArguments(args: readonly string[]): Arguments {
       rate: { type: 'string', default: '400' },
       seed: { type: 'string', default: '1' },
       'state-dir': { type: 'string' },
+      simulated: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
+  if (values.simulated && (!values.load || values['state-dir'] !== undefined))
+    throw new Error('--simulated publishes its own input and keeps its state in memory');
   return {
     once: values.once,
     load: values.load,
     rate: positive('rate', values.rate),
     seed: positive('seed', values.seed),
     stateDir: values['state-dir'] ?? null,
+    simulated: values.simulated,
     help: values.help,
   };
 }

@@ -15,7 +15,7 @@ import {
 } from '../../lesson-kit/src/index.ts';
 import type { OutsideReader, ServiceProcess } from '../../lesson-kit/src/index.ts';
 import type { Arguments } from './arguments.ts';
-import { alertLine, cardEventLine } from './board/timeline.ts';
+import { alertLine, lineOf } from './board/timeline.ts';
 import { expectedCounts, verdict } from './check/verdict.ts';
 import { TOPICS, TOPIC_CONFIGS } from './data/topics.ts';
 import type { Alert, CardEvent, SpendingLimitRule, Transaction } from './data/transaction.ts';
@@ -159,9 +159,7 @@ async function prepareTopics(kafka: Kafka): Promise<boolean> {
 /** Lines are told as they come, unless everything comes at once. */
 function followOutputs(kafka: Kafka, quietly: boolean): Promise<OutsideReader> {
   return readFromOutside(kafka, [TOPICS.alerts, TOPICS.cardEvents, TOPICS.late], ({ topic, value }) => {
-    if (quietly) return;
-    if (topic === TOPICS.alerts) say(alertLine(value as Alert));
-    const line = topic === TOPICS.cardEvents ? cardEventLine(value as CardEvent) : null;
+    const line = quietly ? null : lineOf(topic, value);
     if (line !== null) say(line);
   });
 }

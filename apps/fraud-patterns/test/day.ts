@@ -7,6 +7,8 @@ import * as testing from '../../../libs/nestjs/src/testing/index.ts';
 import { PARTITIONS, TOPICS } from '../src/data/topics.ts';
 import { SPENDING_LIMIT } from '../src/data/transaction.ts';
 import type { Alert, CardEvent, SpendingLimitRule, Transaction } from '../src/data/transaction.ts';
+import { MINUTE_MS } from '../src/generator/everyday.ts';
+import { signOffs } from '../src/generator/sign-offs.ts';
 import { FraudPatternsModule } from '../src/service/fraud-patterns.module.ts';
 
 const { MillraceTestingModule } = testing;
@@ -48,16 +50,9 @@ export async function play(module: TestingModule, transactions: readonly Transac
   await getTestDriver(module).settle();
 }
 
-/** Moves event time on in every partition. */
+/** Moves event time on in every partition: to half a minute before `at`. */
 export async function moveTo(module: TestingModule, at: number): Promise<void> {
-  const driver = getTestDriver(module);
-  const input = driver.inputTopic(TOPICS.transactions, text, Serdes.json<Transaction>());
-  for (let partition = 0; partition < PARTITIONS; partition++) {
-    const card = `sign-off-${partition}`;
-    const nothing = { cents: 0, country: '', channel: 'online', outcome: 'declined' } as const;
-    await input.append(card, { id: card, card, at, ...nothing }, { partition });
-  }
-  await driver.settle();
+  await play(module, signOffs(at - MINUTE_MS));
 }
 
 export function results(module: TestingModule): Played {

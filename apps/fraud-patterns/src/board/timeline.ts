@@ -1,5 +1,6 @@
 // Owns how a day looks in a terminal: a line for what happens, and a table at its end. It draws what it is given.
 import type { Score } from '../check/score.ts';
+import { TOPICS } from '../data/topics.ts';
 import type { Alert, AlertKind, CardEvent } from '../data/transaction.ts';
 
 const LABELS: Readonly<Record<AlertKind, string>> = {
@@ -14,7 +15,7 @@ export function alertLine({ at, card, kind, note }: Alert): string {
 }
 
 /** `null`: not worth a line. */
-export function cardEventLine(event: CardEvent): string | null {
+function cardEventLine(event: CardEvent): string | null {
   const { at, card } = event;
   switch (event.event) {
     case 'frozen':
@@ -26,6 +27,12 @@ export function cardEventLine(event: CardEvent): string | null {
     case 'silent':
       return null;
   }
+}
+
+/** The line of an output, if it is worth one. */
+export function lineOf(topic: string, value: unknown): string | null {
+  if (topic === TOPICS.alerts) return alertLine(value as Alert);
+  return topic === TOPICS.cardEvents ? cardEventLine(value as CardEvent) : null;
 }
 
 export function scoreTable(all: readonly Score[]): string {

@@ -47,10 +47,7 @@ export class Publisher implements AsyncDisposable {
 
   /** The day is over: event time may go past it, in every partition. */
   async endOfDay(endsAt: number): Promise<void> {
-    const messages = signOffs(endsAt).map(({ partition, transaction }) => {
-      return { ...messageOf(transaction), partition };
-    });
-    await this.#send(TOPICS.transactions, messages);
+    await this.#send(TOPICS.transactions, signOffs(endsAt).map(messageOf));
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,24 +1,17 @@
-// Owns the end of the day: the terminals sign off. One record in each partition moves event time past all that came before.
-import { PARTITIONS } from '../data/topics.ts';
+// Owns the end of the day: the terminals sign off. Their records move event time past all that came before, in every partition.
 import type { Transaction } from '../data/transaction.ts';
 import { MINUTE_MS } from './everyday.ts';
 
-export interface SignOff {
-  readonly partition: number;
-  readonly transaction: Transaction;
-}
+/** Enough of them for each partition to get one. */
+const TERMINALS = 24;
 
-/** Their key is not what chooses the partition. They are no purchases, and nothing looks at them. */
-export function signOffs(endsAt: number): SignOff[] {
-  return Array.from({ length: PARTITIONS }, (_, partition) => {
-    const name = `sign-off-${partition}`;
-    const at = endsAt + MINUTE_MS;
+/** They are no purchases, and nothing looks at them. */
+export function signOffs(endsAt: number): Transaction[] {
+  return Array.from({ length: TERMINALS }, (_, terminal) => {
+    const name = `sign-off-${terminal}`;
     return {
-      partition,
-      transaction: {
-        ...{ id: name, card: name, at, cents: 0 },
-        ...{ country: '', channel: 'online', outcome: 'declined' },
-      },
+      ...{ id: name, card: name, at: endsAt + MINUTE_MS, cents: 0 },
+      ...{ country: '', channel: 'online', outcome: 'declined' },
     };
   });
 }
