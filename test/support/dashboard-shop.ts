@@ -41,7 +41,7 @@ export function shopTopology(): StreamsBuilder {
   const builder = new StreamsBuilder();
   const customers = builder.table<string, Customer>(
     'customers',
-    Consumed.with(text, customer),
+    Consumed.with(text, customer, { name: 'read-customers' }),
     Materialized.as('customers-by-id'),
   );
   const orders = builder.stream<string, Order>(

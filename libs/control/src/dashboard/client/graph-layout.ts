@@ -86,7 +86,8 @@ export const estimated: Measure = (text) => [...text].length * 7.6;
 /** With a second line, which topics and stores have. */
 const TALL = 42;
 const FLAT = 32;
-const BOX_WIDTH_MIN = 118;
+const FLAT_WIDTH_MIN = 118;
+const TALL_WIDTH_MIN = 138;
 const NAME_WIDTH_MAX = 200;
 /** A sign to the left of the name, and room around both. */
 const BOX_PADDING = 50;
@@ -101,7 +102,10 @@ export function isFlat({ kind }: Box): boolean {
 }
 
 function widthOf(box: Box, measure: Measure): number {
-  return Math.max(BOX_WIDTH_MIN, Math.ceil(measure(labelOf(box, measure))) + BOX_PADDING);
+  return Math.max(
+    isFlat(box) ? FLAT_WIDTH_MIN : TALL_WIDTH_MIN,
+    Math.ceil(measure(labelOf(box, measure))) + BOX_PADDING,
+  );
 }
 
 /** Its name, so short that it fits. */

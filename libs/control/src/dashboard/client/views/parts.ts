@@ -76,6 +76,7 @@ export interface TableProps<Row> {
 /** On a narrow screen each row is a card, with the columns' titles before the cells. */
 export function Table<Row>({ label, columns, rows, keyOf, empty, toneOf }: TableProps<Row>): VNode {
   if (rows.length === 0) return h(Empty, null, empty);
+  const keys = distinct(rows.map(keyOf));
   const cellClass = ({ isNumber }: Column<Row>): string | undefined =>
     isNumber === true ? 'number' : undefined;
   return h(
@@ -96,10 +97,10 @@ export function Table<Row>({ label, columns, rows, keyOf, empty, toneOf }: Table
       h(
         'tbody',
         null,
-        rows.map((row) =>
+        rows.map((row, index) =>
           h(
             'tr',
-            { key: keyOf(row), class: toneOf?.(row), 'data-key': keyOf(row) },
+            { key: keys[index]!, class: toneOf?.(row), 'data-key': keyOf(row) },
             columns.map((column) =>
               h(
                 'td',
@@ -112,6 +113,16 @@ export function Table<Row>({ label, columns, rows, keyOf, empty, toneOf }: Table
       ),
     ),
   );
+}
+
+/** Things alike may happen within a millisecond; a list may not have one key twice. */
+function distinct(keys: readonly string[]): string[] {
+  const times = new Map<string, number>();
+  return keys.map((key) => {
+    const before = times.get(key) ?? 0;
+    times.set(key, before + 1);
+    return before === 0 ? key : `${key} (${before})`;
+  });
 }
 
 export function Empty({ children }: { readonly children?: ComponentChildren }): VNode {
