@@ -11,6 +11,8 @@ export interface CopyOptions {
   readonly stateDir: string;
   readonly instanceId?: string;
   readonly numStandbys?: number;
+  /** Default 6,000. */
+  readonly sessionTimeoutMs?: number;
 }
 
 /** A restore, or a copy, as it began. */
@@ -41,6 +43,7 @@ async function main({ input, output, brokers, ...options }: CopyOptions): Promis
   let takenAt = 0;
   let promotedInMs = 0;
   const application = new StreamsApplication({
+    sessionTimeoutMs: 6_000,
     ...options,
     onRestore(event, { taskId, role, startOffset, endOffset }) {
       if (event === 'start') begun.push({ taskId, role, startOffset, endOffset });
@@ -50,7 +53,6 @@ async function main({ input, output, brokers, ...options }: CopyOptions): Promis
     topology: sumsTopology(input, output),
     ...groupProtocolUnderTest(),
     commitIntervalMs: 20,
-    sessionTimeoutMs: 6_000,
     heartbeatIntervalMs: 500,
     logger: silentLogger,
   });

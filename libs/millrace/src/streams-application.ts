@@ -3,6 +3,7 @@
 //
 //   start: slot ─► state backend ─► broker client ─► runtime        end: runtime ─► broker client ─► state backend ─► slot
 import { inspect } from 'node:util';
+import type { BrokerClient } from '#libs/broker';
 import { FatalError, MillraceError, asError, asMillrace, systemClock } from '#libs/core';
 import type { Clock, Logger, TaskIdText } from '#libs/core';
 import {
@@ -24,6 +25,7 @@ import type {
   LifecycleState,
   RestoreListener,
   RestoreProgress,
+  RuntimeConfig,
   RuntimeFigures,
   RuntimeInsight,
 } from '#libs/runtime';
@@ -34,6 +36,7 @@ import type { DescribedTopology, Topology } from '#libs/topology';
 import { connect } from './connect.ts';
 import { ApplicationStores } from './application-stores.ts';
 import { createConsoleLogger } from './console-logger.ts';
+import { MemberNotes, readMember, sayFarewell } from './dead-member.ts';
 import { claimInstance, claimSlot } from './instance-slot.ts';
 import type { InstanceSlot } from './instance-slot.ts';
 import { resolveOptions } from './options.ts';
@@ -437,16 +440,33 @@ export class StreamsApplication {
     const client = connect(resolved.kafka, this.applicationId, { clock, logger });
     this.closeLater('client', () => client.close());
     this.interruptStart = () => client.close();
+    const config = resolveRuntimeConfig({ ...resolved.runtime, instanceId: this.id! });
     return new StreamsRuntime({
       topology,
-      config: resolveRuntimeConfig({ ...resolved.runtime, instanceId: this.id! }),
+      config,
       client,
       backend,
       checkPartitions: (plan, counts) => checkPartitions(plan, counts).repartitionCounts,
       clock,
       logger,
       onRestore: (event, progress) => this.reportRestore(event, progress),
+      ...(await this.rememberMember(slot, client, config)),
     });
+  }
+
+  /** Static members come back under their name, and whoever has no folder knows nothing of the one before. */
+  private async rememberMember(
+    slot: InstanceSlot | null,
+    { admin }: BrokerClient,
+    { groupInstanceId, groupProtocol: type, applicationId: groupId }: RuntimeConfig,
+  ): Promise<{ readonly onMember?: (memberId: string) => void }> {
+    if (slot === null || groupInstanceId !== null) return {};
+    const { clock, logger } = this;
+    const dead = await readMember(slot.directory);
+    if (dead !== null) await sayFarewell({ admin, clock, logger }, dead);
+    const notes = new MemberNotes(slot.directory, logger);
+    this.closeLater('note of the member', () => notes.close());
+    return { onMember: (memberId) => notes.note({ groupId, type, memberId }) };
   }
 
   /** The place this process has in the state folder; `null` when it needs none. */

@@ -40,6 +40,8 @@ export interface StreamsMembershipParts {
   readonly assigned: AssignedTasks;
   readonly directory: HostDirectory;
   readonly insight: InsightLog;
+  /** The group has taken the worker in, under this id. */
+  readonly onMember: (memberId: string) => void;
   /** The worker is to stop. */
   readonly stopping: AbortSignal;
   /** Drops the open epoch and closes all tasks dirty. */
@@ -97,6 +99,7 @@ export class StreamsMembership implements StreamsGroupMemberHandler {
   }
 
   onAssigned(tasks: StreamsTasks, group: GroupMetadata): Promise<void> {
+    this.parts.onMember(group.memberId);
     return this.parts.controls.post(async () => {
       await this.parts.assigned.apply(tasks, {
         source: `member epoch ${group.generationId}`,

@@ -35,6 +35,8 @@ export interface StreamsRuntimeParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onRestore?: RestoreListener;
+  /** The group has taken this instance in, under this id; told anew with each assignment. */
+  readonly onMember?: (memberId: string) => void;
 }
 
 interface Launched {
@@ -230,6 +232,7 @@ export class StreamsRuntime {
         logger,
         globals,
         onRestore,
+        onMember: this.parts.onMember ?? (() => undefined),
         insight: this.insightLog,
         isPaused: () => this.paused,
         onState: (state) => this.onWorkerState(state),

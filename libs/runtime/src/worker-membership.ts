@@ -43,6 +43,8 @@ export interface MembershipParts {
   readonly epochs: EpochCoordinator;
   readonly directory: HostDirectory;
   readonly insight: InsightLog;
+  /** The group has taken the worker in, under this id. */
+  readonly onMember: (memberId: string) => void;
   /** Drops the open epoch and closes all tasks dirty. */
   readonly abandon: () => Promise<void>;
   /** The worker is to stop. */
@@ -150,6 +152,7 @@ export class WorkerMembership implements GroupMemberHandler {
 
   onAssigned(assignment: Assignment, group: GroupMetadata): Promise<void> {
     const { controls } = this.parts;
+    this.parts.onMember(group.memberId);
     return controls.post(async () => {
       const data = decodeAssignmentData(assignment.userData);
       const { live, departed, givesUp, handover } = data;

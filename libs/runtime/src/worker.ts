@@ -61,6 +61,8 @@ export interface WorkerParts {
   readonly logger: Logger;
   readonly globals: GlobalStores;
   readonly onRestore: RestoreListener;
+  /** The group has taken the worker in, under this id; told anew with each assignment. */
+  readonly onMember: (memberId: string) => void;
   readonly insight: InsightLog;
   /** Nothing is fetched or processed while it says so; what is open is committed, and the tasks are kept. */
   readonly isPaused: () => boolean;
@@ -213,6 +215,7 @@ export class Worker {
       epochs: this.epochs,
       directory: this.queryable.directory,
       insight: parts.insight,
+      onMember: parts.onMember,
       stopping: this.ending.signal,
       abandon: () => this.recovery.abandon(true),
       onFailed: (error) => this.fail(error),
