@@ -19,6 +19,22 @@ function driverOf<R, S extends StateDescriptors>(fn: KeyedProcessFunction<string
 }
 
 describe('a keyed process function', () => {
+  it('may take what it emits with out of its context', () => {
+    const driver = driverOf<number, Record<string, never>>({
+      name: 'taken-out',
+      onRecord(value, { emit, timers, timestamp }) {
+        emit(value);
+        timers.setEventTime('again', timestamp + 1);
+      },
+      onTimer(_timer, { emit }) {
+        emit(-1);
+      },
+    });
+    driver.pipe('in', 'a', 3, 10);
+    driver.pipe('in', 'b', 4, 20);
+    expect(driver.outputs('out').map(({ value }) => value)).toEqual(['3', '4', '-1']);
+  });
+
   it('has value, list, map, reducing and aggregating state of the current key', () => {
     const driver = driverOf({
       name: 'all',

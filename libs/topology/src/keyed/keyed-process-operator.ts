@@ -164,14 +164,15 @@ class Context implements KeyedContext<unknown, unknown, StateDescriptors> {
     return this.site.context;
   }
 
-  emit(value: unknown, options?: EmitOptions): void {
+  // Functions of their own, for who takes them out of the context: `onRecord(value, { emit, state })`.
+  readonly emit = (value: unknown, options?: EmitOptions): void => {
     this.forward(this.next, value, options);
-  }
+  };
 
-  output<T>(tag: OutputTag<T>, value: T, options?: EmitOptions): void {
+  readonly output = <T>(tag: OutputTag<T>, value: T, options?: EmitOptions): void => {
     const side = this.sides.get(tag.name);
     if (side !== undefined) this.forward(side, value, options);
-  }
+  };
 
   private forward(to: StreamFunction, value: unknown, options: EmitOptions | undefined): void {
     const { key, timestamp } = this;
