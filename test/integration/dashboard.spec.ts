@@ -201,6 +201,9 @@ describeWithBrowser('the dashboard', (open) => {
     const { page, forgive } = opened;
     forgive(/status of 401/);
     const field = page.getByLabel('Token', { exact: true });
+    await field.fill('no token: ümläut');
+    await page.getByRole('button', { name: 'Open' }).click();
+    await page.getByRole('alert').getByText('plain characters').waitFor();
     await field.fill('not-the-token-of-this-server');
     await page.getByRole('button', { name: 'Open' }).click();
     await page.getByRole('alert').getByText('does not know this token').waitFor();

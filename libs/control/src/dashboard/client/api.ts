@@ -1,8 +1,16 @@
 // Owns the way to the control API: the token in a header, refusals as errors, and server-sent events read from a stream, since an
 // EventSource sends no headers. The token is kept for the tab alone.
+import { keep, kept } from './storage.ts';
 import type { Refusal } from './wire.ts';
 
 const TOKEN_KEY = 'millrace.token';
+
+const ofTab = (): Storage => sessionStorage;
+
+/** What a header can carry, and a server's token consists of. */
+export function isToken(text: string): boolean {
+  return /^[\x21-\x7e]+$/.test(text);
+}
 
 /** The server answered, and refused. */
 export class ApiError extends Error {
@@ -22,8 +30,8 @@ export class Api {
 
   constructor(base: string, token: string | null = null) {
     this.base = base;
-    this.token = token ?? sessionStorage.getItem(TOKEN_KEY);
-    if (token !== null) this.keepToken(token);
+    this.token = kept(ofTab, TOKEN_KEY);
+    if (token !== null && isToken(token)) this.keepToken(token);
   }
 
   get hasToken(): boolean {
@@ -32,8 +40,7 @@ export class Api {
 
   keepToken(token: string | null): void {
     this.token = token;
-    if (token === null) sessionStorage.removeItem(TOKEN_KEY);
-    else sessionStorage.setItem(TOKEN_KEY, token);
+    keep(ofTab, TOKEN_KEY, token);
   }
 
   /** @throws ApiError, or TypeError where there is no answer. */

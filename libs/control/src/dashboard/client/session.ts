@@ -4,7 +4,7 @@
 //   connecting ──► open ──► lost ──► connecting       each failed try waits longer, to ten seconds
 //        └──► login (401) ──► connecting
 import type { Api } from './api.ts';
-import { ApiError } from './api.ts';
+import { ApiError, isToken } from './api.ts';
 import { later, wallClock } from './browser-time.ts';
 import { mergeEpochs, mergeSamples } from './merge.ts';
 import type {
@@ -103,6 +103,10 @@ export class Session {
   }
 
   login(token: string): void {
+    if (!isToken(token)) {
+      this.change({ phase: 'login', fault: 'A token has no spaces and none but plain characters.' });
+      return;
+    }
     this.api.keepToken(token);
     this.open(this.wanted);
   }

@@ -1,23 +1,25 @@
 // Owns light and dark: what the system prefers, unless somebody chose. The choice is kept on this machine.
 
+import { keep, kept } from './storage.ts';
+
 export type Theme = 'auto' | 'light' | 'dark';
 
 const KEY = 'millrace.theme';
+const ofMachine = (): Storage => localStorage;
 const ORDER: readonly Theme[] = ['auto', 'light', 'dark'];
 
 export function storedTheme(): Theme {
-  const stored = localStorage.getItem(KEY);
+  const stored = kept(ofMachine, KEY);
   return ORDER.find((theme) => theme === stored) ?? 'auto';
 }
 
 export function applyTheme(theme: Theme): void {
   if (theme === 'auto') {
     delete document.documentElement.dataset['theme'];
-    localStorage.removeItem(KEY);
   } else {
     document.documentElement.dataset['theme'] = theme;
-    localStorage.setItem(KEY, theme);
   }
+  keep(ofMachine, KEY, theme === 'auto' ? null : theme);
 }
 
 export function nextTheme(theme: Theme): Theme {
