@@ -5,6 +5,7 @@ import { describe, expect, it } from '@jest/globals';
 import { layEpochs, lengthFor } from '../../src/dashboard/client/epoch-lanes.ts';
 import { settingsOf } from '../../src/dashboard/client/flatten.ts';
 import { levelOf, stateBadge, worst } from '../../src/dashboard/client/health.ts';
+import { toldOf } from '../../src/dashboard/client/issues.ts';
 import { parseInlines, parseMarkdown } from '../../src/dashboard/client/markdown.ts';
 import { EPOCHS_KEPT, mergeEpochs, mergeSamples } from '../../src/dashboard/client/merge.ts';
 import { taskRates } from '../../src/dashboard/client/rates.ts';
@@ -182,6 +183,17 @@ describe('levels', () => {
       tone: 'bad',
       sign: '✕',
     });
+  });
+});
+
+describe('failures', () => {
+  it('are told without the code that stands beside them, and with the remedy apart', () => {
+    const code = 'MILLRACE_X';
+    expect(toldOf({ code, message: 'MILLRACE_X: It broke. Remedy: Mend it. Remedy: of old.' })).toEqual({
+      text: 'It broke.',
+      remedy: 'Mend it. Remedy: of old.',
+    });
+    expect(toldOf({ code, message: 'Plain' })).toEqual({ text: 'Plain', remedy: null });
   });
 });
 

@@ -6,7 +6,7 @@ import { ApiError } from '../api.ts';
 import { later, wallClock } from '../browser-time.ts';
 import { duration } from '../format.ts';
 import { stateBadge } from '../health.ts';
-import { withoutCode } from '../issues.ts';
+import { toldOf } from '../issues.ts';
 import { formatRoute, parseRoute } from '../route.ts';
 import type { Route, View } from '../route.ts';
 import type { Picture, Session } from '../session.ts';
@@ -193,9 +193,11 @@ function Banners({
           { class: 'banner tone-bad', role: 'alert', 'data-banner': 'error' },
           h('strong', null, h('span', { 'aria-hidden': 'true' }, '✕ '), 'The application has failed. '),
           h(CodeButton, { code: error.code, onShow: showCode }),
-          h('p', null, withoutCode(error)),
+          h('p', null, toldOf(error).text),
+          h('p', { class: 'muted' }, toldOf(error).remedy),
         ),
-    topologyFault === null || phase === 'login'
+    // Of an application that failed the reason is said already.
+    topologyFault === null || error !== null || phase === 'login'
       ? null
       : h(
           'div',

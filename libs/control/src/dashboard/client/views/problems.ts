@@ -2,7 +2,7 @@
 import { h } from './h.ts';
 import type { VNode } from 'preact';
 import { clockTime, count, dateTime, duration, grouped } from '../format.ts';
-import { withoutCode } from '../issues.ts';
+import { toldOf } from '../issues.ts';
 import type { DropCount, IssueFigures } from '../wire.ts';
 import type { ViewContext } from './context.ts';
 import { CodeButton, Facts, Section, Table } from './parts.ts';
@@ -144,11 +144,11 @@ export function ProblemsView({ context }: { readonly context: ViewContext }): VN
 
 /** What stands beside it is not said again, and the remedy apart. */
 function Message({ issue }: { readonly issue: IssueFigures }): VNode {
-  const [text = '', remedy] = withoutCode(issue).split(' Remedy: ');
+  const { text, remedy } = toldOf(issue);
   return h(
     'span',
     { class: 'message' },
     text,
-    remedy === undefined ? null : h('span', { class: 'remedy' }, remedy),
+    remedy === null ? null : h('span', { class: 'remedy' }, remedy),
   );
 }
