@@ -37,9 +37,9 @@ describeWithBroker('an input that means harm', (broker) => {
   afterEach(() => application?.stop());
   afterAll(() => officer.close());
 
-  async function start<T>(
+  async function start<T extends NonNullable<unknown>>(
     valueSerde: Parameters<typeof Consumed.with<string, T>>[1],
-    outputOf: (value: T) => unknown,
+    outputOf: (value: T) => NonNullable<unknown>,
     kafka: Partial<KafkaConfig> = {},
   ): Promise<StreamsApplication> {
     const builder = new StreamsBuilder();
@@ -50,7 +50,7 @@ describeWithBroker('an input that means harm', (broker) => {
         Consumed.with(text, valueSerde, { failurePolicy: FailurePolicy.deadLetter(dead) }),
       )
       .mapValues((value) => outputOf(value))
-      .to(output, { keySerde: text, valueSerde: Serdes.json<unknown>() });
+      .to(output, { keySerde: text, valueSerde: Serdes.json<NonNullable<unknown>>() });
     application = new StreamsApplication({
       applicationId,
       instanceId: 'one',

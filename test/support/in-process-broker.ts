@@ -493,6 +493,14 @@ class InProcessAdmin implements BrokerAdmin {
     return Promise.resolve(new Map(found));
   }
 
+  describeGroup(): never {
+    throw new Error('the in-process broker shows no group');
+  }
+
+  removeMembers(): never {
+    throw new Error('the in-process broker puts nobody out');
+  }
+
   listTopics(): Promise<readonly string[]> {
     return Promise.resolve([...this.broker.logs.keys()]);
   }

@@ -58,8 +58,10 @@ export async function moveTo(module: TestingModule, at: number): Promise<void> {
 export function results(module: TestingModule): Played {
   const driver = getTestDriver(module);
   return {
-    alerts: driver.outputTopic(TOPICS.alerts, text, Serdes.json<Alert>()).readValues(),
-    cardEvents: driver.outputTopic(TOPICS.cardEvents, text, Serdes.json<CardEvent>()).readValues(),
-    late: driver.outputTopic(TOPICS.late, text, Serdes.json<Transaction>()).readValues(),
+    alerts: driver.outputTopic(TOPICS.alerts, text, Serdes.json<Alert>()).readValues() as Alert[],
+    cardEvents: driver
+      .outputTopic(TOPICS.cardEvents, text, Serdes.json<CardEvent>())
+      .readValues() as CardEvent[],
+    late: driver.outputTopic(TOPICS.late, text, Serdes.json<Transaction>()).readValues() as Transaction[],
   };
 }

@@ -29,7 +29,6 @@ const MEMBER = encodeMemberData({
   transactionalId: 'app-one-0',
   instanceId: 'one',
   tasks: ['0_0', '0_1', '1_7'],
-  localTasks: ['0_2'],
   expects: ['0_3'],
   standbys: ['0_4'],
   positions: new Map([['0_0', 17]]),

@@ -23,7 +23,7 @@ import {
   TimeWindows,
   silentLogger,
 } from '#libs/millrace';
-import type { KStream, RecordHeader } from '#libs/millrace';
+import type { KStream, Processor, RecordHeader } from '#libs/millrace';
 import { registerTraces } from '../src/index.ts';
 
 const text = Serdes.string();
@@ -61,7 +61,11 @@ interface Sent {
   readonly by?: string;
 }
 
-type Draw = (orders: KStream<string, number>, builder: StreamsBuilder) => KStream<string, number>;
+/** `null`: a session that others took up. */
+type Draw = (
+  orders: KStream<string, number>,
+  builder: StreamsBuilder,
+) => KStream<string, number> | KStream<string, number | null>;
 
 /** The topology between a repartition topic in front and one behind. */
 async function start(draw: Draw, traced = true): Promise<void> {
@@ -70,7 +74,7 @@ async function start(draw: Draw, traced = true): Promise<void> {
   const orders = builder
     .stream('orders', Consumed.with(text, number))
     .repartition({ name: 'front', ...serdes });
-  draw(orders, builder)
+  (draw(orders, builder) as KStream<string, number>)
     .repartition({ name: 'behind', ...serdes })
     .peek((_key, _value, { headers }) => seen.push(headers()))
     .to('results', Produced.with(text, number));
@@ -235,8 +239,8 @@ describe('what comes of many records', () => {
 
   it('is in it where a punctuation forwards under a key', async () => {
     await start((orders) =>
-      orders.process(
-        () => {
+      orders.process<string, number>(
+        (): Processor<string, number, string, number> => {
           const keys = new Set<string>();
           return {
             init(processor) {

@@ -38,9 +38,7 @@ export const ofCommits: readonly Mutant[] = [
   {
     bug: 'leave outputs of an epoch to the next one',
     within: 20,
-    changes: [
-      { file: EPOCH, from: '  collector.cutAll();\n  const', to: '  collector.cutFull();\n  const' },
-    ],
+    changes: [{ file: EPOCH, from: '  collector.cutAll();\n  const', to: '  collector.cutFull();\n  const' }],
   },
   {
     bug: 'forget the outputs of an epoch that was abandoned no more than its offsets',
