@@ -1,8 +1,10 @@
 // The network between clients and brokers: order, time-outs, faults on demand, processes that stop.
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { RpcFailure } from '#libs/broker';
+import type { Clock } from '#libs/core';
 import { createMemoryCluster, VirtualClock } from '#libs/broker-memory';
 import type { ClusterEvent } from '#libs/broker-memory';
+import { ClientProcess } from '../src/network/process.ts';
 import { batchOf, keysIn, newBench, RawClient } from './raw-client.ts';
 import type { Bench } from './raw-client.ts';
 
@@ -151,6 +153,34 @@ describe('a process', () => {
     process.resume();
     await clock.advance(0);
     expect(seen).toEqual(['answer', 'timer']);
+  });
+
+  it('that is killed leaves no timer behind, so that it keeps no real process alive', () => {
+    const clock = new VirtualClock();
+    let pending = 0;
+    const counting: Clock = {
+      now: () => clock.now(),
+      monotonic: () => clock.monotonic(),
+      random: () => clock.random(),
+      defer: (action) => clock.defer(action),
+      schedule(delayMs, action, background) {
+        pending++;
+        const timer = clock.schedule(delayMs, action, background);
+        return {
+          cancel() {
+            pending--;
+            timer.cancel();
+          },
+        };
+      },
+    };
+    const process = new ClientProcess('p', counting);
+    process.clock.schedule(1_000, () => undefined);
+    process.clock.schedule(2_000, () => undefined).cancel();
+    expect(pending).toBe(1);
+    process.kill();
+    process.clock.schedule(1_000, () => undefined);
+    expect(pending).toBe(0);
   });
 
   it('that is killed does nothing any more, and is told nothing', async () => {

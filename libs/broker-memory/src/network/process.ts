@@ -6,12 +6,14 @@ export class ClientProcess {
   readonly clientId: string;
   /** Hand it to everything that runs in this process. */
   readonly clock: Clock;
+  readonly #clock: ProcessClock;
   #state: 'running' | 'paused' | 'killed' = 'running';
   #waiting: (() => void)[] = [];
 
   constructor(clientId: string, clock: Clock) {
     this.clientId = clientId;
-    this.clock = new ProcessClock(clock, (action) => this.whenRunning(action));
+    this.#clock = new ProcessClock(clock, (action) => this.whenRunning(action));
+    this.clock = this.#clock;
   }
 
   get state(): 'running' | 'paused' | 'killed' {
@@ -34,6 +36,7 @@ export class ClientProcess {
   kill(): void {
     this.#state = 'killed';
     this.#waiting = [];
+    this.#clock.stop();
   }
 
   /** Runs `action` now, on resumption, or never. */
@@ -46,6 +49,8 @@ export class ClientProcess {
 class ProcessClock implements Clock {
   readonly #clock: Clock;
   readonly #whenRunning: (action: () => void) => void;
+  readonly #timers = new Set<Timer>();
+  #stopped = false;
 
   constructor(clock: Clock, whenRunning: (action: () => void) => void) {
     this.#clock = clock;
@@ -61,21 +66,33 @@ class ProcessClock implements Clock {
   }
 
   schedule(delayMs: number, action: () => void, background?: boolean): Timer {
+    if (this.#stopped) return { cancel: () => undefined };
     let cancelled = false;
     const timer = this.#clock.schedule(
       delayMs,
-      () =>
+      () => {
+        this.#timers.delete(timer);
         this.#whenRunning(() => {
           if (!cancelled) action();
-        }),
+        });
+      },
       background,
     );
+    this.#timers.add(timer);
     return {
-      cancel() {
+      cancel: () => {
         cancelled = true;
+        this.#timers.delete(timer);
         timer.cancel();
       },
     };
+  }
+
+  /** Nothing scheduled comes any more. On the system's clock it would keep the real process alive. */
+  stop(): void {
+    this.#stopped = true;
+    for (const timer of this.#timers) timer.cancel();
+    this.#timers.clear();
   }
 
   defer(action: () => void): void {
