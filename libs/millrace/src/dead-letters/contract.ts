@@ -98,7 +98,7 @@ export interface RedriveReport {
   readonly redriven: number;
   /** Dead letters that were not dealt with before and are not meant by the filter. */
   readonly filtered: number;
-  /** Put back, or discarded, by earlier runs. */
+  /** Put back, or discarded, by earlier runs, and looked at again by this one: those above what the group has committed. */
   readonly before: number;
   readonly refused: Readonly<Record<RedriveRefusal, number>>;
   /** Records put back, by topic. */
