@@ -33,7 +33,7 @@ export class SerdeError extends MillraceError {
         ? `Serde \`${serde}\` cannot decode a record${shown}: ${why}${where}.`
         : `Serde \`${serde}\` cannot encode a value: ${why}.`,
       remedy: decoding
-        ? "Use the serde its producer used, or set the topic's deserialization exception handler to continue or dead-letter."
+        ? 'Use the serde its producer used, or give the source a failurePolicy that skips such records or sends them to a dead-letter topic.'
         : 'Give the operator a serde that fits the values it is given.',
       cause,
       context: { serde, ...(position === undefined ? {} : { position }) },
