@@ -163,9 +163,9 @@ describe('a process', () => {
       monotonic: () => clock.monotonic(),
       random: () => clock.random(),
       defer: (action) => clock.defer(action),
-      schedule(delayMs, action, background) {
+      schedule(delayMs, action) {
         pending++;
-        const timer = clock.schedule(delayMs, action, background);
+        const timer = clock.schedule(delayMs, action);
         return {
           cancel() {
             pending--;

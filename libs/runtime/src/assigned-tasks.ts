@@ -8,7 +8,7 @@ import type { ClusterLayout } from './cluster-layout.ts';
 import type { RuntimeConfig } from './config.ts';
 import type { EpochCoordinator } from './epoch-coordinator.ts';
 import type { InsightLog } from './insight/insight-log.ts';
-import { distrust } from './local-state.ts';
+import { otherChangelogs } from './local-state.ts';
 import type { StandbyCopies } from './standby-copies.ts';
 import type { TaskRegistry } from './task-registry.ts';
 
@@ -113,7 +113,7 @@ export class AssignedTasks {
 
   /** What a member tells the group of the state it has. */
   async describe(): Promise<OwnState> {
-    const { registry, copies, layout, backend, config, clock, logger } = this.parts;
+    const { registry, copies, layout, backend, config, logger } = this.parts;
     const active = registry.assignedNames;
     const running = new Set(active);
     const positions = new Map<TaskIdText, number>();
@@ -121,8 +121,8 @@ export class AssignedTasks {
       for (const [task, checkpoint] of await backend.localCheckpoints(config.applicationId)) {
         const name = task as TaskIdText;
         if (running.has(name) || !layout.tasks.includes(name)) continue;
-        // It would be set aside.
-        if (distrust(name, checkpoint, layout.changelogIdentity(name), clock.now()) !== null) continue;
+        // It would be set aside. What is old may be: it can still be whole, and then nobody else has it.
+        if (otherChangelogs(name, checkpoint, layout.changelogIdentity(name)) !== null) continue;
         let sum = 0;
         for (const { store } of layout.changelogs(name)) sum += checkpoint.changelogOffsets.get(store) ?? 0;
         positions.set(name, sum);

@@ -1,6 +1,7 @@
 // Owns the opening of a task's local state, and whether what it says of itself can be trusted. What to do with state that cannot is
 // the caller's: set aside and restored, a task's as a copy's.
-import { TaskCorruptedError, parseTaskId } from '#libs/core';
+import type { BrokerClient } from '#libs/broker';
+import { TaskCorruptedError, formatTopicPartition, parseTaskId } from '#libs/core';
 import type { TaskIdText } from '#libs/core';
 import type { StateBackend, StateCheckpoint, TaskState } from '#libs/state';
 import type { ClusterLayout } from './cluster-layout.ts';
@@ -44,25 +45,43 @@ export function refuseUntrusted(
   changelogs: Readonly<Record<string, string>>,
   nowMs: number,
 ): void {
-  const error = distrust(name, checkpoint, changelogs, nowMs);
+  const error = otherChangelogs(name, checkpoint, changelogs) ?? tooOld(name, checkpoint, nowMs);
   if (error !== null) throw error;
 }
 
-/** `null`: nothing speaks against it. */
-export function distrust(
+/**
+ * As `refuseUntrusted`, for state that nobody goes on writing meanwhile: however old it is, it has missed nothing where its changelogs end with
+ * what it holds. Windows that were open when a service was stopped are then still there, though the broker has forgotten them since.
+ * Resolves to whether it is old. @throws TaskCorruptedError
+ */
+export async function refuseUntrustedUnlessWhole(
+  { client, layout }: { readonly client: BrokerClient; readonly layout: ClusterLayout },
   name: TaskIdText,
   checkpoint: StateCheckpoint,
-  changelogs: Readonly<Record<string, string>>,
   nowMs: number,
-): TaskCorruptedError | null {
-  return otherChangelogs(name, checkpoint, changelogs) ?? tooOld(name, checkpoint, nowMs);
+): Promise<boolean> {
+  const foreign = otherChangelogs(name, checkpoint, layout.changelogIdentity(name));
+  if (foreign !== null) throw foreign;
+  const old = tooOld(name, checkpoint, nowMs);
+  if (old === null) return false;
+  const changelogs = layout.changelogs(name);
+  const ends = await client.admin.offsets(changelogs, 'latest', 'read_uncommitted');
+  for (const { store, topic, partition, source } of changelogs) {
+    const reached = checkpoint.changelogOffsets.get(store);
+    // What holds nothing is restored from the changelog's start.
+    if (reached === undefined) continue;
+    // Behind what was written lies its transaction's marker.
+    const end = ends.get(formatTopicPartition(topic, partition)) ?? 0;
+    if (source !== null || end - reached > 1) throw old;
+  }
+  return true;
 }
 
 /**
- * Offsets say nothing of a topic that was deleted and created again, or of another cluster: state that goes back to such a one is
+ * `null`: they are the ones it was written for. Offsets say nothing of a topic that was deleted and created again, or of another cluster: state that goes back to such a one is
  * none of ours, however well its offsets fit.
  */
-function otherChangelogs(
+export function otherChangelogs(
   name: TaskIdText,
   checkpoint: StateCheckpoint,
   current: Readonly<Record<string, string>>,

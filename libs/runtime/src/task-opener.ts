@@ -10,7 +10,7 @@ import type { StateBackend, TaskState } from '#libs/state';
 import type { StoreChangelog } from './cluster-layout.ts';
 import { claimOffsets } from './early-claims.ts';
 import type { EarlyClaims } from './early-claims.ts';
-import { openLocalState, refuseUntrusted, restoringMetadata } from './local-state.ts';
+import { openLocalState, refuseUntrustedUnlessWhole, restoringMetadata } from './local-state.ts';
 import type { StandbyCopies } from './standby-copies.ts';
 import { readStartingPoint } from './starting-point.ts';
 import type { StartingPoint } from './starting-point.ts';
@@ -102,8 +102,9 @@ export class TaskOpener {
   ): Promise<void> {
     const { clock } = this.parts;
     const changelogs = this.parts.layout.changelogIdentity(name);
-    refuseUntrusted(name, state.reached, changelogs, clock.now());
-    state.describe(restoringMetadata(state.reached, changelogs, clock.now()));
+    const isOld = await refuseUntrustedUnlessWhole(this.parts, name, state.reached, clock.now());
+    const metadata = restoringMetadata(state.reached, changelogs, clock.now());
+    state.describe(isOld ? { ...metadata, writtenAtMs: clock.now() } : metadata);
     const targets = this.parts.layout.changelogs(name).map((changelog) => ({
       ...changelog,
       committedOffset: committedOffset(start, changelog),

@@ -79,14 +79,27 @@ describe('StreamsRuntime', () => {
     expect([...latestByKey(broker, 'out').values()]).toEqual(Array.from({ length: 10 }, () => '20'));
   });
 
-  it('restores from scratch what was written longer ago than a changelog keeps its tombstones', async () => {
+  it('restores from scratch what was written longer ago than a changelog keeps its tombstones, and others have gone on with', async () => {
     const backend = createMemoryStateBackend({ survivesReopen: true });
     produceOnes(100);
     await runToEnd(broker, sums(), { backend });
     produceOnes(100);
+    await runToEnd(broker, sums(), { backend: createMemoryStateBackend() });
+    produceOnes(100);
     const clock = { ...systemClock, now: () => systemClock.now() + 24 * 3_600_000 };
     const runtime = await runToEnd(broker, sums(), { backend, clock });
-    expect(runtime.figures!.restoredRecords).toBe(10);
+    expect(runtime.figures!.restoredRecords).toBe(20);
+    expect([...latestByKey(broker, 'out').values()]).toEqual(Array.from({ length: 10 }, () => '30'));
+  });
+
+  it('goes on with state that is as old, if its changelog ends with what it holds', async () => {
+    const backend = createMemoryStateBackend({ survivesReopen: true });
+    produceOnes(100);
+    await runToEnd(broker, sums(), { backend });
+    produceOnes(100);
+    const clock = { ...systemClock, now: () => systemClock.now() + 100 * 3_600_000 };
+    const runtime = await runToEnd(broker, sums(), { backend, clock });
+    expect(runtime.figures!.restoredRecords).toBe(0);
     expect([...latestByKey(broker, 'out').values()]).toEqual(Array.from({ length: 10 }, () => '20'));
   });
 
