@@ -78,10 +78,13 @@ describeWithBroker('a group whose tasks the broker assigns', (broker) => {
     return committed(client, applicationId, input, count, () => runtime.error);
   }
 
-  /** Resolves when the application runs so many tasks. */
+  /** Resolves when the application runs so many tasks. @throws Error what it does instead, before the spec's own time is over. */
   async function runs({ runtime }: SumsApplication, tasks: number): Promise<void> {
+    const started = Date.now();
     while (runtime.figures?.runningTasks.length !== tasks) {
       if (runtime.error !== null) throw runtime.error;
+      if (Date.now() - started > PATIENCE_MS / 2)
+        throw new Error(`not ${tasks} tasks but ${JSON.stringify(runtime.insight(), null, 1)}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
