@@ -74,8 +74,17 @@ describeWithBroker('a group whose tasks the broker assigns', (broker) => {
     return process;
   }
 
-  function all({ client, runtime }: SumsApplication, count: number): Promise<void> {
-    return committed(client, applicationId, input, count, () => runtime.error);
+  /** Resolves when all of the input is committed. @throws Error where it stands instead, before the spec's own time is over. */
+  async function all({ client, runtime }: SumsApplication, count: number): Promise<void> {
+    let late: NodeJS.Timeout | undefined;
+    const limit = new Promise<never>((_, reject) => {
+      late = setTimeout(
+        () => reject(new Error(`not all is committed: ${JSON.stringify(runtime.insight(), null, 1)}`)),
+        PATIENCE_MS / 2,
+      );
+    });
+    await Promise.race([committed(client, applicationId, input, count, () => runtime.error), limit]);
+    clearTimeout(late);
   }
 
   /** Resolves when the application runs so many tasks. @throws Error what it does instead, before the spec's own time is over. */
