@@ -14,6 +14,7 @@ export { readFromOutside } from './outside-reader.ts';
 export type { OutsideReader, OutsideRecord } from './outside-reader.ts';
 export { startServiceProcess } from './service-process.ts';
 export type { ServiceProcess } from './service-process.ts';
+export { Random } from './random.ts';
 export { choosePort } from './choose-port.ts';
 export { SimulatedCopies } from './simulated-copies.ts';
 export type { SimulatedOptions } from './simulated-copies.ts';

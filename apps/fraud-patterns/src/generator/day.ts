@@ -1,8 +1,8 @@
 // Owns a day of card transactions: everyday ones, frauds that are known and labelled, and look-alikes that are none. The same seed gives the
 // same day. They come in the order of their arrival, which is not that of their times.
+import { Random } from '../../../lesson-kit/src/index.ts';
 import type { AlertKind, SpendingLimitRule, Transaction } from '../data/transaction.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS, everyday } from './everyday.ts';
-import { Random } from './random.ts';
 import { SCENARIOS } from './scenarios.ts';
 
 /** A fraud that is known. */

@@ -1,6 +1,6 @@
 // Owns everyday transactions: a card is used now and then, for little, in shops of its country or somewhere on the web.
+import type { Random } from '../../../lesson-kit/src/index.ts';
 import type { Planned } from './day.ts';
-import type { Random } from './random.ts';
 
 export const SECOND_MS = 1_000;
 export const MINUTE_MS = 60 * SECOND_MS;

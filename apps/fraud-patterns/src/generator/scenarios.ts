@@ -1,8 +1,8 @@
 // Owns what is played on a card: frauds, each with the transactions that give it away, and look-alikes that give nothing away.
+import type { Random } from '../../../lesson-kit/src/index.ts';
 import type { AlertKind } from '../data/transaction.ts';
 import type { Planned } from './day.ts';
 import { FAR_AWAY, MINUTE_MS, SECOND_MS, homeOf } from './everyday.ts';
-import type { Random } from './random.ts';
 
 export type DayPart = 'morning' | 'afternoon';
 

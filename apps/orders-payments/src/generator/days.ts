@@ -1,8 +1,8 @@
 // Owns two days of a shop, as its neighbours publish them: Friday with its orders, payments and shipments, and the first orders of Monday. The
 // same seed gives the same days. Some records no one can read; some orders are in a currency that the service has no rate for at first.
+import { Random } from '../../../lesson-kit/src/index.ts';
 import type { Customer, Order, Payment, Shipment } from '../data/records.ts';
 import { TOPICS } from '../data/topics.ts';
-import { Random } from './random.ts';
 
 /** A record as it is published. */
 export interface Message {
