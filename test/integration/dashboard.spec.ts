@@ -318,7 +318,7 @@ describeWithBrowser('the dashboard', (open) => {
     const theme = page.getByRole('button', { name: /^Theme/ });
     await theme.click();
     await theme.click();
-    expect(await ground()).toBe(dark);
+    await until(async () => (await ground()) === dark);
     await page.reload();
     await page.locator('[data-box="orders"]').waitFor();
     expect(await ground()).toBe(dark);

@@ -108,7 +108,8 @@ export function App({ session }: { readonly session: Session }): VNode {
       picture,
       theme,
       hasToken: session.api.hasToken && picture.phase !== 'login',
-      onTheme: () => setTheme(nextTheme(theme)),
+      // By what it is then: two clicks may come before one drawing.
+      onTheme: () => setTheme(nextTheme),
       onSelect: (application) => {
         location.hash = formatRoute({ application, view: route.view });
       },
