@@ -36,7 +36,7 @@ const INTERNAL = new Set([
   'SubTopology',
   'TaskPorts',
   'checkPartitions',
-  'deadLetterTopicOf',
+  'deadLetterTopics',
   'isInternalSource',
   'userTopics',
 ]);

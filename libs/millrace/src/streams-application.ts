@@ -31,7 +31,7 @@ import type {
 } from '#libs/runtime';
 import { createMemoryStateBackend } from '#libs/state';
 import type { StateBackend } from '#libs/state';
-import { checkPartitions } from '#libs/topology';
+import { checkPartitions, deadLetterTopics } from '#libs/topology';
 import type { DescribedTopology, Topology } from '#libs/topology';
 import { connect } from './connect.ts';
 import { ApplicationStores } from './application-stores.ts';
@@ -41,7 +41,7 @@ import { claimInstance, claimSlot } from './instance-slot.ts';
 import type { InstanceSlot } from './instance-slot.ts';
 import { resolveOptions } from './options.ts';
 import type { ResolvedOptions, StreamsApplicationOptions, TopologySource } from './options.ts';
-import { deadLetterTopicsOf, planReset, resetApplication } from './reset/index.ts';
+import { planReset, resetApplication } from './reset/index.ts';
 import type { OwnResetOptions, ResetOptions, ResetPlan, ResetReport } from './reset/index.ts';
 import { shownConfiguration } from './shown-configuration.ts';
 import type { ShownValue } from './shown-configuration.ts';
@@ -490,8 +490,8 @@ export class StreamsApplication {
   private resetOptions(options: OwnResetOptions): ResetOptions {
     const { applicationId, clock, logger } = this;
     const { kafka, stateDir } = this.resolved;
-    const deadLetterTopics = deadLetterTopicsOf(this.builtTopology());
-    return { ...options, kafka, applicationId, stateDir, deadLetterTopics, clock, logger };
+    const deadLetters = [...deadLetterTopics(this.builtTopology())];
+    return { ...options, kafka, applicationId, stateDir, deadLetterTopics: deadLetters, clock, logger };
   }
 
   private notRunning(what: string): MillraceError {

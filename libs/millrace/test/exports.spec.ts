@@ -4,7 +4,7 @@ import * as topology from '#libs/topology';
 import * as millrace from '../src/index.ts';
 
 /** For those who run topologies, not for those who write them. */
-const INTERNAL = ['checkPartitions', 'deadLetterTopicOf', 'isInternalSource', 'userTopics'];
+const INTERNAL = ['checkPartitions', 'deadLetterTopics', 'isInternalSource', 'userTopics'];
 
 describe('the package', () => {
   it('exports every builder and option of a topology', () => {

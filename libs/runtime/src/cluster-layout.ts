@@ -2,7 +2,7 @@
 // Built once at start, read by everybody.
 import { formatTaskId, parseTaskId } from '#libs/core';
 import type { TaskId, TaskIdText, TopicPartition } from '#libs/core';
-import { deadLetterTopicOf, isInternalSource } from '#libs/topology';
+import { deadLetterTopics, isInternalSource } from '#libs/topology';
 import type { SinkSpec, SourceSpec, StoreSpec, SubTopology, Topology } from '#libs/topology';
 import type { RuntimeConfig } from './config.ts';
 import { changelogTopic, repartitionTopic, sourceTopic } from './names.ts';
@@ -132,14 +132,9 @@ export class ClusterLayout {
 
   /** Where policies send failed records: retry topics, and dead-letter topics. */
   get failureTopics(): ReadonlySet<string> {
-    const topics = new Set<string>();
-    for (const { sources, failurePolicies } of this.topology.subTopologies) {
+    const topics = new Set(deadLetterTopics(this.topology));
+    for (const { sources } of this.topology.subTopologies)
       for (const source of sources) if (source.kind === 'retry') topics.add(this.sourceTopic(source));
-      for (const policy of failurePolicies?.values() ?? []) {
-        const deadLetters = deadLetterTopicOf(policy);
-        if (deadLetters !== null) topics.add(deadLetters);
-      }
-    }
     return topics;
   }
 

@@ -2,7 +2,7 @@
 import { encodeHeaders } from '#libs/broker';
 import { MillraceError } from '#libs/core';
 import type { BinaryString, RecordHeader } from '#libs/core';
-import { DEAD_LETTER_HEADERS as NAMES } from './failure-policy.ts';
+import { DEAD_LETTER_HEADERS as NAMES, isErrorHeader } from './failure-policy.ts';
 import type { FailureStage } from './failure-policy.ts';
 import type { RecordHistory } from './retry-headers.ts';
 
@@ -10,8 +10,6 @@ const STACK_CHARACTERS_MAX = 8_192;
 const MESSAGE_CHARACTERS_MAX = 2_048;
 /** Where room is scarce. */
 const MESSAGE_CHARACTERS_SHORT = 256;
-
-const OURS = ['__streams.errors.', 'millrace.errors.'];
 
 export interface DeadLetterCause {
   readonly error: MillraceError;
@@ -40,7 +38,7 @@ export function encodeDeadLetter(
   const text = (key: string, value: string): RecordHeader => ({ key, value: Buffer.from(value) });
   return encodeHeaders([
     // What an input says of its own end is nobody's account: a redrive would go by it.
-    ...original.filter(({ key }) => !OURS.some((prefix) => key.startsWith(prefix))),
+    ...original.filter(({ key }) => !isErrorHeader(key)),
     text(NAMES.exception, cause.name),
     text(
       NAMES.message,

@@ -62,3 +62,10 @@ export const DEAD_LETTER_HEADERS = {
   attempts: 'millrace.errors.attempts',
   failedAt: 'millrace.errors.failed-at',
 } as const;
+
+const ERROR_PREFIXES = ['__streams.errors.', 'millrace.errors.'];
+
+/** Of a header that only a dead letter has, of this version or another. */
+export function isErrorHeader(key: string): boolean {
+  return ERROR_PREFIXES.some((prefix) => key.startsWith(prefix));
+}

@@ -7,7 +7,13 @@ export { resolveRuntimeConfig } from './config.ts';
 export type { ProcessingGuarantee, RuntimeConfig, RuntimeOptions } from './config.ts';
 export { Lifecycle } from './lifecycle.ts';
 export type { LifecycleListener, LifecycleState } from './lifecycle.ts';
-export { DEAD_LETTER_HEADERS, deadLetter, logAndContinue, logAndFail } from './failure-policy.ts';
+export {
+  DEAD_LETTER_HEADERS,
+  deadLetter,
+  isErrorHeader,
+  logAndContinue,
+  logAndFail,
+} from './failure-policy.ts';
 export type {
   ExceptionHandler,
   ExceptionHandlers,

@@ -1,7 +1,7 @@
 // Owns the changelog, repartition and retry topics of an application: what they must be, and that they are. User topics are never created.
 import type { BrokerClient, NewTopic, TopicDescription } from '#libs/broker';
 import { FatalError, formatTaskId } from '#libs/core';
-import { deadLetterTopicOf, isInternalSource } from '#libs/topology';
+import { deadLetterTopics, isInternalSource } from '#libs/topology';
 import type { StoreSpec, SubTopology, Topology } from '#libs/topology';
 import type { RuntimeConfig } from './config.ts';
 import { ClusterLayout } from './cluster-layout.ts';
@@ -98,13 +98,10 @@ function externalTopics(topology: Topology): string[] {
   const names = new Set<string>();
   for (const sub of topology.subTopologies) {
     for (const source of sub.sources) if (!isInternalSource(source)) names.add(source.topic);
-    for (const policy of sub.failurePolicies?.values() ?? []) {
-      const deadLetters = deadLetterTopicOf(policy);
-      if (deadLetters !== null) names.add(deadLetters);
-    }
     for (const sink of sub.sinks)
       if (sink.kind === 'topic' && typeof sink.topic === 'string') names.add(sink.topic);
   }
+  for (const topic of deadLetterTopics(topology)) names.add(topic);
   for (const { topic } of topology.globalStores) names.add(topic);
   return [...names];
 }

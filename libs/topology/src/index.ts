@@ -42,7 +42,7 @@ export { Stores } from './options/stores.ts';
 export type * from './options/stores.ts';
 export type * from './options/processing.ts';
 export type * from './dsl/cogrouped-types.ts';
-export { FailurePolicy, deadLetterTopicOf } from './options/failure-policy.ts';
+export { FailurePolicy } from './options/failure-policy.ts';
 export type {
   DeadLetterPolicy,
   Delay,

@@ -15,16 +15,25 @@ export interface PartitionPlan {
 /** Topics of the user's that must exist: those read, and those written whose names are fixed. Sorted, each once. */
 export function userTopics(topology: Topology): readonly string[] {
   const topics = new Set<string>();
-  for (const { sources, sinks, failurePolicies } of topology.subTopologies) {
+  for (const { sources, sinks } of topology.subTopologies) {
     for (const source of sources) if (!isInternalSource(source)) topics.add(source.topic);
-    for (const policy of failurePolicies?.values() ?? []) {
-      const deadLetters = deadLetterTopicOf(policy);
-      if (deadLetters !== null) topics.add(deadLetters);
-    }
     for (const { kind, topic } of sinks) if (kind === 'topic' && typeof topic === 'string') topics.add(topic);
   }
+  for (const topic of deadLetterTopics(topology)) topics.add(topic);
   for (const { topic } of topology.globalStores) topics.add(topic);
   return [...topics].sort();
+}
+
+/** The dead-letter topics that policies name, of sources, operators and sinks; not those that an exception handler may choose record by record. */
+export function deadLetterTopics({ subTopologies }: Topology): ReadonlySet<string> {
+  const topics = new Set<string>();
+  for (const { failurePolicies } of subTopologies) {
+    for (const policy of failurePolicies?.values() ?? []) {
+      const topic = deadLetterTopicOf(policy);
+      if (topic !== null) topics.add(topic);
+    }
+  }
+  return topics;
 }
 
 /**

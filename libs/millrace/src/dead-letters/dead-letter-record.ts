@@ -3,21 +3,19 @@
 import type { RecordColumns } from '#libs/broker';
 import { encodeHeaders } from '#libs/broker';
 import type { BinaryString, RecordHeader } from '#libs/core';
-import { DEAD_LETTER_HEADERS as NAMES } from '#libs/runtime';
+import { DEAD_LETTER_HEADERS as NAMES, isErrorHeader } from '#libs/runtime';
 import { bytesFromBinary } from '#libs/serde';
 import type { DeadLetter, DeadLetterFilter, DeadLetterOrigin } from './contract.ts';
 
 /** On a record that was a dead letter: how often it was put back. */
 export const REDRIVE_COUNT_HEADER = 'millrace.redrive.count';
 
-const ERROR_PREFIXES = ['__streams.errors.', 'millrace.errors.'];
-
 export function readDeadLetter(columns: RecordColumns, index: number, partition: number): DeadLetter {
   const own: RecordHeader[] = [];
   const said = new Map<string, string>();
   for (const header of columns.readHeaders(index)) {
     const { key, value } = header;
-    const isOurs = key === REDRIVE_COUNT_HEADER || ERROR_PREFIXES.some((prefix) => key.startsWith(prefix));
+    const isOurs = key === REDRIVE_COUNT_HEADER || isErrorHeader(key);
     if (!isOurs) own.push(header);
     else if (value !== null) said.set(key, Buffer.from(value).toString());
   }

@@ -1,6 +1,5 @@
 // Resetting an application: where it reads from, its internal topics, its state on this machine, together.
 export { planReset, resetApplication } from './reset.ts';
-export { deadLetterTopicsOf } from './own-reset.ts';
 export type { OwnResetOptions } from './own-reset.ts';
 export { RESET_STEPS } from './contract.ts';
 export { parseDatetime, parseDuration } from './targets.ts';
