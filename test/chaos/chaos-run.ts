@@ -1,6 +1,6 @@
 // Owns the course of a run: start, feed and injure at once, heal, wait until all is committed, stop, judge. It decides nothing by chance
 // that the seed has not decided.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -17,7 +17,7 @@ import type { Output, Violation } from './judge-output.ts';
 import { judgeState } from './judge-state.ts';
 import { modelOf } from './model.ts';
 import type { Model } from './model.ts';
-import type { RawRecord } from './peer.ts';
+import type { Ends, PartitionEnds, RawRecord } from './peer.ts';
 import type { Sabotage } from './sabotage/sabotages.ts';
 import type { ServiceOptions } from './service.ts';
 import { APPLICATION_ID, CHANGELOG_SUFFIX, GROUP_TIMES, REPARTITION, TASKS, TOPICS } from './vocabulary.ts';
@@ -109,6 +109,9 @@ class ChaosRun {
         judged = await this.#judge(cluster);
       }
     } finally {
+      const { logFile } = cluster.broker;
+      if (this.#violations.count > 0 && logFile !== undefined)
+        copyFileSync(logFile, join(this.#folder, 'broker.log'));
       await cluster.close();
     }
     const violationCount = this.#violations.count;
@@ -208,8 +211,8 @@ class ChaosRun {
         committed = lag.committed;
         since = now;
       }
-      // Twice: what is committed of a repartition topic may just have been written.
-      calm = lag.lag === 0 ? calm + 1 : 0;
+      // More than once: what is committed of a repartition topic may just have been written.
+      calm = lag.lag === 0 && (await this.#isSettled(cluster)) ? calm + 1 : 0;
       if (calm === 3) return true;
       if (now - since > this.#settings.stuckAfterMs) {
         this.#violations.add(
@@ -217,6 +220,7 @@ class ChaosRun {
           'the application',
           `nothing was committed for ${Math.round(now - since)} ms, ${lag.lag} offsets are left: ${JSON.stringify(lag.behind)}; ${this.#states(cluster)}`,
         );
+        await this.#judgeEnds(cluster);
         return false;
       }
       if (now - told > 3_000) {
@@ -225,6 +229,20 @@ class ChaosRun {
       }
       await delay(300);
     }
+  }
+
+  /** Nothing is under way: behind the marker of a transaction that takes its time lies work that no lag tells of yet. */
+  async #isSettled(cluster: Cluster): Promise<boolean> {
+    const { hanging, transactions } = await this.#unsettled(cluster);
+    return hanging.length === 0 && transactions.length === 0;
+  }
+
+  async #unsettled({ peer }: Cluster): Promise<{
+    readonly hanging: readonly PartitionEnds[];
+    readonly transactions: Ends['transactions'];
+  }> {
+    const { partitions, transactions } = await peer.ends();
+    return { hanging: partitions.filter(({ stable, end }) => stable !== end), transactions };
   }
 
   async #stopAll(cluster: Cluster): Promise<void> {
@@ -274,8 +292,7 @@ class ChaosRun {
   async #judgeEnds(cluster: Cluster): Promise<void> {
     const deadline = performance.now() + 10_000;
     for (;;) {
-      const { partitions, transactions } = await cluster.peer.ends();
-      const hanging = partitions.filter(({ stable, end }) => stable !== end);
+      const { hanging, transactions } = await this.#unsettled(cluster);
       if (hanging.length === 0 && transactions.length === 0) return;
       if (performance.now() > deadline) {
         for (const { topic, partition, stable, end } of hanging) {
