@@ -1,6 +1,6 @@
 // Owns the course of a run: start, feed and injure at once, heal, wait until all is committed, stop, judge. It decides nothing by chance
 // that the seed has not decided.
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -15,6 +15,7 @@ import { inject, stop } from './inject.ts';
 import { judgeOutput, Violations } from './judge-output.ts';
 import type { Output, Violation } from './judge-output.ts';
 import { judgeState } from './judge-state.ts';
+import { lostMarkers } from './lost-markers.ts';
 import { modelOf } from './model.ts';
 import type { Model } from './model.ts';
 import type { Ends, PartitionEnds, RawRecord } from './peer.ts';
@@ -108,10 +109,8 @@ class ChaosRun {
         await this.#stopAll(cluster);
         judged = await this.#judge(cluster);
       }
+      this.#checkBroker(cluster);
     } finally {
-      const { logFile } = cluster.broker;
-      if (this.#violations.count > 0 && logFile !== undefined)
-        copyFileSync(logFile, join(this.#folder, 'broker.log'));
       await cluster.close();
     }
     const violationCount = this.#violations.count;
@@ -328,6 +327,23 @@ class ChaosRun {
     if (odd.length === 0 && model.records === planned) return;
     throw new Error(
       `the input is not what was planned, so the run says nothing: ${planned} ids, ${model.records} records with one; ${odd.slice(0, 10).join(', ')}`,
+    );
+  }
+
+  /** Nor is the broker's. */
+  #checkBroker({ broker: { logFile } }: Cluster): void {
+    const found = this.#violations.count;
+    if (found === 0 || logFile === undefined) return;
+    const kept = join(this.#folder, 'broker.log');
+    copyFileSync(logFile, kept);
+    const lost = lostMarkers(readFileSync(kept, 'utf8'));
+    if (lost.length === 0) return;
+    const whose = lost.map(
+      ({ transactionalId, partitions }) => `${transactionalId} in ${partitions.join(', ')}`,
+    );
+    throw new Error(
+      `Kafka took transactions for complete without writing their markers (${whose.join('; ')}; see ${kept}), so the run says nothing: ` +
+        `${found} violation(s) may be of that. The first: ${this.#violations.all()[0]!.what}`,
     );
   }
 

@@ -10,6 +10,7 @@ import { FAULT_KINDS, drawSchedule } from './faults.ts';
 import { InputPlan } from './input-plan.ts';
 import { Violations, judgeOutput } from './judge-output.ts';
 import type { Output } from './judge-output.ts';
+import { lostMarkers } from './lost-markers.ts';
 import { modelOf } from './model.ts';
 import { UsageError, parseOptions } from './options.ts';
 import type { RawRecord } from './peer.ts';
@@ -33,6 +34,26 @@ describe('the schedule of a chaos run', () => {
     for (const { fault } of drawSchedule(3, 200, 2)) {
       if ('process' in fault && fault.process !== null) expect(fault.process).toBeLessThan(2);
     }
+  });
+});
+
+describe('what the broker lost', () => {
+  const SENDING =
+    'Sending txn markers for TransactionalIdCoordinatorEpochAndTransitMetadata(p0-0,6,COMMIT,…)';
+  const SKIPPING =
+    "Couldn't find leader endpoint for partitions HashSet(out-1, in-2) while trying to send transaction markers for p0-0, these partitions are likely deleted already";
+  const BEGUN =
+    'Initialized transactionalId p0-0 with producerId 3 and producer epoch 14 on partition __transaction_state-3';
+
+  it('are the markers that it left out and never sent', () => {
+    const lost = [{ transactionalId: 'p0-0', partitions: ['in-2', 'out-1'] }];
+    expect(lostMarkers([SENDING, SKIPPING, BEGUN, SENDING].join('\n'))).toEqual(lost);
+    expect(lostMarkers([SENDING, SKIPPING].join('\n'))).toEqual(lost);
+  });
+
+  it('are not those that it sent once it had loaded them again', () => {
+    expect(lostMarkers([SENDING, SKIPPING, SENDING, BEGUN].join('\n'))).toEqual([]);
+    expect(lostMarkers([SENDING, BEGUN].join('\n'))).toEqual([]);
   });
 });
 

@@ -4,7 +4,7 @@ import { createBrokerClient } from '#libs/broker';
 import { createMemoryCluster, VirtualClock } from '#libs/broker-memory';
 import type { MemoryCluster } from '#libs/broker-memory';
 import { systemClock } from '#libs/core';
-import { RawClient } from './raw-client.ts';
+import { batchOf, RawClient } from './raw-client.ts';
 import {
   appendOnes,
   createTopics,
@@ -123,6 +123,40 @@ describe('a streams application on the simulated cluster', () => {
     await clock.runUntil(() => outputCount(cluster) === RECORDS, 10_000);
     expect(cluster.inspect.openTransactions()).toEqual([]);
   });
+
+  it.each(['in', 'app-sums-changelog'])(
+    'says that %s is held back by a transaction that nobody ends, and goes on once it is ended',
+    async (topic) => {
+      const clock = new VirtualClock();
+      const cluster = clusterWithInput(clock, 1);
+      const options = { sessionTimeoutMs: 3_000, heartbeatIntervalMs: 500 };
+      const one = startSums(cluster, 'one', options);
+      await clock.runUntil(() => outputCount(cluster) === RECORDS, 60_000);
+      one.process.kill();
+      const foreign = new RawClient(cluster, clock, 'foreign');
+      const numbers = await foreign.init('foreign', undefined, 600_000);
+      const open = batchOf(['k0'], { numbers, sequence: 0, transactional: true });
+      await foreign.produce(topic, open, { transactionalId: 'foreign' });
+      appendOnes(cluster, RECORDS, RECORDS);
+      const two = startSums(cluster, 'two', options);
+      const heldBack = (): string[] =>
+        two.runtime
+          .insight()
+          .issues.filter(({ kind }) => kind === 'heldBack')
+          .map(({ where }) => where);
+      await clock.advance(50_000);
+      expect(heldBack()).toEqual([]);
+      await clock.advance(30_000);
+      expect(heldBack()).toEqual([`${topic}-0`]);
+      expect(outputCount(cluster)).toBeLessThan(2 * RECORDS);
+      await foreign.endTxn('foreign', numbers, false);
+      await clock.runUntil(() => outputCount(cluster) >= 2 * RECORDS, 60_000);
+      expect(two.failure()).toBeUndefined();
+      expect(sorted(outputByKey(cluster))).toEqual(sorted(expectedByKey(2 * RECORDS)));
+      await clock.advance(70_000);
+      expect(heldBack()).toEqual([`${topic}-0`]);
+    },
+  );
 
   it('tells the end of a partition that is assigned anew where it was, though nothing came meanwhile', async () => {
     const clock = new VirtualClock();

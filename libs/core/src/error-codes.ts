@@ -65,6 +65,7 @@ export const ERROR_CODES = [
   'MILLRACE_READER_TOO_SLOW',
   'MILLRACE_QUERY_UNANSWERED',
   // lifecycle
+  'MILLRACE_HELD_BACK',
   'MILLRACE_ILLEGAL_STATE',
   // operation from outside
   'MILLRACE_RESET_MEMBERS_LIVE',

@@ -6,6 +6,8 @@ import { formatTopicPartition, sleep, yieldToIo } from '#libs/core';
 import type { Clock, TaskIdText, TopicPartition } from '#libs/core';
 import { SchemaPending } from '#libs/serde';
 import type { RestoreBatch, TaskState } from '#libs/state';
+import { readEnds } from './held-back.ts';
+import type { ReadEnds } from './held-back.ts';
 import { tooOld } from './local-state.ts';
 import { LookUps } from './look-ups.ts';
 import type { SourceTopicRestore } from './source-topic-restore.ts';
@@ -164,6 +166,13 @@ export class ChangelogFeed {
     const feeding = this.feeding.get(formatTopicPartition(store.topic, store.partition));
     if (feeding?.store !== store) return -1;
     return this.reader.endOffsets(store.topic, store.partition).lastStableOffset;
+  }
+
+  /** Of all that are fed. */
+  *ends(): Iterable<ReadEnds> {
+    for (const { store } of this.feeding.values()) {
+      yield readEnds(this.reader, store.topic, store.partition);
+    }
   }
 
   /** Wall clock as of which `readableEnd` is; -1: not known. */

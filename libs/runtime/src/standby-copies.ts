@@ -10,6 +10,7 @@ import type { Clock, Logger, TaskIdText } from '#libs/core';
 import type { TaskState } from '#libs/state';
 import { ChangelogFeed } from './changelog-feed.ts';
 import type { ExceptionHandler } from './failure-policy.ts';
+import type { ReadEnds } from './held-back.ts';
 import type { LocalStateParts } from './local-state.ts';
 import { StandbyCopy } from './standby-copy.ts';
 import type { CopyFigures, CopyRole, TakenState } from './standby-copy.ts';
@@ -71,6 +72,11 @@ export class StandbyCopies {
       mayTake: () => !parts.isRestoring(),
       onTurn: () => this.turn(),
     });
+  }
+
+  /** Of the changelogs that are read. */
+  get ends(): Iterable<ReadEnds> {
+    return this.feed.ends();
   }
 
   get figures(): readonly CopyFigures[] {

@@ -8,6 +8,7 @@ import { ChangelogFeed, FedTask } from './changelog-feed.ts';
 import type { FedStore } from './changelog-feed.ts';
 import type { StoreChangelog } from './cluster-layout.ts';
 import type { ExceptionHandler } from './failure-policy.ts';
+import type { ReadEnds } from './held-back.ts';
 import { SourceTopicRestore } from './source-topic-restore.ts';
 
 /** Small fetches: their buffers are what a restore takes most memory for. */
@@ -121,6 +122,11 @@ export class StoreRestorer {
   /** Some task waits for its stores. */
   get isRestoring(): boolean {
     return this.stores.size > 0;
+  }
+
+  /** Of the changelogs that are read. */
+  get ends(): Iterable<ReadEnds> {
+    return this.feed.ends();
   }
 
   /** What restores right now. */

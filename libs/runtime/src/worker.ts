@@ -22,6 +22,8 @@ import { AtLeastOnceCommit, TransactionalCommit } from './epoch-commit.ts';
 import { EpochCoordinator } from './epoch-coordinator.ts';
 import { FailureCounts } from './failure-counts.ts';
 import type { GlobalStores } from './global-stores.ts';
+import { HeldBackWatch, readEnds } from './held-back.ts';
+import type { ReadEnds } from './held-back.ts';
 import { InputRouter } from './input-router.ts';
 import { DiskSizes } from './insight/disk-sizes.ts';
 import type { TaskFigures, WorkerFigures } from './insight/figures.ts';
@@ -94,6 +96,7 @@ export class Worker {
   private readonly runLimit: RunLimit | null;
   private readonly trimmer: RepartitionTrimmer;
   private readonly partitionWatch: PartitionWatch;
+  private readonly heldBackWatch: HeldBackWatch;
   private readonly sizes: DiskSizes;
   private readonly recovery: WorkerRecovery;
   private readonly pace: TurnPace;
@@ -261,6 +264,10 @@ export class Worker {
       intervalMs: config.metadataMaxAgeMs,
       onRefused: (error) => this.failForGood(error),
     });
+    this.heldBackWatch = new HeldBackWatch({
+      ...{ clock, logger, insight: parts.insight },
+      ends: () => this.readEnds(),
+    });
     parts.globals.ready.then(
       () => this.wake(),
       () => undefined,
@@ -295,6 +302,13 @@ export class Worker {
       restores: restorer.progress,
       copies: copies.figures,
     });
+  }
+
+  private *readEnds(): Iterable<ReadEnds> {
+    for (const { group } of this.registry.tasks)
+      for (const { topic, partition } of group.queues) yield readEnds(this.reader, topic, partition);
+    yield* this.restorer.ends;
+    yield* this.copies.ends;
   }
 
   /** Resolves once nothing is open that could be committed, or the attempt failed, from which the worker recovers. */
@@ -455,6 +469,7 @@ export class Worker {
     this.epochs.turn(isPaused || this.isCaughtUp(), this.pace.isCareful);
     this.trimmer.turn();
     this.partitionWatch.turn();
+    this.heldBackWatch.turn();
     if (this.collector.isGrowing && !this.epochs.hasWork) this.collector.endEpoch();
     if (this.runLimit !== null) {
       const idle = processed === 0 && !this.epochs.isCommitting && !this.epochs.hasWork;

@@ -142,7 +142,7 @@ export const outputFlow = output.extend(rates);
 
 export const issue = z.object({
   at,
-  kind: z.enum(['dropped', 'deadLetter', 'recovered', 'workerDied']),
+  kind: z.enum(['dropped', 'deadLetter', 'recovered', 'workerDied', 'heldBack']),
   code: z.string(),
   where: z.string(),
   message: z.string(),

@@ -145,9 +145,9 @@ export interface OutputFlow {
 /** A failure, or a record that was left out. Those alike that come within a second are one entry. */
 export interface IssueFigures {
   readonly at: number;
-  readonly kind: 'dropped' | 'deadLetter' | 'recovered' | 'workerDied';
+  readonly kind: 'dropped' | 'deadLetter' | 'recovered' | 'workerDied' | 'heldBack';
   readonly code: string;
-  /** Task, and node where known; '' where it is the worker's. */
+  /** Task, and node where known; the partition that is held back; '' where it is the worker's. */
   readonly where: string;
   readonly message: string;
   readonly count: number;

@@ -13,6 +13,7 @@ const KINDS: Readonly<
   dropped: { word: 'dropped', sign: '▽', tone: 'warn' },
   deadLetter: { word: 'dead letter', sign: '✉', tone: 'warn' },
   recovered: { word: 'recovered', sign: '↻', tone: 'busy' },
+  heldBack: { word: 'held back', sign: '⏸', tone: 'warn' },
   workerDied: { word: 'worker died', sign: '✕', tone: 'bad' },
 };
 
