@@ -160,11 +160,18 @@ export class SecurityOfficer {
   /** Where the log of partition 0 ends, markers of transactions included, and where it begins. */
   async end(topic: string): Promise<{ readonly low: number; readonly high: number }> {
     const { admin } = await this.open();
+    const deadline = performance.now() + OFFSETS_MS;
+    let cause: unknown;
     for (;;) {
       // A topic that has just been made, or is made only now, may have no leader yet.
-      const offsets = await admin.fetchTopicOffsets(topic).catch(() => []);
+      const offsets = await admin.fetchTopicOffsets(topic).catch((error: unknown) => {
+        cause = error;
+        return [];
+      });
       const first = offsets[0];
       if (first !== undefined) return { low: Number(first.low), high: Number(first.high) };
+      if (performance.now() > deadline)
+        throw new Error(`the ends of ${topic} are not known after ${OFFSETS_MS} ms`, { cause });
       await delay(20);
     }
   }
@@ -188,6 +195,11 @@ export interface LoggedLine {
   readonly message: string;
   readonly fields: LogFields | undefined;
 }
+
+/** A topic has its leader by then. */
+const OFFSETS_MS = 30_000;
+/** An application that is neither refused nor done by then stands still. */
+const FAILURE_MS = 45_000;
 
 /** Keeps all that is logged, at every level, in `lines`. */
 export function createRecordingLogger(lines: LoggedLine[]): Logger {
@@ -303,10 +315,12 @@ export class SecuredApplication {
   /** Runs until the application has failed. @throws that it did all its work. */
   async failure(options: Partial<StreamsApplicationOptions> = {}): Promise<MillraceError> {
     const before = (await this.officer.end(this.output)).high;
+    const deadline = performance.now() + FAILURE_MS;
     try {
       const application = await this.start(options);
       while (application.error === null) {
         if (await this.isDone(before)) throw new Error('it did all its work');
+        if (performance.now() > deadline) throw new Error(this.standstill(application));
         await delay(20);
       }
       return application.error;
@@ -316,6 +330,14 @@ export class SecuredApplication {
     } finally {
       await this.stop();
     }
+  }
+
+  private standstill(application: StreamsApplication): string {
+    const { state, tasks, rebalances } = application.insight();
+    const last = this.lines
+      .slice(-40)
+      .map(({ level, message, fields }) => `${level} ${message} ${inspect(fields)}`);
+    return `for ${FAILURE_MS} ms it neither fails nor works: ${JSON.stringify({ state, tasks, rebalances })}\n${last.join('\n')}`;
   }
 
   /** Runs until all its work is done. @throws what it failed with. */
