@@ -1,7 +1,7 @@
 // Owns the changelog, repartition and retry topics of an application: what they must be, and that they are. User topics are never created.
 import type { BrokerClient, NewTopic, TopicDescription } from '#libs/broker';
 import { FatalError, formatTaskId } from '#libs/core';
-import { deadLetterTopics, isInternalSource } from '#libs/topology';
+import { userTopics } from '#libs/topology';
 import type { StoreSpec, SubTopology, Topology } from '#libs/topology';
 import type { RuntimeConfig } from './config.ts';
 import { ClusterLayout } from './cluster-layout.ts';
@@ -20,7 +20,7 @@ export async function layOut(
   checkPartitions: PartitionCheck,
 ): Promise<ClusterLayout> {
   const { applicationId } = config;
-  const external = externalTopics(topology);
+  const external = userTopics(topology);
   const described = await client.admin.describeTopics(external);
   const counts = new Map<string, number>();
   for (const [name, topic] of described) counts.set(name, topic.partitionCount);
@@ -92,19 +92,6 @@ export type PartitionCheck = (
   topology: Topology,
   counts: ReadonlyMap<string, number>,
 ) => ReadonlyMap<string, number>;
-
-/** Topics of the user that the topology names: sources, fixed sinks, those of global stores. */
-function externalTopics(topology: Topology): string[] {
-  const names = new Set<string>();
-  for (const sub of topology.subTopologies) {
-    for (const source of sub.sources) if (!isInternalSource(source)) names.add(source.topic);
-    for (const sink of sub.sinks)
-      if (sink.kind === 'topic' && typeof sink.topic === 'string') names.add(sink.topic);
-  }
-  for (const topic of deadLetterTopics(topology)) names.add(topic);
-  for (const { topic } of topology.globalStores) names.add(topic);
-  return [...names];
-}
 
 interface Changelog {
   readonly name: string;
